@@ -1,0 +1,61 @@
+# shellcheck shell=bash
+# The stack in containers, where a Docker engine and Compose v2 are there.
+
+engine_answers() {
+  have docker && timeout 15 docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1
+}
+
+# Why containers cannot be used, for the one line that says so.
+no_engine_because() {
+  if ! have docker; then
+    echo 'there is no docker command'
+  elif ! timeout 15 docker info >/dev/null 2>&1; then
+    echo 'no Docker engine answers'
+  else
+    echo 'docker has no Compose v2'
+  fi
+}
+
+containers_are_known() { [[ -n $(docker compose ps --all --quiet 2>/dev/null) ]]; }
+
+# The published ports, and the service that holds each once it runs.
+declare -A service_port=(
+  [backend]=BACKEND_PORT [prometheus]=PROMETHEUS_PORT [grafana]=GRAFANA_PORT [loki]=LOKI_PORT
+  [alertmanager]=ALERTMANAGER_PORT [node-exporter]=NODE_EXPORTER_PORT [blackbox-exporter]=BLACKBOX_PORT
+)
+
+require_free_container_ports() {
+  local service running variables=()
+  running=$(docker compose ps --services --status running 2>/dev/null) || running=''
+  for service in "${!service_port[@]}"; do
+    grep -qx -- "$service" <<<"$running" || variables+=("${service_port[$service]}")
+  done
+  ((${#variables[@]} == 0)) || require_free_ports '' "${variables[@]}"
+}
+
+# containers_up [COMPOSE OPTIONS...]
+containers_up() {
+  require_free_container_ports
+  say 'Starting the stack in containers (the first time builds and downloads images)'
+  docker compose "$@" up --detach --wait || {
+    docker compose "$@" ps --all
+    die 'the stack did not become healthy; ./run.sh logs shows why'
+  }
+  containers_summary
+}
+
+containers_summary() {
+  local host url
+  host=$(local_address)
+  url=http://$(host_port "$host" "$BACKEND_PORT")
+  heading 'Belfry runs in containers'
+  printf '  %-13s %s\n' \
+    Backend "$url" Grafana "http://$(host_port "$host" "$GRAFANA_PORT")" \
+    Prometheus "http://$(host_port "$host" "$PROMETHEUS_PORT")" \
+    Alertmanager "http://$(host_port "$host" "$ALERTMANAGER_PORT")" \
+    Loki "http://$(host_port "$host" "$LOKI_PORT")"
+  say
+  say 'Try next:'
+  say "  curl -F file=@data/penguins.csv $url/api/v1/datasets"
+  say '  ./run.sh status    what runs;  ./run.sh down stops it and keeps its data'
+}

@@ -1,0 +1,56 @@
+# shellcheck shell=bash
+# The stack's own configuration, with the addresses of native mode.
+#
+# In containers the parts find each other by service name. Natively they are
+# found at BIND_ADDRESS and the ports of .env, so each `service:port` is replaced;
+# nothing else differs between the two modes.
+
+# service:port inside the containers, and the variable of the port outside.
+container_addresses=(
+  backend:8000=BACKEND_PORT
+  prometheus:9090=PROMETHEUS_PORT
+  localhost:9090=PROMETHEUS_PORT
+  alertmanager:9093=ALERTMANAGER_PORT
+  node-exporter:9100=NODE_EXPORTER_PORT
+  blackbox-exporter:9115=BLACKBOX_PORT
+)
+
+# The sed script of those replacements; `my-backend:8000` is somebody else's.
+address_replacements() {
+  local pair variable
+  for pair in "${container_addresses[@]}"; do
+    variable=${pair#*=}
+    printf 's#(^|[^A-Za-z0-9_.-])%s\\b#\\1%s#g\n' "${pair%%=*}" "$(host_port "$(local_address)" "${!variable}")"
+  done
+}
+
+render_configuration() {
+  local area
+  for area in prometheus alertmanager blackbox; do
+    render_folder "infra/monitoring/$area" "$state/$area"
+  done
+  "${tool[promtool]}" check config "$state/prometheus/prometheus.yml" >"$state/logs/promtool.log" 2>&1 ||
+    { show_tail "$state/logs/promtool.log"; die 'Prometheus would not accept its configuration'; }
+}
+
+# Writes what differs and removes what is gone; each file appears whole, because
+# Prometheus reads its targets whenever they change.
+render_folder() {
+  local from=$1 to=$2 file script
+  script=$(address_replacements)
+  mkdir -p -- "$to"
+  while IFS= read -r -d '' file; do
+    mkdir -p -- "$(dirname -- "$to/$file")"
+    sed -E -e "$script" -- "$from/$file" >"$to/$file.new"
+    if cmp -s -- "$to/$file.new" "$to/$file"; then rm -- "$to/$file.new"; else mv -- "$to/$file.new" "$to/$file"; fi
+  done < <(rendered_files "$from")
+  while IFS= read -r -d '' file; do
+    [[ -e $from/$file ]] || rm -- "$to/$file"
+  done < <(rendered_files "$to")
+}
+
+# Rule tests are for promtool; the targets of Loki and Grafana have no process here.
+rendered_files() {
+  find "$1" -type f \( -name '*.yml' -o -name '*.yaml' -o -name '*.json' -o -name '*.tmpl' \) \
+    -not -path '*/tests/*' -not -path '*/targets/loki.*' -not -path '*/targets/grafana.*' -printf '%P\0'
+}

@@ -1,0 +1,209 @@
+# shellcheck shell=bash
+# Native mode: the whole stack as ordinary processes, on embedded defaults.
+
+# In the order they start. Names are those of the services in docker-compose.yml.
+parts=(backend node-exporter blackbox-exporter alertmanager prometheus)
+declare -A part_port=(
+  [backend]=BACKEND_PORT [prometheus]=PROMETHEUS_PORT [alertmanager]=ALERTMANAGER_PORT
+  [node-exporter]=NODE_EXPORTER_PORT [blackbox-exporter]=BLACKBOX_PORT
+)
+declare -A part_ready_path=(
+  [backend]=/readyz [prometheus]=/-/ready [alertmanager]=/-/ready
+  [node-exporter]=/ [blackbox-exporter]=/-/healthy
+)
+ready_seconds=60
+
+part_url() {
+  local variable=${part_port[$1]}
+  echo "http://$(host_port "$(local_address)" "${!variable}")"
+}
+
+part_is_ready() {
+  local variable=${part_port[$1]}
+  [[ $(http_status "$(local_address)" "${!variable}" "${part_ready_path[$1]}") == 200 ]]
+}
+
+# Sets argv to the command of a part. Only the backend gets this shell's
+# variables; the others have no use for its secrets.
+part_command() {
+  local variable=${part_port[$1]} listen
+  listen=$(host_port "$BIND_ADDRESS" "${!variable}")
+  local clean=(env --ignore-environment)
+  case $1 in
+    backend) argv=("$backend_binary" serve) ;;
+    prometheus)
+      argv=("${clean[@]}" "${tool[prometheus]}"
+        "--config.file=$state/prometheus/prometheus.yml"
+        "--storage.tsdb.path=$state/prometheus-data"
+        "--storage.tsdb.retention.time=${PROMETHEUS_RETENTION_TIME:-15d}"
+        "--storage.tsdb.retention.size=${PROMETHEUS_RETENTION_SIZE:-2GB}"
+        "--web.listen-address=$listen" "--web.external-url=$(part_url prometheus)" --web.enable-lifecycle)
+      ;;
+    alertmanager)
+      # No gossip port: there is one Alertmanager.
+      argv=("${clean[@]}" "${tool[alertmanager]}"
+        "--config.file=$state/alertmanager/alertmanager.yml"
+        "--storage.path=$state/alertmanager-data"
+        "--web.listen-address=$listen" "--web.external-url=$(part_url alertmanager)" --cluster.listen-address=)
+      ;;
+    node-exporter)
+      argv=("${clean[@]}" "${tool[node-exporter]}" "--web.listen-address=$listen")
+      ;;
+    blackbox-exporter)
+      argv=("${clean[@]}" "${tool[blackbox-exporter]}"
+        "--config.file=$state/blackbox/blackbox.yml" "--web.listen-address=$listen")
+      ;;
+  esac
+}
+
+# What, beside its command, a part must be restarted for.
+part_facts() {
+  case $1 in
+    backend)
+      local name
+      for name in $(compgen -e | grep -E '__|^RUST_' | sort); do
+        printf '%s=%s\n' "$name" "${!name}"
+      done
+      ;;
+    # Prometheus follows its targets by itself.
+    prometheus) find "$state/prometheus" -type f -not -path '*/targets/*' -print0 | sort -z | xargs -0 sha256sum ;;
+    alertmanager) sha256sum "$state/alertmanager/alertmanager.yml" ;;
+    blackbox-exporter) sha256sum "$state/blackbox/blackbox.yml" ;;
+  esac
+}
+
+# The backend's variables where native mode differs from the binary's defaults.
+set_backend_variables() {
+  export SERVER__HOST=$BIND_ADDRESS SERVER__PORT=$BACKEND_PORT
+  export DATA__DIR=${DATA__DIR:-$state/data}
+  export LOKI__ENABLED=${LOKI__ENABLED:-false}
+  if [[ $1 == dev ]]; then
+    export LOG__LEVEL=${LOG__LEVEL:-debug}
+    export APP__ENVIRONMENT=${APP__ENVIRONMENT:-development}
+  fi
+}
+
+native_pids() {
+  local part
+  for part in "${parts[@]}"; do running_pid "$part" || true; done | tr '\n' ' '
+}
+
+# native_up release|dev
+native_up() {
+  local profile=$1 part argv print changed=()
+  local -A prints=()
+  take_lock
+  mkdir -p -- "$state/pids" "$state/logs"
+  require_free_ports "$(native_pids)" "${part_port[@]}"
+  build_backend "$profile"
+  require_monitoring_tools
+  set_backend_variables "$profile"
+  render_configuration
+
+  for part in "${parts[@]}"; do
+    part_command "$part"
+    print=$(part_facts "$part" | fingerprint "${argv[@]}")
+    prints[$part]=$print
+    if ! running_pid "$part" >/dev/null; then
+      was_started "$part" && say "$part had died and is started again (its log: $(log_file "$part").1)"
+      changed+=("$part")
+    elif [[ $(recorded_fingerprint "$part") != "$print" ]]; then
+      say "$part runs with other settings and is restarted"
+      changed+=("$part")
+    fi
+  done
+  if ((${#changed[@]} == 0)); then
+    say "Everything runs already; nothing was changed."
+    native_summary
+    return 0
+  fi
+
+  for part in "${changed[@]}"; do stop_part "$part" "$(stop_grace "$part")"; done
+  started_parts=()
+  trap 'native_stop "${started_parts[@]}"' EXIT
+  for part in "${changed[@]}"; do
+    part_command "$part"
+    started_parts+=("$part")
+    start_part "$part" "${prints[$part]}" "${argv[@]}"
+  done
+  wait_until_ready "${changed[@]}"
+  trap - EXIT
+  native_summary
+}
+
+# Long enough for the backend to finish what its own grace period allows.
+stop_grace() {
+  local grace=${SERVER__SHUTDOWN_GRACE:-15s}
+  case $1/$grace in
+    backend/*m) echo $((60 * ${grace%m} + 5)) ;;
+    backend/*s) echo $((${grace%s} + 5)) ;;
+    *) echo 30 ;;
+  esac
+}
+
+wait_until_ready() {
+  local part deadline=$((SECONDS + ready_seconds)) why
+  for part in "$@"; do
+    until part_is_ready "$part"; do
+      why=''
+      running_pid "$part" >/dev/null || why="$part ended at its start"
+      ((SECONDS < deadline)) || why="$part was not ready within $ready_seconds s"
+      if [[ -n $why ]]; then
+        show_tail "$(log_file "$part")"
+        die "$why; what was just started is stopped again"
+      fi
+      sleep 0.2
+    done
+    say "  $part is ready at $(part_url "$part")"
+  done
+}
+
+# The last started first, so that no scraper reports the others as lost.
+native_stop() {
+  local index part
+  for ((index = $#; index > 0; index--)); do
+    part=${!index}
+    was_started "$part" || continue
+    if running_pid "$part" >/dev/null; then say "Stopping $part"; fi
+    stop_part "$part" "$(stop_grace "$part")"
+  done
+}
+
+native_is_known() { compgen -G "$state/pids/*" >/dev/null; }
+
+native_down() {
+  take_lock
+  native_stop "${parts[@]}"
+}
+
+# One line a part; fails unless all are up.
+native_status() {
+  local part pid word result=0
+  for part in "${parts[@]}"; do
+    pid='-'
+    if pid=$(running_pid "$part"); then
+      if part_is_ready "$part"; then word=up; else word='not ready' result=1; fi
+    else
+      pid='-' result=1
+      if was_started "$part"; then word="died, see $(log_file "$part")"; else word=down; fi
+    fi
+    printf '%-18s pid %-8s %-28s %s\n' "$part" "$pid" "$(part_url "$part")" "$word"
+  done
+  return "$result"
+}
+
+native_summary() {
+  local url
+  url=$(part_url backend)
+  heading 'Belfry runs natively (no containers)'
+  printf '  %-13s %s\n' \
+    Backend "$url" Prometheus "$(part_url prometheus)" Alertmanager "$(part_url alertmanager)" \
+    'Node metrics' "$(part_url node-exporter)" Probes "$(part_url blackbox-exporter)" \
+    Credentials 'none needed' State "$state" Logs './run.sh logs'
+  say '  Grafana and Loki run only in containers.'
+  say
+  say 'Try next:'
+  say "  curl -F file=@data/penguins.csv $url/api/v1/datasets"
+  say '  ./run.sh demo      realistic traffic for a minute'
+  say '  ./run.sh status    what runs;  ./run.sh down stops it'
+}

@@ -1,0 +1,43 @@
+# shellcheck shell=bash
+# The Rust tools. rustup is the one thing that run.sh expects to find.
+
+require_rust() {
+  have cargo || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+  have cargo || die "cargo is missing: install Rust by rustup (https://rustup.rs), then try again"
+  # rustup does not bring the linker.
+  have cc || install_packages build-essential
+}
+
+# The minimal profile of rustup has neither of these.
+require_rust_checks() {
+  local component
+  for component in rustfmt clippy; do
+    "cargo-${component/rustfmt/fmt}" --version >/dev/null 2>&1 && continue
+    have rustup || die "the Rust component $component is missing"
+    say "Adding the Rust component $component"
+    rustup component add "$component"
+  done
+}
+
+# build_backend release|dev: builds, and leaves a copy in the state folder: the
+# next build may replace cargo's file, which the running backend starts its
+# training workers from. Sets backend_binary.
+build_backend() {
+  local profile=$1 built folder
+  if [[ -n ${BELFRY_BINARY:-} ]]; then
+    [[ -x $BELFRY_BINARY ]] || die "BELFRY_BINARY is '$BELFRY_BINARY', which is no program"
+    backend_binary=$(realpath -- "$BELFRY_BINARY")
+    return 0
+  fi
+  require_rust
+  say "Building the backend ($profile profile; the first time takes minutes)"
+  cargo build --quiet --locked --profile "$profile" -p belfry
+  folder=${CARGO_TARGET_DIR:-target}
+  built=$folder/${profile/dev/debug}/belfry
+  backend_binary=$state/bin/belfry
+  mkdir -p -- "$state/bin"
+  if ! cmp -s -- "$built" "$backend_binary"; then
+    cp -- "$built" "$backend_binary.new"
+    mv -- "$backend_binary.new" "$backend_binary"
+  fi
+}

@@ -1,0 +1,97 @@
+# shellcheck shell=bash
+# The commands that choose between containers and native mode.
+
+stack_up() {
+  if native_is_known; then
+    native_up release
+  elif engine_answers; then
+    containers_up
+  else
+    say "Native mode: $(no_engine_because)."
+    native_up release
+  fi
+}
+
+stack_dev() {
+  if ! native_is_known && engine_answers; then
+    containers_up -f docker-compose.yml -f docker-compose.dev.yml
+  else
+    native_up dev
+  fi
+}
+
+stack_down() {
+  local known=false
+  if native_is_known; then
+    known=true
+    native_down
+  fi
+  if engine_answers && containers_are_known; then
+    known=true
+    docker compose down --remove-orphans
+  fi
+  if $known; then say 'Stopped. Data is kept.'; else say 'Nothing of Belfry runs here.'; fi
+}
+
+stack_status() {
+  if ! native_is_known && engine_answers && containers_are_known; then
+    docker compose ps --all
+  else
+    native_status
+  fi
+}
+
+# stack_logs [PART]: follows on a terminal, else prints what there is.
+stack_logs() {
+  local follow=() files part=${1:-}
+  [[ -t 1 ]] && follow=(--follow)
+  if ! native_is_known && engine_answers && containers_are_known; then
+    docker compose logs --tail=100 "${follow[@]}" ${part:+"$part"}
+    return
+  fi
+  mapfile -t files < <(compgen -G "$state/logs/${part:-*}.log")
+  ((${#files[@]} > 0)) || die "no logs of '${part:-the stack}' in $state/logs"
+  tail --lines=100 "${follow[@]}" -- "${files[@]}"
+}
+
+stack_demo() {
+  local url
+  url=$(part_url backend)
+  part_is_ready backend || die "no backend is ready at $url; start it with ./run.sh"
+  build_backend release
+  "$backend_binary" demo --url "$url" --data "$project_root/data" "$@"
+}
+
+show_help() {
+  cat <<'HELP'
+./run.sh [command]
+
+  up         start the stack: in containers where a Docker engine and Compose v2
+             answer, otherwise natively (this is the default)
+  native     start it natively: release build, Prometheus, Alertmanager, exporters
+  dev        the same for development: debug logs
+  down       stop exactly what was started; data is kept
+  status     each part, up or down, and its URL
+  logs [part]
+  demo       realistic traffic; options go to `belfry demo` (--for 60s --rate 5)
+  test       all checks and tests; `test quick` only format, lints and cargo test
+  help       this text
+
+Variables come from the shell, else from .env; .env.example lists them.
+BELFRY_STATE is native mode's folder (.belfry), BELFRY_BINARY a ready backend.
+
+On this machine:
+HELP
+  describe_machine
+}
+
+describe_machine() {
+  local name
+  if engine_answers; then say '  containers: a Docker engine and Compose v2 answer'; else say "  containers: no, $(no_engine_because)"; fi
+  if have cargo; then say "  rust: $(cargo --version)"; else say '  rust: no cargo; install it by rustup'; fi
+  find_monitoring_tools
+  for name in "${!tool[@]}"; do
+    say "  $name: ${tool[$name]:-not here, installed or unpacked when first needed}"
+  done | sort
+  native_status || true
+}

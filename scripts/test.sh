@@ -1,0 +1,99 @@
+# shellcheck shell=bash
+# `./run.sh test`: installs what is missing, then every check and test, cheap
+# ones first. It stops at the first failure and says which step that was.
+
+current_step='preparing'
+
+step() {
+  current_step=$1
+  shift
+  printf '\n%s==> [%d:%02d] %s%s\n' "$bold" "$((SECONDS / 60))" "$((SECONDS % 60))" "$current_step" "$plain"
+  "$@"
+}
+
+finish_tests() {
+  local result=$?
+  trap - EXIT
+  stop_postgres
+  stop_test_engine
+  ((result == 0)) ||
+    printf '\nFAILED after %d:%02d at: %s\n' "$((SECONDS / 60))" "$((SECONDS % 60))" "$current_step" >&2
+  exit "$result"
+}
+
+# run_tests [quick]: the closing lines are cargo's own.
+run_tests() {
+  local what=${1:-all}
+  [[ $what == all || $what == quick ]] || die "test takes 'quick' or nothing, not '$what'"
+  SECONDS=0
+  trap finish_tests EXIT
+  export CARGO_TERM_PROGRESS_WHEN=never
+
+  step 'Rust' require_rust
+  require_rust_checks
+  [[ $what == quick ]] || step 'packages the tests need' require_test_packages
+
+  step 'cargo fmt' cargo fmt --all --check
+  [[ $what == quick ]] || check_files
+  step 'cargo clippy' cargo clippy --workspace --all-targets --locked -- -D warnings
+  step 'unit and API tests on SQLite' cargo test --workspace --locked
+  [[ $what == quick ]] && return 0
+
+  step 'a private PostgreSQL' start_postgres
+  step 'API tests on PostgreSQL' \
+    env "BELFRY_TEST_DATABASE_URL=$postgres_url" cargo test -p belfry --locked --test api
+  stop_postgres
+  step 'the stack in containers' test_containers
+  step 'the stack natively' \
+    cargo test -p belfry --locked --test stack -- --ignored --test-threads=1
+}
+
+require_test_packages() {
+  local packages=(shellcheck postgresql)
+  find_monitoring_tools
+  mapfile -t -O "${#packages[@]}" packages < <(missing_tool_packages)
+  have shellcheck && unset 'packages[0]'
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && unset 'packages[1]'
+  ((${#packages[@]} == 0)) || install_packages "${packages[@]}"
+  find_monitoring_tools
+  say 'All there.'
+}
+
+# Everything that is checked without compiling.
+check_files() {
+  step 'shellcheck' check_shell_files
+  step 'Prometheus configuration and rules' "${tool[promtool]}" check config infra/monitoring/prometheus/prometheus.yml
+  step 'Prometheus rule tests' check_rule_tests
+  step 'Alertmanager configuration' "${tool[amtool]}" check-config infra/monitoring/alertmanager/alertmanager.yml
+  step 'compose files' check_compose_files
+}
+
+check_shell_files() {
+  local files
+  mapfile -d '' files < <(find . \( -path ./target -o -path ./.belfry -o -path ./.git \) -prune -o \
+    -type f -name '*.sh' -print0)
+  shellcheck -x "${files[@]}" .ci/run
+  say "${#files[@]} files and .ci/run"
+}
+
+check_rule_tests() {
+  local tests
+  mapfile -t tests < <(compgen -G 'infra/monitoring/prometheus/tests/*.yml')
+  ((${#tests[@]} > 0)) || die 'there are no rule tests'
+  "${tool[promtool]}" test rules "${tests[@]}"
+}
+
+check_compose_files() {
+  if ! docker compose version >/dev/null 2>&1; then
+    say 'SKIPPED: no Compose v2 on this machine'
+    return 0
+  fi
+  docker compose -f docker-compose.yml config -q
+  docker compose -f docker-compose.yml -f docker-compose.dev.yml config -q
+}
+
+test_containers() {
+  say 'SKIPPED'
+}
+
+stop_test_engine() { :; }
