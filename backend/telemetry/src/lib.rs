@@ -1,1 +1,127 @@
+//! Makes any axum service observable: metrics from one catalogue, logs to the console and to Loki, health, jobs.
+//!
+//! A service reads its settings, calls [`Telemetry::start`] before anything emits, adds [`Telemetry::layer`] to its
+//! router with `Router::layer` and merges [`Telemetry::routes`].
 
+pub mod catalogue;
+mod database;
+pub mod health;
+pub mod http;
+pub mod jobs;
+pub mod logs;
+pub mod metric;
+mod page;
+mod recorder;
+pub mod sample;
+pub mod settings;
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+
+pub use page::PrometheusSettings;
+pub use recorder::InstallError;
+
+use recorder::Page;
+
+/// All settings of this crate, to be flattened into a service's own.
+#[derive(Args, Clone, Debug)]
+pub struct TelemetrySettings {
+    /// Metrics.
+    #[command(flatten)]
+    pub prometheus: PrometheusSettings,
+    /// Console logs.
+    #[command(flatten)]
+    pub log: logs::LogSettings,
+    /// Logs to Loki.
+    #[command(flatten)]
+    pub loki: logs::LokiSettings,
+}
+
+/// Who emits: the labels of `app_info` and of the log streams.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The service's name.
+    pub service: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// Where it runs: production, staging, development.
+    pub environment: String,
+}
+
+/// Why telemetry could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting cannot be used.
+    #[error(transparent)]
+    Settings(#[from] settings::SettingsError),
+    /// The recorder could not be installed.
+    #[error("cannot install the metrics recorder")]
+    Install(#[from] InstallError),
+}
+
+/// Telemetry that runs. Keep it until the process ends, then [`shut_down`](Self::shut_down).
+pub struct Telemetry {
+    page: Option<&'static Page>,
+    settings: PrometheusSettings,
+    shipping: logs::Shipping,
+}
+
+impl Telemetry {
+    /// Starts logs, and metrics when they are switched on. Must run inside a Tokio runtime and before anything emits.
+    pub fn start(
+        identity: &Identity,
+        settings: &TelemetrySettings,
+        catalogue: &'static [&'static metric::Row],
+    ) -> Result<Self, StartError> {
+        let page = if settings.prometheus.enabled {
+            let page = recorder::install(&[catalogue::ROWS, catalogue])?;
+            describe_process(page, identity);
+            Some(page)
+        } else {
+            None
+        };
+        let shipping = logs::start(identity.service, &identity.environment, &settings.log, &settings.loki)?;
+        Ok(Self { page, settings: settings.prometheus.clone(), shipping })
+    }
+
+    /// The layer that measures requests; add it with `Router::layer`.
+    pub fn layer(&self) -> http::HttpLayer {
+        http::HttpLayer::excluding(&[page::PATH])
+    }
+
+    /// `GET /metrics`. With metrics off there is no such route.
+    pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> axum::Router<S> {
+        page::router(self.page, &self.settings)
+    }
+
+    /// Runs `reading` just before each page is written: for values that are read rather than counted.
+    pub fn before_scrape(&self, reading: impl Fn() + Send + 'static) {
+        if let Some(page) = self.page {
+            page.before_render(reading);
+        }
+    }
+
+    /// Delivers pending logs, for at most `grace`. Returns whether all of them got through.
+    pub async fn shut_down(self, grace: Duration) -> bool {
+        self.shipping.flush(grace).await
+    }
+}
+
+fn describe_process(page: &Page, identity: &Identity) {
+    let started = Instant::now();
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    catalogue::APP_INFO.with([identity.service, identity.version, &identity.environment]).set(1.0);
+    catalogue::APP_START_TIME_SECONDS.set(since_epoch.as_secs_f64());
+    page.before_render(move || catalogue::APP_UPTIME_SECONDS.set(started.elapsed().as_secs_f64()));
+    if let Ok(system) = sysinfo::System::new() {
+        let system = Mutex::new(system);
+        page.before_render(move || {
+            let mut system = system.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            if let Some(reading) = sample::ProcessReading::take(&mut system) {
+                reading.emit();
+            }
+        });
+    }
+}

@@ -1,0 +1,77 @@
+//! The job monitor: a guard that counts one run of a scheduled job and says how it ended.
+//!
+//! Where runs are kept, and when they are due, is the service's own affair.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::catalogue::{
+    SCHEDULER_JOB_DURATION_SECONDS, SCHEDULER_JOB_LAST_SUCCESS_TIMESTAMP_SECONDS, SCHEDULER_JOB_MISSES_TOTAL,
+    SCHEDULER_JOB_NEXT_DUE_TIMESTAMP_SECONDS, SCHEDULER_JOB_OVERLAPS_TOTAL, SCHEDULER_JOBS_IN_PROGRESS,
+    SCHEDULER_JOBS_TOTAL,
+};
+use crate::metric::InProgress;
+
+/// One run of a job under way. Dropped without a word it is `aborted`: right on cancel and on panic.
+pub struct JobRun {
+    job_name: &'static str,
+    started: Instant,
+    status: &'static str,
+    _in_progress: InProgress,
+}
+
+impl JobRun {
+    /// Begins a run.
+    pub fn begin(job_name: &'static str) -> Self {
+        let in_progress = InProgress::enter(SCHEDULER_JOBS_IN_PROGRESS.with([job_name]));
+        Self { job_name, started: Instant::now(), status: "aborted", _in_progress: in_progress }
+    }
+
+    /// The run did its work. Returns how long it took.
+    pub fn succeeded(mut self) -> Duration {
+        self.status = "success";
+        SCHEDULER_JOB_LAST_SUCCESS_TIMESTAMP_SECONDS.with([self.job_name]).set(unix_seconds(SystemTime::now()));
+        self.started.elapsed()
+    }
+
+    /// The run ended in an error, which its caller logs. Returns how long it took.
+    pub fn failed(mut self) -> Duration {
+        self.status = "failed";
+        self.started.elapsed()
+    }
+}
+
+impl Drop for JobRun {
+    fn drop(&mut self) {
+        SCHEDULER_JOBS_TOTAL.with([self.job_name, self.status]).increment(1);
+        SCHEDULER_JOB_DURATION_SECONDS.with([self.job_name]).record(self.started.elapsed().as_secs_f64());
+    }
+}
+
+/// Makes a job's series known before its first run.
+pub fn announce(job_name: &'static str) {
+    for status in ["success", "failed", "aborted"] {
+        SCHEDULER_JOBS_TOTAL.with([job_name, status]).increment(0);
+    }
+    SCHEDULER_JOBS_IN_PROGRESS.with([job_name]).increment(0.0);
+    SCHEDULER_JOB_OVERLAPS_TOTAL.with([job_name]).increment(0);
+    SCHEDULER_JOB_MISSES_TOTAL.with([job_name]).increment(0);
+}
+
+/// Says when the job is next due.
+pub fn next_due(job_name: &'static str, due: SystemTime) {
+    SCHEDULER_JOB_NEXT_DUE_TIMESTAMP_SECONDS.with([job_name]).set(unix_seconds(due));
+}
+
+/// The job was due while its last run was still under way.
+pub fn overlapped(job_name: &'static str) {
+    SCHEDULER_JOB_OVERLAPS_TOTAL.with([job_name]).increment(1);
+}
+
+/// The job was due `times` times and did not start.
+pub fn missed(job_name: &'static str, times: u64) {
+    SCHEDULER_JOB_MISSES_TOTAL.with([job_name]).increment(times);
+}
+
+fn unix_seconds(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}

@@ -1,0 +1,72 @@
+//! Where log events go: the console, Loki when switched on, and two counters. `database.rs` turns sqlx's own events into metrics.
+
+mod count;
+mod loki;
+
+use clap::Args;
+use tracing_subscriber::filter::{EnvFilter, LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry};
+
+pub use loki::{LokiSettings, Shipping};
+
+use crate::database::QueryMetrics;
+use crate::settings::SettingsError;
+
+/// The shape of a console line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Logs to the console.
+#[derive(Args, Clone, Debug)]
+pub struct LogSettings {
+    /// Least level that is logged: error, warn, info, debug or trace; also per target, as in `info,belfry=debug`.
+    #[arg(long = "LOG__LEVEL", default_value = "info", value_parser = filter)]
+    pub level: String,
+    /// `pretty` for people, `json` for machines.
+    #[arg(long = "LOG__FORMAT", default_value = "pretty")]
+    pub format: Format,
+}
+
+/// Starts logging for the whole process. Needs a Tokio runtime when Loki is on.
+pub fn start(
+    service: &str,
+    environment: &str,
+    settings: &LogSettings,
+    loki: &LokiSettings,
+) -> Result<Shipping, SettingsError> {
+    let (loki, shipping) = if loki.enabled { loki.connect(service, environment)? } else { (None, Shipping::off()) };
+    let console = match settings.format {
+        Format::Pretty => tracing_subscriber::fmt::layer().with_writer(std::io::stderr).boxed(),
+        Format::Json => tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr).boxed(),
+    };
+    // What LOG__LEVEL hides is neither printed, nor shipped, nor counted.
+    let visible = console.and_then(loki).and_then(count::CountEvents).with_filter(env_filter(&settings.level));
+    let queries = QueryMetrics.with_filter(Targets::new().with_target("sqlx", LevelFilter::TRACE));
+    Registry::default().with(visible).with(queries).init();
+    Ok(shipping)
+}
+
+fn env_filter(level: &str) -> EnvFilter {
+    // Statements are measured, not logged, unless asked for by name.
+    let quiet = if level.contains("sqlx") { level.to_owned() } else { format!("sqlx=warn,{level}") };
+    EnvFilter::builder().parse_lossy(quiet)
+}
+
+fn filter(text: &str) -> Result<String, String> {
+    let expected = || "error, warn, info, debug, trace, or directives such as info,belfry=debug".to_owned();
+    let valid = text.split(',').all(|directive| {
+        let level = directive.rsplit('=').next().unwrap_or_default();
+        level.parse::<LevelFilter>().is_ok()
+    });
+    match EnvFilter::builder().parse(text) {
+        Ok(_) if valid => Ok(text.to_owned()),
+        _ => Err(expected()),
+    }
+}

@@ -1,0 +1,129 @@
+//! Installs the Prometheus recorder from a catalogue and renders its page.
+//!
+//! With monitoring off nothing is installed: emits stay at one atomic load and there is no page.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use metrics::{Unit, with_recorder};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::catalogue;
+use crate::metric::{self, Kind, Row};
+
+/// Histogram samples take 16 bytes each until they are folded into their buckets, so they are folded this often.
+const UPKEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// Why a recorder could not be installed.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// Two rows have one name; the exporter would silently merge or repeat them.
+    #[error("metric {0} is declared twice")]
+    Duplicate(&'static str),
+    /// A histogram without buckets would be rendered as a summary, which cannot be aggregated.
+    #[error("histogram {0} has no buckets")]
+    NoBuckets(&'static str),
+    /// The exporter refused its settings.
+    #[error("cannot build the Prometheus recorder")]
+    Build(#[from] BuildError),
+    /// Another recorder is there already.
+    #[error("another metrics recorder is installed in this process")]
+    Occupied,
+}
+
+/// The page of metrics and what must be read just before it is written.
+pub(crate) struct Page {
+    handle: PrometheusHandle,
+    float_counters: Vec<&'static str>,
+    before: Mutex<Vec<Box<dyn Fn() + Send>>>,
+}
+
+/// Installs the recorder for the whole process and touches each series that is known in advance.
+///
+/// Must run inside a Tokio runtime, where it leaves the upkeep task, and before anything emits.
+pub(crate) fn install(catalogues: &[&'static [&'static Row]]) -> Result<&'static Page, InstallError> {
+    let rows: Vec<&'static Row> = catalogues.iter().flat_map(|rows| rows.iter().copied()).collect();
+    let mut builder = PrometheusBuilder::new();
+    for (index, row) in rows.iter().enumerate() {
+        if rows[..index].iter().any(|earlier| earlier.name == row.name) {
+            return Err(InstallError::Duplicate(row.name));
+        }
+        if row.kind == Kind::Histogram {
+            if row.buckets.is_empty() {
+                return Err(InstallError::NoBuckets(row.name));
+            }
+            builder = builder.set_buckets_for_metric(Matcher::Full(row.name.to_owned()), row.buckets)?;
+        }
+    }
+    let recorder = builder.build_recorder();
+    let handle = recorder.handle();
+    metrics::set_global_recorder(recorder).map_err(|_| InstallError::Occupied)?;
+
+    for row in &rows {
+        describe(row);
+        row.touch_known_series();
+    }
+    metric::switch_on();
+
+    let upkeep = handle.clone();
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(UPKEEP_EVERY);
+        loop {
+            ticks.tick().await;
+            upkeep.run_upkeep();
+        }
+    });
+    let float_counters = rows.iter().filter(|row| row.kind == Kind::FloatCounter).map(|row| row.name).collect();
+    // One page for the life of the process.
+    Ok(Box::leak(Box::new(Page { handle, float_counters, before: Mutex::default() })))
+}
+
+fn describe(row: &Row) {
+    let unit = match row.name.trim_end_matches("_total") {
+        name if name.ends_with("_seconds") => Some(Unit::Seconds),
+        name if name.ends_with("_bytes") => Some(Unit::Bytes),
+        _ => None,
+    };
+    with_recorder(|recorder| match row.kind {
+        Kind::Counter => recorder.describe_counter(row.name.into(), unit, row.help.into()),
+        Kind::Histogram => recorder.describe_histogram(row.name.into(), unit, row.help.into()),
+        Kind::Gauge | Kind::Reading | Kind::FloatCounter => {
+            recorder.describe_gauge(row.name.into(), unit, row.help.into());
+        }
+    });
+}
+
+impl Page {
+    /// Runs `reading` before each rendering: for values that are read rather than counted.
+    pub(crate) fn before_render(&self, reading: impl Fn() + Send + 'static) {
+        self.before.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(reading));
+    }
+
+    /// The page in Prometheus text format 0.0.4, families in the order of their names. Blocks; call it off the async threads.
+    pub(crate) fn render(&self) -> String {
+        let started = Instant::now();
+        for reading in self.before.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            reading();
+        }
+        let text = self.handle.render();
+        let mut families: Vec<&str> = text.split_terminator("\n\n").collect();
+        families.sort_unstable_by_key(|family| family_name(family));
+        let mut page = String::with_capacity(text.len());
+        for family in families {
+            let name = family_name(family);
+            if self.float_counters.contains(&name) {
+                page.push_str(&family.replacen(&format!("# TYPE {name} gauge"), &format!("# TYPE {name} counter"), 1));
+            } else {
+                page.push_str(family);
+            }
+            page.push_str("\n\n");
+        }
+        catalogue::TELEMETRY_RENDER_DURATION_SECONDS.record(started.elapsed().as_secs_f64());
+        page
+    }
+}
+
+/// The name on the family's first line, `# HELP name ...` or `# TYPE name ...`.
+fn family_name(family: &str) -> &str {
+    family.split(' ').nth(2).unwrap_or_default()
+}

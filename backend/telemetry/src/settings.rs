@@ -1,0 +1,190 @@
+//! Settings from environment variables: `SECTION__KEY`, read once into typed structs, checked before anything starts.
+//!
+//! A section is a struct that derives [`clap::Args`] with one argument per variable, named as the variable. Its doc
+//! comments, defaults and parsers are then the only description there is; `.env.example` is printed from them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use clap::error::{ContextKind, ContextValue};
+use clap::{ArgMatches, Command};
+
+/// A variable that cannot be used as it is: one line that names it, what was found and what is expected.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{variable}: found {found}, expected {expected}")]
+pub struct SettingsError {
+    /// The variable's name.
+    pub variable: String,
+    /// What it holds; never a secret.
+    pub found: String,
+    /// What it may hold.
+    pub expected: String,
+}
+
+/// Text that is never shown: a token, a password, a URL with either.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself; keep it out of logs, errors and labels.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether nothing was set.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(if self.is_empty() { "unset" } else { "set" })
+    }
+}
+
+/// Reads `T` from `variables`, usually those of the process.
+///
+/// `X_FILE` stands for `X` and names a file that holds its value. An empty value counts as unset. A variable that
+/// begins with a section of `T` and is not one of its keys is an error: most often it is misspelt.
+pub fn read<T: clap::Args>(variables: impl IntoIterator<Item = (String, String)>) -> Result<T, SettingsError> {
+    let command = command::<T>();
+    let known: Vec<&str> = command.get_arguments().filter_map(|argument| argument.get_long()).collect();
+    let mut values: BTreeMap<&str, String> = BTreeMap::new();
+    for (variable, value) in variables {
+        let Some((section, _)) = variable.split_once("__") else { continue };
+        if !known.iter().any(|known| known.split("__").next() == Some(section)) {
+            continue;
+        }
+        if value.is_empty() {
+            continue;
+        }
+        let (key, value) = if let Some(key) = known.iter().find(|known| **known == variable) {
+            (*key, value)
+        } else if let Some(key) = known.iter().find(|known| variable.strip_suffix("_FILE") == Some(**known)) {
+            (*key, read_file(&variable, &value)?)
+        } else {
+            return Err(unknown(&variable, &known));
+        };
+        if values.insert(key, value).is_some() {
+            return Err(SettingsError {
+                variable: key.to_owned(),
+                found: format!("both {key} and {key}_FILE"),
+                expected: "one of the two".to_owned(),
+            });
+        }
+    }
+    let arguments: Vec<String> = values.iter().map(|(key, value)| format!("--{key}={value}")).collect();
+    let parsed = command.clone().try_get_matches_from(arguments);
+    parsed.and_then(|matches: ArgMatches| T::from_arg_matches(&matches)).map_err(|error| refused(&error))
+}
+
+/// The variables of `T`, each an argument of this command: for `.env.example` and for tests.
+pub fn command<T: clap::Args>() -> Command {
+    T::augment_args(Command::new("settings").no_binary_name(true).disable_help_flag(true).disable_version_flag(true))
+}
+
+/// `.env.example` as text: every variable of `T` with its description, its default commented out.
+pub fn example<T: clap::Args>() -> String {
+    let mut text = String::new();
+    let mut section = String::new();
+    for argument in command::<T>().get_arguments() {
+        let Some(variable) = argument.get_long() else { continue };
+        let this_section = variable.split("__").next().unwrap_or_default();
+        if section != this_section {
+            section = this_section.to_owned();
+            text.push_str(&format!("\n# --- {section} ---\n"));
+        }
+        let help = argument.get_long_help().or(argument.get_help()).map(ToString::to_string).unwrap_or_default();
+        for line in help.lines() {
+            text.push_str(&format!("# {line}\n"));
+        }
+        let default = argument.get_default_values().first().map(|value| value.to_string_lossy()).unwrap_or_default();
+        text.push_str(&format!("#{variable}={default}\n"));
+    }
+    text.trim_start().to_owned()
+}
+
+fn read_file(variable: &str, path: &str) -> Result<String, SettingsError> {
+    let text = std::fs::read_to_string(path).map_err(|error| SettingsError {
+        variable: variable.to_owned(),
+        found: format!("the path `{path}` ({error})"),
+        expected: "the path of a readable file".to_owned(),
+    })?;
+    Ok(text.trim_end_matches(['\n', '\r']).to_owned())
+}
+
+fn unknown(variable: &str, known: &[&str]) -> SettingsError {
+    let section = variable.split("__").next().unwrap_or_default();
+    let of_section = known.iter().filter(|known| known.split("__").next() == Some(section));
+    let nearest = of_section.max_by(|left, right| {
+        strsim::jaro_winkler(variable, left).total_cmp(&strsim::jaro_winkler(variable, right))
+    });
+    SettingsError {
+        variable: variable.to_owned(),
+        found: "an unknown key".to_owned(),
+        expected: nearest.map_or("no such variable".to_owned(), |nearest| format!("{nearest} perhaps")),
+    }
+}
+
+fn refused(error: &clap::Error) -> SettingsError {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        _ => String::new(),
+    };
+    let argument = context(ContextKind::InvalidArg);
+    let variable = argument.trim_start_matches('-').split([' ', '=']).next().unwrap_or_default().to_owned();
+    let expected = match (std::error::Error::source(error), error.get(ContextKind::ValidValue)) {
+        (Some(source), _) => source.to_string(),
+        (None, Some(ContextValue::Strings(values))) => values.join(", "),
+        _ => error.kind().to_string(),
+    };
+    SettingsError { variable, found: format!("`{}`", context(ContextKind::InvalidValue)), expected }
+}
+
+/// Parses a size such as `64MiB`, or plain bytes.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    let size: ByteSize = text.parse().map_err(|_| "a size such as 64MiB, or a number of bytes".to_owned())?;
+    Ok(size.as_u64())
+}
+
+/// Parses a duration such as `30s`, `10m` or `7d`.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let expected = || "a duration above zero such as 30s, 10m or 7d".to_owned();
+    let duration = humantime::parse_duration(text).map_err(|_| expected())?;
+    if duration.is_zero() { Err(expected()) } else { Ok(duration) }
+}
+
+/// Parses `true` or `false`, also as `1`, `0`, `yes`, `no`, `on`, `off`.
+pub fn switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err("true or false".to_owned()),
+    }
+}
+
+/// Parses any text into a [`Secret`].
+pub fn secret(text: &str) -> Result<Secret, String> {
+    Ok(Secret(text.to_owned()))
+}
+
+/// Parses an absolute http or https URL.
+pub fn http_url(text: &str) -> Result<url::Url, String> {
+    let expected = || "a URL such as http://loki:3100".to_owned();
+    let url: url::Url = text.parse().map_err(|_| expected())?;
+    if matches!(url.scheme(), "http" | "https") && url.has_host() { Ok(url) } else { Err(expected()) }
+}
+
+/// A parser for whole numbers from `least` to `most`.
+pub fn between<N>(least: N, most: N) -> impl Fn(&str) -> Result<N, String> + Clone + Send + Sync + 'static
+where
+    N: std::str::FromStr + PartialOrd + fmt::Display + Copy + Send + Sync + 'static,
+{
+    move |text| match text.parse::<N>() {
+        Ok(number) if number >= least && number <= most => Ok(number),
+        _ => Err(format!("a whole number from {least} to {most}")),
+    }
+}
