@@ -1,1 +1,81 @@
-fn main(){}
+//! Wiring: the subcommands and what each starts.
+
+mod app;
+mod catalogue;
+mod cleanup;
+mod config;
+mod database;
+mod datasets;
+mod demo;
+mod error;
+mod events;
+mod health;
+mod healthcheck;
+mod jobs;
+mod request;
+mod serve;
+mod storage;
+mod training;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The Belfry backend.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API, train queued runs and run scheduled jobs (the default).
+    Serve,
+    /// Train one run; started by the server for each run.
+    #[command(hide = true)]
+    Worker {
+        /// The run's specification, a JSON file.
+        spec: std::path::PathBuf,
+    },
+    /// Ask the server on this machine whether it is ready; exit 0 if it is.
+    Healthcheck,
+    /// Print every setting with its description and default.
+    Config,
+    /// Send realistic traffic to a running server.
+    Demo(demo::DemoArguments),
+}
+
+fn main() -> ExitCode {
+    let command = Arguments::parse().command.unwrap_or(Command::Serve);
+    // A training child must not pay for a server's runtime.
+    if let Command::Worker { spec } = &command {
+        return worker_main(spec);
+    }
+    let ended = match command {
+        Command::Config => {
+            print!("{}", belfry_telemetry::settings::example::<config::Config>());
+            Ok(())
+        }
+        Command::Demo(arguments) => with_runtime(demo::run(arguments)),
+        Command::Healthcheck => with_settings(|config| with_runtime(healthcheck::run(config))),
+        Command::Serve | Command::Worker { .. } => with_settings(|config| with_runtime(serve::serve(config))),
+    };
+    ended.map_or_else(
+        |error| {
+            eprintln!("belfry: {error:#}");
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}
+
+fn with_settings(run: impl FnOnce(config::Config) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    run(config::Config::read(std::env::vars())?)
+}
+
+fn with_runtime(future: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(future)
+}
+fn worker_main(_: &std::path::Path) -> ExitCode { ExitCode::FAILURE }

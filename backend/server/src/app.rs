@@ -1,0 +1,57 @@
+//! The state that handlers share, and the whole API on one page.
+
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::{Router, middleware};
+use belfry_telemetry::Telemetry;
+use belfry_telemetry::health::Checks;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::config::Config;
+use crate::database::Database;
+use crate::storage::Storage;
+use crate::training::Wakers;
+use crate::{cleanup, datasets, health, jobs, request, training};
+
+/// The largest JSON body; uploads have their own limit.
+pub const JSON_LIMIT_BYTES: usize = 2 * 1024 * 1024;
+
+/// What every handler and background task needs.
+pub struct App {
+    /// The settings.
+    pub config: Config,
+    /// The database.
+    pub database: Database,
+    /// The file store.
+    pub storage: Storage,
+    /// The health checks.
+    pub checks: Checks,
+    /// Uploads that may run at the same time.
+    pub upload_slots: Semaphore,
+    /// Tells workers of new runs and listeners of progress.
+    pub wakers: Wakers,
+    /// Cancelled when the process was asked to stop.
+    pub stopping: CancellationToken,
+}
+
+/// The state of every router.
+pub type Shared = Arc<App>;
+
+/// The whole API.
+pub fn router(app: Shared, telemetry: &Telemetry) -> Router {
+    Router::new()
+        .merge(datasets::router())
+        .merge(training::router())
+        .merge(jobs::router())
+        .merge(health::router())
+        .fallback(request::unmatched)
+        .layer(DefaultBodyLimit::max(JSON_LIMIT_BYTES))
+        .layer(CatchPanicLayer::custom(request::panicked))
+        .layer(middleware::from_fn(request::identify))
+        .with_state(app)
+        .merge(telemetry.routes())
+        .layer(telemetry.layer())
+}

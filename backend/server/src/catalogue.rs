@@ -1,0 +1,68 @@
+//! Belfry's own metrics, one row each. The standard ones stand in `belfry_telemetry::catalogue`.
+
+use belfry_telemetry::catalogue;
+use belfry_telemetry::catalogue::{LATENCY_SECONDS, SIZE_BYTES, WORK_SECONDS};
+use belfry_telemetry::metric::Values::Closed;
+
+/// Algorithms as label values; the hidden test algorithm is `other`.
+pub const ALGORITHMS: &[&str] =
+    &["gradient_boosting", "random_forest", "logistic_regression", "elastic_net", "other"];
+
+/// How a training run can end.
+pub const RUN_OUTCOMES: &[&str] =
+    &["completed", "failed", "cancelled", "timed_out", "panicked", "out_of_memory", "crashed", "interrupted"];
+
+const UPLOAD_OUTCOMES: &[&str] = &["stored", "rejected", "too_large", "cancelled", "failed"];
+const PREDICTION_OUTCOMES: &[&str] = &["completed", "rejected", "failed"];
+const SCORES: &[&str] = &["accuracy", "macro_f1", "log_loss", "rmse", "mae", "r2"];
+
+catalogue! {
+    /// Uploads ended, by outcome.
+    counter UPLOADS_TOTAL = "belfry_uploads_total" { outcome: Closed(UPLOAD_OUTCOMES) };
+    /// Size of stored uploads, as sent.
+    histogram UPLOAD_SIZE_BYTES = "belfry_upload_size_bytes" {} buckets SIZE_BYTES;
+    /// Time from an upload's first byte to its acknowledgement.
+    histogram UPLOAD_DURATION_SECONDS = "belfry_upload_duration_seconds" { outcome: Closed(UPLOAD_OUTCOMES) } buckets WORK_SECONDS;
+    /// Uploads under way.
+    gauge UPLOADS_IN_PROGRESS = "belfry_uploads_in_progress" {};
+    /// Datasets stored and not expired.
+    gauge DATASETS = "belfry_datasets" {};
+    /// Bytes of the stored datasets.
+    gauge DATASET_BYTES = "belfry_dataset_bytes" {};
+
+    /// Training runs ended, by outcome.
+    counter TRAINING_RUNS_TOTAL = "belfry_training_runs_total" { algorithm: Closed(ALGORITHMS), outcome: Closed(RUN_OUTCOMES) };
+    /// Time a run took, from its start to its end.
+    histogram TRAINING_DURATION_SECONDS = "belfry_training_duration_seconds" { algorithm: Closed(ALGORITHMS), outcome: Closed(RUN_OUTCOMES) } buckets WORK_SECONDS;
+    /// Runs this process trains now.
+    gauge TRAINING_IN_PROGRESS = "belfry_training_in_progress" {};
+    /// Runs in the database that have not ended.
+    gauge QUEUE_DEPTH = "belfry_queue_depth" { status: Closed(&["queued", "running"]) };
+    /// Time a run waited before a worker took it.
+    histogram TRAINING_QUEUE_WAIT_SECONDS = "belfry_training_queue_wait_seconds" {} buckets WORK_SECONDS;
+    /// Training steps done: trees grown or solver rounds.
+    counter TRAINING_ITERATIONS_TOTAL = "belfry_training_iterations_total" { algorithm: Closed(ALGORITHMS) };
+    /// Score of the last completed run on its held-out rows.
+    reading TRAINING_LAST_SCORE = "belfry_training_last_score" { algorithm: Closed(ALGORITHMS), score: Closed(SCORES) };
+    /// Workers of this process.
+    gauge TRAINING_WORKERS = "belfry_training_workers" {};
+    /// Requests for predictions, by outcome.
+    counter PREDICTIONS_TOTAL = "belfry_predictions_total" { algorithm: Closed(ALGORITHMS), outcome: Closed(PREDICTION_OUTCOMES) };
+    /// Time to predict one request's rows.
+    histogram PREDICTION_DURATION_SECONDS = "belfry_prediction_duration_seconds" { algorithm: Closed(ALGORITHMS) } buckets LATENCY_SECONDS;
+
+    /// Clean-up cycles ended, by outcome.
+    counter CLEANUP_CYCLES_TOTAL = "belfry_cleanup_cycles_total" { outcome: Closed(&["completed", "failed", "cancelled"]) };
+    /// Files removed because their time was over.
+    counter CLEANUP_FILES_REMOVED_TOTAL = "belfry_cleanup_files_removed_total" {};
+    /// Bytes freed by removing them.
+    counter CLEANUP_BYTES_FREED_TOTAL = "belfry_cleanup_bytes_freed_total" {};
+    /// Files that could not be removed.
+    counter CLEANUP_ERRORS_TOTAL = "belfry_cleanup_errors_total" {};
+    /// Time a clean-up cycle took.
+    histogram CLEANUP_DURATION_SECONDS = "belfry_cleanup_duration_seconds" {} buckets WORK_SECONDS;
+    /// How long ago the oldest dataset that should be gone expired.
+    gauge CLEANUP_LAG_SECONDS = "belfry_cleanup_lag_seconds" {};
+    /// When clean-up last completed a cycle, as a Unix timestamp.
+    reading CLEANUP_LAST_SUCCESS_TIMESTAMP_SECONDS = "belfry_cleanup_last_success_timestamp_seconds" {};
+}

@@ -1,0 +1,1 @@
+//! TTL clean-up: removes datasets whose time is over.

@@ -1,0 +1,206 @@
+//! One error enum and its answer: `application/problem+json` (RFC 9457) with a stable code and a safe sentence.
+//!
+//! The cause is logged once, here, with the request's id; the client never sees it.
+
+use std::fmt::Write as _;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use belfry_telemetry::catalogue::{DB_ERRORS_TOTAL, ERRORS_TOTAL};
+use serde_json::{Map, Value, json};
+
+use crate::request;
+
+/// What handlers return.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a request could not be answered as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing has this id or name: 404.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// The request cannot be understood: 400.
+    #[error("{detail}")]
+    BadRequest { code: &'static str, detail: String },
+    /// The request is understood and its content is wrong: 422, with details by name.
+    #[error("{detail}")]
+    Invalid { code: &'static str, detail: String, extras: Map<String, Value> },
+    /// It contradicts the present state: 409.
+    #[error("{detail}")]
+    Conflict { code: &'static str, detail: String },
+    /// Larger than allowed: 413.
+    #[error("the body is larger than {limit_bytes} bytes")]
+    TooLarge { limit_bytes: u64 },
+    /// The client stopped sending: 408.
+    #[error("the body stood still for {0} s")]
+    Stalled(u64),
+    /// The requested range lies outside the content: 416.
+    #[error("the range lies outside the {size_bytes} bytes")]
+    Range { size_bytes: u64 },
+    /// Full for now: 503 with Retry-After.
+    #[error("{0}")]
+    Busy(String),
+    /// The database failed: 503 when it cannot be reached, else 500.
+    #[error("the database is not available")]
+    Database(#[source] sqlx::Error),
+    /// The file store failed: 503, or 507 when it is full.
+    #[error("the file store is not available")]
+    Storage(#[source] anyhow::Error),
+    /// We are wrong: 500.
+    #[error("an internal error")]
+    Internal(#[source] anyhow::Error),
+}
+
+impl Error {
+    /// 422 without further details.
+    pub fn invalid(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::Invalid { code, detail: detail.into(), extras: Map::new() }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::BadRequest { .. } => StatusCode::BAD_REQUEST,
+            Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Conflict { .. } => StatusCode::CONFLICT,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Stalled(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
+            Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Database(error) if is_unreachable(error) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Database(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Storage(cause) if is_full(cause) => StatusCode::INSUFFICIENT_STORAGE,
+            Self::Storage(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The stable code by which programs tell errors apart.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound(_) => "not_found",
+            Self::BadRequest { code, .. } | Self::Invalid { code, .. } | Self::Conflict { code, .. } => code,
+            Self::TooLarge { .. } => "too_large",
+            Self::Stalled(_) => "stalled",
+            Self::Range { .. } => "range_not_satisfiable",
+            Self::Busy(_) => "busy",
+            Self::Database(_) => "database_unavailable",
+            Self::Storage(cause) if is_full(cause) => "storage_full",
+            Self::Storage(_) => "storage_unavailable",
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    fn component(&self) -> &'static str {
+        match self {
+            Self::Database(_) => "database",
+            Self::Storage(_) => "storage",
+            _ => "api",
+        }
+    }
+
+    /// Whether the fault is on this side.
+    fn is_ours(&self) -> bool {
+        self.status().is_server_error() && !matches!(self, Self::Busy(_))
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        DB_ERRORS_TOTAL.with([kind(&error)]).increment(1);
+        Self::Database(error)
+    }
+}
+
+impl From<object_store::Error> for Error {
+    fn from(error: object_store::Error) -> Self {
+        Self::Storage(error.into())
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Self::Storage(error.into())
+    }
+}
+
+fn is_unreachable(error: &sqlx::Error) -> bool {
+    matches!(kind(error), "timeout" | "connection")
+}
+
+fn kind(error: &sqlx::Error) -> &'static str {
+    match error {
+        sqlx::Error::PoolTimedOut => "timeout",
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => "connection",
+        sqlx::Error::Database(error) => database_kind(error.as_ref()),
+        _ => "other",
+    }
+}
+
+fn database_kind(error: &dyn sqlx::error::DatabaseError) -> &'static str {
+    use sqlx::error::ErrorKind;
+    match error.kind() {
+        ErrorKind::UniqueViolation
+        | ErrorKind::ForeignKeyViolation
+        | ErrorKind::NotNullViolation
+        | ErrorKind::CheckViolation => "constraint",
+        // PostgreSQL: class 08 is connection trouble, 57P0x is a server that shuts down or starts.
+        _ => match error.code().as_deref() {
+            Some(code) if code.starts_with("08") || code.starts_with("57P") => "connection",
+            _ => "other",
+        },
+    }
+}
+
+/// Whether a chain of causes ends in a full disk or quota.
+fn is_full(cause: &anyhow::Error) -> bool {
+    cause.chain().any(|cause| {
+        let kind = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        matches!(kind, Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded))
+    })
+}
+
+/// An error and its causes on one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        // Writing to a string cannot fail.
+        let _ = write!(text, ": {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        if self.is_ours() {
+            ERRORS_TOTAL.with([self.code(), self.component()]).increment(1);
+            tracing::error!(code = self.code(), cause = chain(&self), "a request failed on our side");
+        }
+        let mut problem = Map::new();
+        problem.insert("type".into(), json!("about:blank"));
+        problem.insert("title".into(), json!(status.canonical_reason()));
+        problem.insert("status".into(), json!(status.as_u16()));
+        problem.insert("code".into(), json!(self.code()));
+        problem.insert("detail".into(), json!(self.to_string()));
+        problem.insert("request_id".into(), json!(request::current_id()));
+        let mut extra_header = None;
+        match self {
+            Self::Invalid { extras, .. } => problem.extend(extras),
+            Self::Busy(_) => extra_header = Some((header::RETRY_AFTER, HeaderValue::from_static("5"))),
+            Self::Range { size_bytes } => {
+                let value = HeaderValue::from_str(&format!("bytes */{size_bytes}"));
+                extra_header = value.ok().map(|value| (header::CONTENT_RANGE, value));
+            }
+            _ => {}
+        }
+        let content_type = HeaderValue::from_static("application/problem+json");
+        let mut response = (status, [(header::CONTENT_TYPE, content_type)], Value::Object(problem).to_string()).into_response();
+        if let Some((name, value)) = extra_header {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}

@@ -1,0 +1,1 @@
+//! Events of training runs and predictions.
