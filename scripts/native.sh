@@ -29,6 +29,8 @@ part_command() {
   local variable=${part_port[$1]} listen
   listen=$(host_port "$BIND_ADDRESS" "${!variable}")
   local clean=(env --ignore-environment)
+  # Where unpacked programs look for their pages; see unpacking.sh.
+  [[ -d $state/tools ]] && clean+=("--chdir=$state/tools")
   case $1 in
     backend) argv=("$backend_binary" serve) ;;
     prometheus)
@@ -200,6 +202,8 @@ native_summary() {
     Backend "$url" Prometheus "$(part_url prometheus)" Alertmanager "$(part_url alertmanager)" \
     'Node metrics' "$(part_url node-exporter)" Probes "$(part_url blackbox-exporter)" \
     Credentials 'none needed' State "$state" Logs './run.sh logs'
+  [[ ${tool[alertmanager]} == */prometheus-alertmanager ]] &&
+    say '  Alertmanager: Debian packages it without pages; its API and amtool work.'
   say '  Grafana and Loki run only in containers.'
   say
   say 'Try next:'
