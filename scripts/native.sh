@@ -26,27 +26,31 @@ part_is_ready() {
 # Sets argv to the command of a part. Only the backend gets this shell's
 # variables; the others have no use for its secrets.
 part_command() {
-  local variable=${part_port[$1]} listen
+  local variable=${part_port[$1]} listen public=${PUBLIC_HOST:-localhost}
   listen=$(host_port "$BIND_ADDRESS" "${!variable}")
   local clean=(env --ignore-environment)
   # Where unpacked programs look for their pages; see unpacking.sh.
   [[ -d $state/tools ]] && clean+=("--chdir=$state/tools")
   case $1 in
-    backend) argv=("$backend_binary" serve) ;;
+    backend)
+      # In .env for other services; the backend has no business with them.
+      argv=(env --unset=GRAFANA_ADMIN_PASSWORD --unset=POSTGRES_PASSWORD "$backend_binary" serve)
+      ;;
     prometheus)
       argv=("${clean[@]}" "${tool[prometheus]}"
         "--config.file=$state/prometheus/prometheus.yml"
         "--storage.tsdb.path=$state/prometheus-data"
         "--storage.tsdb.retention.time=${PROMETHEUS_RETENTION_TIME:-15d}"
-        "--storage.tsdb.retention.size=${PROMETHEUS_RETENTION_SIZE:-2GB}"
-        "--web.listen-address=$listen" "--web.external-url=$(part_url prometheus)" --web.enable-lifecycle)
+        "--storage.tsdb.retention.size=${PROMETHEUS_RETENTION_SIZE:-4GB}"
+        "--web.listen-address=$listen" "--web.external-url=http://$public:$PROMETHEUS_PORT/")
       ;;
     alertmanager)
       # No gossip port: there is one Alertmanager.
       argv=("${clean[@]}" "${tool[alertmanager]}"
         "--config.file=$state/alertmanager/alertmanager.yml"
-        "--storage.path=$state/alertmanager-data"
-        "--web.listen-address=$listen" "--web.external-url=$(part_url alertmanager)" --cluster.listen-address=)
+        "--storage.path=$state/alertmanager-data" --data.retention=120h
+        "--web.listen-address=$listen" "--web.external-url=http://$public:$ALERTMANAGER_PORT/"
+        --cluster.listen-address=)
       ;;
     node-exporter)
       argv=("${clean[@]}" "${tool[node-exporter]}" "--web.listen-address=$listen")
