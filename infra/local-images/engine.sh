@@ -25,7 +25,7 @@ own_engine() {
     local pid
     [ -s "$pidfile" ] || return 1
     pid=$(cat "$pidfile")
-    [ -r "/proc/$pid/cmdline" ] && tr '\0' ' ' <"/proc/$pid/cmdline" | grep -qF -- "--pidfile $pidfile" && echo "$pid"
+    [ -r "/proc/$pid/cmdline" ] && [[ $(tr '\0' ' ' <"/proc/$pid/cmdline") == *"--pidfile $pidfile "* ]] && echo "$pid"
 }
 
 packages() {
@@ -59,7 +59,7 @@ start_engine() {
     say "starting one, log in $folder/dockerd.log"
     # In a session of its own, and without our output: it must outlive this script and not hold its pipes.
     setsid dockerd --data-root "$folder/data" --exec-root "$folder/run" --pidfile "$pidfile" \
-        --host "unix://$socket" --log-level warn >"$folder/dockerd.log" 2>&1 </dev/null &
+        --host "unix://$socket" --label belfry.engine=local-images --log-level warn >"$folder/dockerd.log" 2>&1 </dev/null &
     for ((tries = 0; tries < 60; tries++)); do
         if DOCKER_HOST=unix://$socket docker info >/dev/null 2>&1; then
             return 0
@@ -94,7 +94,7 @@ plugins() {
         return 0
     fi
     # shellcheck disable=SC2016  # $(SITE) is apt's own
-    site=$(apt-get indextargets --format '$(SITE)' 'Identifier: Packages' 'Codename: bookworm' | head -n 1)
+    site=$(apt-get indextargets --format '$(SITE)' 'Identifier: Packages' 'Codename: bookworm' | sed -n 1p)
     [ -n "$site" ] || cannot "this machine names no Debian 12 mirror to take Compose v2 from"
     [ -r "$keyring" ] || cannot "the keys of the Debian archive are not installed"
     say "fetching Compose v2"
@@ -128,7 +128,7 @@ start() {
         own_host=unix://$socket
         export DOCKER_HOST=$own_host
     fi
-    if ! docker compose version 2>/dev/null | grep -q ' v\?[2-9]' || ! docker buildx version >/dev/null 2>&1; then
+    if [[ ! $(docker compose version --short 2>/dev/null) =~ ^v?([2-9]|[1-9][0-9])\. ]] || ! docker buildx version >/dev/null 2>&1; then
         command -v apt-get >/dev/null || cannot "Compose v2 is missing, and this is not Debian"
         plugins
         own_config=$folder/config
