@@ -4,13 +4,15 @@
 #   engine.sh start FOLDER   prints the variables to use it, as shell lines; progress goes to stderr
 #   engine.sh stop FOLDER    ends what `start` started with this FOLDER, and nothing else
 #
-# Where `docker info` already works, `start` starts nothing. Otherwise, as root on Debian, it installs the
+# Where an engine already answers, `start` starts none. Otherwise, as root on Debian, it installs the
 # packages, starts an engine with its data, socket and process id inside FOLDER, and takes the compose and
 # buildx plugins from the next Debian release, unpacked inside FOLDER. Exit 77: it cannot be done here.
 set -euo pipefail
 
 cannot() { echo "no container engine: $*" >&2; exit 77; }
 say() { echo "engine: $*" >&2; }
+# `docker info` succeeds without an engine in some versions.
+answers() { docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 usage() { sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 
 [ $# -eq 2 ] || usage
@@ -61,7 +63,7 @@ start_engine() {
     setsid dockerd --data-root "$folder/data" --exec-root "$folder/run" --pidfile "$pidfile" \
         --host "unix://$socket" --label belfry.engine=local-images --log-level warn >"$folder/dockerd.log" 2>&1 </dev/null &
     for ((tries = 0; tries < 60; tries++)); do
-        if DOCKER_HOST=unix://$socket docker info >/dev/null 2>&1; then
+        if DOCKER_HOST=unix://$socket answers; then
             return 0
         fi
         sleep 1
@@ -114,7 +116,7 @@ plugins() {
 
 start() {
     local own_host='' own_config=''
-    if ! docker info >/dev/null 2>&1; then
+    if ! answers; then
         [ "$(id -u)" -eq 0 ] || cannot "none answers, and only root can start one"
         grep -qsx 'VERSION_CODENAME=bookworm' /etc/os-release ||
             cannot "none answers, and this script starts one on Debian 12 only"
@@ -123,7 +125,7 @@ start() {
         packages
     fi
     # Installing the package may have started the system's own engine.
-    if ! docker info >/dev/null 2>&1; then
+    if ! answers; then
         start_engine
         own_host=unix://$socket
         export DOCKER_HOST=$own_host
