@@ -94,22 +94,25 @@ check_compose_files() {
 
 # On this machine's engine, or on one that engine.sh makes for the purpose.
 test_containers() {
-  local folder=$state/engine line result=0 lines
-  lines=$(infra/local-images/engine.sh start "$folder") || result=$?
-  if ((result == 77)); then
-    say '**** SKIPPED: no container engine here and none can be made (reason above) ****'
-    return 0
-  fi
-  ((result == 0)) || return "$result"
+  local folder=$state/engine lines line
+  lines=$(infra/local-images/engine.sh start "$folder") || { skipped_if_impossible $?; return; }
   test_engine=$folder
   while IFS= read -r line; do
-    [[ $line =~ ^export\ (DOCKER_HOST|DOCKER_CONFIG)=(.*)$ ]] && export "${BASH_REMATCH[1]}=${BASH_REMATCH[2]}"
+    if [[ $line =~ ^export\ (DOCKER_HOST|DOCKER_CONFIG)=(.*)$ ]]; then
+      export "${BASH_REMATCH[1]}=${BASH_REMATCH[2]}"
+    fi
   done <<<"$lines"
   check_compose_files
-  if [[ -n ${DOCKER_HOST:-} ]]; then
-    infra/local-images/build.sh "$folder/images" "${CARGO_TARGET_DIR:-target}/debug/belfry"
-  fi
+  infra/local-images/build.sh "$folder/images" "${CARGO_TARGET_DIR:-target}/debug/belfry" ||
+    { skipped_if_impossible $?; return; }
   cargo test -p belfry --locked --test compose -- --ignored --test-threads=1
+  stop_test_engine
+}
+
+# The scripts of infra/local-images say 77 for what this machine cannot do.
+skipped_if_impossible() {
+  (($1 == 77)) || return "$1"
+  say '**** SKIPPED: the container tests cannot run on this machine (reason above) ****'
 }
 
 test_engine=''
@@ -117,4 +120,5 @@ test_engine=''
 stop_test_engine() {
   [[ -n $test_engine ]] || return 0
   infra/local-images/engine.sh stop "$test_engine" || true
+  test_engine=''
 }
