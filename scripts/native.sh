@@ -119,7 +119,7 @@ native_up() {
     fi
   done
   if ((${#changed[@]} == 0)); then
-    say "Everything runs already; nothing was changed."
+    say "Everything runs already; nothing was restarted."
     native_summary
     return 0
   fi
@@ -209,6 +209,8 @@ native_summary() {
   [[ ${tool[alertmanager]} == */prometheus-alertmanager ]] &&
     say '  Alertmanager: Debian packages it without pages; its API and amtool work.'
   say '  Grafana and Loki run only in containers.'
+  [[ ${PROMETHEUS__ENABLED:-true} == true ]] ||
+    say "  The backend's metrics are off (PROMETHEUS__ENABLED=$PROMETHEUS__ENABLED); Prometheus keeps what it has."
   say
   say 'Try next:'
   say "  curl -F file=@data/penguins.csv $url/api/v1/datasets"
