@@ -8,7 +8,7 @@ pub const MISSING: [&str; 8] = ["", "na", "n/a", "nan", "null", "none", "?", "-"
 const LONGEST_MISSING: usize = 4;
 
 /// A decimal of at most this many digits and no exponent is finite whatever its digits: the greatest `f64` has 309.
-const SURELY_FINITE: usize = 300;
+pub(crate) const SURELY_FINITE: usize = 300;
 
 /// Whether a trimmed cell stands for a missing value.
 pub fn is_missing(cell: &[u8]) -> bool {

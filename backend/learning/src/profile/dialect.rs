@@ -72,7 +72,8 @@ impl Head {
     }
 }
 
-/// Names the binary format whose signature `start` is.
+/// Names the binary format whose signature `start` is, or is the beginning of: a file is refused at its first byte
+/// that is no text, and that is often the first one.
 pub(crate) fn binary_format(start: &[u8]) -> Option<&'static str> {
     const SIGNATURES: [(&[u8], &str); 8] = [
         (b"\x1F\x8B", "a gzip file"),
@@ -84,5 +85,8 @@ pub(crate) fn binary_format(start: &[u8]) -> Option<&'static str> {
         (b"\x7FELF", "a program"),
         (b"SQLite format 3", "a database"),
     ];
-    SIGNATURES.iter().find(|(signature, _)| start.starts_with(signature)).map(|(_, name)| *name)
+    SIGNATURES
+        .iter()
+        .find(|(signature, _)| !start.is_empty() && (start.starts_with(signature) || signature.starts_with(start)))
+        .map(|(_, name)| *name)
 }

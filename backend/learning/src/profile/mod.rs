@@ -92,6 +92,11 @@ impl Profiler {
         self.seen_bytes += within.len() as u64;
 
         let flaw = self.text.check(within);
+        if let Some((offset, _)) = &flaw {
+            // Only what was seen up to the flaw is judged, however much came along with it.
+            let flaw_at = self.seen_bytes - (within.len() - offset) as u64;
+            self.start.truncate(usize::try_from(flaw_at + 1).unwrap_or(START_BYTES));
+        }
         // What stands before the flaw comes first, as it would were the file pushed byte by byte.
         self.feed(&within[..flaw.as_ref().map_or(within.len(), |(offset, _)| *offset)])?;
         if let Some((_, flaw)) = flaw {

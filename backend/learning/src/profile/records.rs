@@ -91,21 +91,16 @@ impl Records {
 
     pub(crate) fn finish(mut self) -> Result<Profile, CsvError> {
         if self.open_bytes > 0 {
-            // A line end closes any field but a quoted one.
-            let (probe, ..) = self.reader.clone().read_record(b"\n", &mut [0; 8], &mut [0; 2]);
-            if matches!(probe, ReadRecordResult::InputEmpty) {
-                let error = CsvError::new(
-                    CsvErrorCode::UnclosedQuote,
-                    self.record_line,
-                    "a quoted field that never ends",
-                    "a closing quote",
-                );
-                return Err(match self.open_field() {
-                    Some((index, name)) => error.at_column(index, name),
-                    None => error,
-                });
-            }
-            self.feed_slowly(&[])?;
+            // The line end that the file lacks; it closes any field but a quoted one.
+            self.feed_slowly(b"\n")?;
+        }
+        if self.open_bytes > 0 {
+            let found = "a quoted field that never ends";
+            let error = CsvError::new(CsvErrorCode::UnclosedQuote, self.record_line, found, "a closing quote");
+            return Err(match self.open_field() {
+                Some((index, name)) => error.at_column(index, name),
+                None => error,
+            });
         }
         if self.columns.is_empty() {
             return Err(CsvError::new(CsvErrorCode::EmptyFile, 1, "no content", "a line of column names and rows"));
@@ -118,7 +113,7 @@ impl Records {
         Ok(Profile { rows, columns: self.columns.into_iter().map(|column| column.finish(rows)).collect() })
     }
 
-    /// Passes bytes of one record to `csv-core`; returns how many it took. No bytes end the file.
+    /// Passes bytes of one record to `csv-core`; returns how many it took.
     fn feed_slowly(&mut self, chunk: &[u8]) -> Result<usize, CsvError> {
         // The one field longer than the limit that may be buffered before the length is checked.
         self.fields.resize(self.limits.max_record_bytes + 1, 0);
@@ -257,9 +252,42 @@ impl Records {
     }
 }
 
-/// The length of the field that `record` begins with, and whether it is a plain decimal.
+/// The length of the field that `record` begins with, and whether it is a plain decimal as
+/// [`cell::is_plain_decimal`] has it. Both are told in one pass, which is most of a numeric table's time.
 #[inline]
 fn scan_field(record: &[u8], delimiter: u8) -> (usize, bool) {
-    let length = record.iter().position(|&byte| byte == delimiter).unwrap_or(record.len());
-    (length, cell::is_plain_decimal(&record[..length]))
+    let sign = usize::from(matches!(record.first(), Some(b'+' | b'-')));
+    let mut points = 0;
+    let mut at = sign;
+    while let Some(&byte) = record.get(at) {
+        if byte == delimiter {
+            break;
+        }
+        if byte == b'.' {
+            points += 1;
+        } else if !byte.is_ascii_digit() {
+            let rest = record[at..].iter().position(|&byte| byte == delimiter);
+            return (rest.map_or(record.len(), |rest| at + rest), false);
+        }
+        at += 1;
+    }
+    let digits = at - sign;
+    (at, points <= 1 && digits > points && digits <= cell::SURELY_FINITE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_one_pass_scan_agrees_with_the_two_it_replaces() {
+        let long = "9".repeat(301);
+        for cell in ["", "1", "-1.5", "+", "-", ".", "1.2.3", "x", "1x", " 1", "NA", "-.5", "1e5", &long] {
+            for rest in ["", ",", ",2"] {
+                let record = format!("{cell}{rest}");
+                let expected = (cell.len(), cell::is_plain_decimal(cell.as_bytes()));
+                assert_eq!(scan_field(record.as_bytes(), b','), expected, "{record}");
+            }
+        }
+    }
 }

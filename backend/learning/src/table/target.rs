@@ -78,7 +78,9 @@ impl TargetBuilder {
     pub(super) fn finish(self, asked: Option<Task>) -> Result<BuiltTarget, TrainError> {
         let distinct = distinct_values(&self.values);
         let task = asked.unwrap_or_else(|| match (self.kind, &distinct) {
-            (ColumnKind::Number, Some(values)) if looks_like_classes(values) => Task::Classification,
+            (ColumnKind::Number, Some(distinct)) if looks_like_classes(distinct, self.values.len()) => {
+                Task::Classification
+            }
             (ColumnKind::Number, _) => Task::Regression,
             _ => Task::Classification,
         });
@@ -153,8 +155,10 @@ fn canonical(value: f64) -> f64 {
     if value == 0.0 { 0.0 } else { value }
 }
 
-fn looks_like_classes(values: &[f64]) -> bool {
-    values.len() <= MAX_INFERRED_CLASSES && values.iter().all(|value| value.fract() == 0.0)
+/// A few whole numbers that come again and again are taken for classes, unless the request says otherwise.
+fn looks_like_classes(distinct: &[f64], rows: usize) -> bool {
+    let few = distinct.len() <= MAX_INFERRED_CLASSES && distinct.len() * 2 <= rows;
+    few && distinct.iter().all(|value| value.fract() == 0.0)
 }
 
 fn class_value(kind: ColumnKind, text: String, value: f64) -> Value {
