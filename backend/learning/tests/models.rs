@@ -1,5 +1,7 @@
 //! Models through their files: the same bits before and after, and clear words for rows that do not fit.
 
+#![allow(clippy::unwrap_used)] // Tests throughout, helpers included.
+
 mod support;
 
 use belfry_learning::algorithm::{Algorithm, Task};

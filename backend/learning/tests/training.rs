@@ -1,5 +1,7 @@
 //! Every algorithm on real data, and every kind of data that no run should begin with.
 
+#![allow(clippy::unwrap_used)] // Tests throughout, helpers included.
+
 mod support;
 
 use std::cell::Cell;

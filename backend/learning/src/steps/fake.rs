@@ -44,9 +44,13 @@ impl Stepper for Fake<'_> {
             Behaviour::Stack if self.done == FATAL_STEP => {
                 black_box(recurse(0));
             }
-            Behaviour::Hang if self.done == FATAL_STEP => loop {
-                std::thread::sleep(SLOW_STEP);
-            },
+            Behaviour::Hang if self.done == FATAL_STEP => {
+                // From here on it hears nothing, and whoever waits for that to begin can.
+                eprintln!("the fake algorithm hangs");
+                loop {
+                    std::thread::sleep(SLOW_STEP);
+                }
+            }
             _ => {}
         }
         let loss = 1.0 / self.done as f64;
