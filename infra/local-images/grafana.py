@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import stat
 import sys
 
@@ -83,4 +84,6 @@ class Grafana(http.server.BaseHTTPRequestHandler):
 if __name__ == "__main__":
     PASSWORD = password()
     print(f"read {provisioned()}; listening on {PORT}", flush=True)
+    # As the first process of a container it would not be stopped by the signal otherwise.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     http.server.ThreadingHTTPServer(("", PORT), Grafana).serve_forever()

@@ -6,6 +6,7 @@
 import http.server
 import json
 import re
+import signal
 import sys
 import threading
 import urllib.request
@@ -75,6 +76,8 @@ def main():
     with open("/loki/stand-in", "w", encoding="utf-8") as file:
         file.write("a stand-in ran here\n")
     print(f"read {path}, listening on {PORT}", flush=True)
+    # As the first process of a container it would not be stopped by the signal otherwise.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     http.server.ThreadingHTTPServer(("", PORT), Loki).serve_forever()
 
 
