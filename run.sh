@@ -14,6 +14,8 @@ source scripts/environment.sh
 source scripts/ports.sh
 # shellcheck source=scripts/packages.sh
 source scripts/packages.sh
+# shellcheck source=scripts/unpacking.sh
+source scripts/unpacking.sh
 # shellcheck source=scripts/rust.sh
 source scripts/rust.sh
 # shellcheck source=scripts/processes.sh

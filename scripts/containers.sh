@@ -35,8 +35,15 @@ require_free_container_ports() {
 
 # containers_up [COMPOSE OPTIONS...]
 containers_up() {
+  # For the Dockerfile this is a choice, for native mode a path.
+  [[ ${BELFRY_BINARY:-} != */* ]] || unset BELFRY_BINARY
   require_free_container_ports
-  say 'Starting the stack in containers (the first time builds and downloads images)'
+  say 'Building the backend image (the first time takes minutes)'
+  docker compose "$@" build --quiet backend || {
+    docker image inspect "${BELFRY_IMAGE:-belfry-backend:0.1.0}" >/dev/null 2>&1 || die 'the backend image could not be built'
+    warn 'the backend image could not be built anew; the one built before is used'
+  }
+  say 'Starting the stack in containers'
   docker compose "$@" up --detach --wait || {
     docker compose "$@" ps --all
     die 'the stack did not become healthy; ./run.sh logs shows why'
@@ -54,8 +61,10 @@ containers_summary() {
     Prometheus "http://$(host_port "$host" "$PROMETHEUS_PORT")" \
     Alertmanager "http://$(host_port "$host" "$ALERTMANAGER_PORT")" \
     Loki "http://$(host_port "$host" "$LOKI_PORT")"
+  say "  Grafana's user is admin; its password: docker compose exec grafana cat /run/grafana-password/password"
   say
   say 'Try next:'
   say "  curl -F file=@data/penguins.csv $url/api/v1/datasets"
+  say '  ./run.sh demo      realistic traffic for a minute'
   say '  ./run.sh status    what runs;  ./run.sh down stops it and keeps its data'
 }

@@ -26,25 +26,31 @@ part_is_ready() {
 # Sets argv to the command of a part. Only the backend gets this shell's
 # variables; the others have no use for its secrets.
 part_command() {
-  local variable=${part_port[$1]} listen
+  local variable=${part_port[$1]} listen public=${PUBLIC_HOST:-localhost}
   listen=$(host_port "$BIND_ADDRESS" "${!variable}")
   local clean=(env --ignore-environment)
+  # Where unpacked programs look for their pages; see unpacking.sh.
+  [[ -d $state/tools ]] && clean+=("--chdir=$state/tools")
   case $1 in
-    backend) argv=("$backend_binary" serve) ;;
+    backend)
+      # In .env for other services; the backend has no business with them.
+      argv=(env --unset=GRAFANA_ADMIN_PASSWORD --unset=POSTGRES_PASSWORD "$backend_binary" serve)
+      ;;
     prometheus)
       argv=("${clean[@]}" "${tool[prometheus]}"
         "--config.file=$state/prometheus/prometheus.yml"
         "--storage.tsdb.path=$state/prometheus-data"
         "--storage.tsdb.retention.time=${PROMETHEUS_RETENTION_TIME:-15d}"
-        "--storage.tsdb.retention.size=${PROMETHEUS_RETENTION_SIZE:-2GB}"
-        "--web.listen-address=$listen" "--web.external-url=$(part_url prometheus)" --web.enable-lifecycle)
+        "--storage.tsdb.retention.size=${PROMETHEUS_RETENTION_SIZE:-4GB}"
+        "--web.listen-address=$listen" "--web.external-url=http://$public:$PROMETHEUS_PORT/")
       ;;
     alertmanager)
       # No gossip port: there is one Alertmanager.
       argv=("${clean[@]}" "${tool[alertmanager]}"
         "--config.file=$state/alertmanager/alertmanager.yml"
-        "--storage.path=$state/alertmanager-data"
-        "--web.listen-address=$listen" "--web.external-url=$(part_url alertmanager)" --cluster.listen-address=)
+        "--storage.path=$state/alertmanager-data" --data.retention=120h
+        "--web.listen-address=$listen" "--web.external-url=http://$public:$ALERTMANAGER_PORT/"
+        --cluster.listen-address=)
       ;;
     node-exporter)
       argv=("${clean[@]}" "${tool[node-exporter]}" "--web.listen-address=$listen")
@@ -113,7 +119,7 @@ native_up() {
     fi
   done
   if ((${#changed[@]} == 0)); then
-    say "Everything runs already; nothing was changed."
+    say "Everything runs already; nothing was restarted."
     native_summary
     return 0
   fi
@@ -200,7 +206,11 @@ native_summary() {
     Backend "$url" Prometheus "$(part_url prometheus)" Alertmanager "$(part_url alertmanager)" \
     'Node metrics' "$(part_url node-exporter)" Probes "$(part_url blackbox-exporter)" \
     Credentials 'none needed' State "$state" Logs './run.sh logs'
+  [[ ${tool[alertmanager]} == */prometheus-alertmanager ]] &&
+    say '  Alertmanager: Debian packages it without pages; its API and amtool work.'
   say '  Grafana and Loki run only in containers.'
+  [[ ${PROMETHEUS__ENABLED:-true} == true ]] ||
+    say "  The backend's metrics are off (PROMETHEUS__ENABLED=$PROMETHEUS__ENABLED); Prometheus keeps what it has."
   say
   say 'Try next:'
   say "  curl -F file=@data/penguins.csv $url/api/v1/datasets"

@@ -26,5 +26,5 @@ show_tail() {
   local file=$1
   [[ -s $file ]] || { say "  ($file is empty)" >&2; return 0; }
   say "  last lines of $file:" >&2
-  tail -n 15 -- "$file" | sed 's/^/  | /' >&2
+  tail -n 25 -- "$file" | sed 's/^/  | /' >&2
 }

@@ -28,7 +28,10 @@ install_packages() {
   if ! apt_install "${missing[@]}"; then
     say "  refreshing the package lists first"
     as_root apt-get -qq update </dev/null || warn "some package lists could not be refreshed"
-    apt_install "${missing[@]}" || die "apt-get could not install: ${missing[*]}"
+    apt_install "${missing[@]}" || {
+      show_tail "$(package_log)"
+      die "apt-get could not install: ${missing[*]}"
+    }
   fi
   allow_service_starts
   keep_services_off "$before"
@@ -36,10 +39,7 @@ install_packages() {
 
 apt_install() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
-    -o Dpkg::Use-Pty=0 install "$@" </dev/null >"$(package_log)" 2>&1 || {
-    grep -E '^E:' "$(package_log)" >&2 || tail -n 5 "$(package_log)" >&2
-    return 1
-  }
+    -o Dpkg::Use-Pty=0 install "$@" </dev/null >"$(package_log)" 2>&1
 }
 
 package_log() {
@@ -83,29 +83,4 @@ keep_services_off() {
       say "  $unit: installed, but neither started nor enabled"
     done
   done
-}
-
-# Unpacks packages into a folder, for users who cannot install any.
-unpack_packages() {
-  local folder=$1 lists
-  shift
-  have apt-get || die "missing: $* (Debian's names); put their programs on PATH and try again"
-  say "Unpacking into $folder, no root needed: $*"
-  mkdir -p -- "$folder/download"
-  if ! (cd "$folder/download" && apt-get -qq download "$@") >"$(package_log)" 2>&1; then
-    # No package lists on this machine yet: fetch private ones.
-    say "  fetching package lists of our own first"
-    lists=$folder/apt
-    mkdir -p -- "$lists/lists/partial" "$lists/cache/archives/partial"
-    lists=(-o "Dir::State::lists=$lists/lists" -o "Dir::Cache=$lists/cache"
-      -o APT::Sandbox::User=root -o Debug::NoLocking=1)
-    (cd "$folder/download" && apt-get -qq "${lists[@]}" update && apt-get -qq "${lists[@]}" download "$@") \
-      </dev/null >"$(package_log)" 2>&1 ||
-      { show_tail "$(package_log)"; die "could not download: $*"; }
-  fi
-  local archive
-  for archive in "$folder"/download/*.deb; do
-    dpkg -x "$archive" "$folder"
-  done
-  rm -rf -- "$folder/download" "$folder/apt"
 }

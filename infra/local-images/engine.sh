@@ -4,13 +4,15 @@
 #   engine.sh start FOLDER   prints the variables to use it, as shell lines; progress goes to stderr
 #   engine.sh stop FOLDER    ends what `start` started with this FOLDER, and nothing else
 #
-# Where `docker info` already works, `start` starts nothing. Otherwise, as root on Debian, it installs the
+# Where an engine already answers, `start` starts none. Otherwise, as root on Debian, it installs the
 # packages, starts an engine with its data, socket and process id inside FOLDER, and takes the compose and
 # buildx plugins from the next Debian release, unpacked inside FOLDER. Exit 77: it cannot be done here.
 set -euo pipefail
 
 cannot() { echo "no container engine: $*" >&2; exit 77; }
 say() { echo "engine: $*" >&2; }
+# `docker info` succeeds without an engine in some versions.
+answers() { docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 usage() { sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 
 [ $# -eq 2 ] || usage
@@ -25,7 +27,7 @@ own_engine() {
     local pid
     [ -s "$pidfile" ] || return 1
     pid=$(cat "$pidfile")
-    [ -r "/proc/$pid/cmdline" ] && tr '\0' ' ' <"/proc/$pid/cmdline" | grep -qF -- "--pidfile $pidfile" && echo "$pid"
+    [ -r "/proc/$pid/cmdline" ] && [[ $(tr '\0' ' ' <"/proc/$pid/cmdline") == *"--pidfile $pidfile "* ]] && echo "$pid"
 }
 
 packages() {
@@ -59,9 +61,9 @@ start_engine() {
     say "starting one, log in $folder/dockerd.log"
     # In a session of its own, and without our output: it must outlive this script and not hold its pipes.
     setsid dockerd --data-root "$folder/data" --exec-root "$folder/run" --pidfile "$pidfile" \
-        --host "unix://$socket" --log-level warn >"$folder/dockerd.log" 2>&1 </dev/null &
+        --host "unix://$socket" --label belfry.engine=local-images --log-level warn >"$folder/dockerd.log" 2>&1 </dev/null &
     for ((tries = 0; tries < 60; tries++)); do
-        if DOCKER_HOST=unix://$socket docker info >/dev/null 2>&1; then
+        if DOCKER_HOST=unix://$socket answers; then
             return 0
         fi
         sleep 1
@@ -94,7 +96,7 @@ plugins() {
         return 0
     fi
     # shellcheck disable=SC2016  # $(SITE) is apt's own
-    site=$(apt-get indextargets --format '$(SITE)' 'Identifier: Packages' 'Codename: bookworm' | head -n 1)
+    site=$(apt-get indextargets --format '$(SITE)' 'Identifier: Packages' 'Codename: bookworm' | sed -n 1p)
     [ -n "$site" ] || cannot "this machine names no Debian 12 mirror to take Compose v2 from"
     [ -r "$keyring" ] || cannot "the keys of the Debian archive are not installed"
     say "fetching Compose v2"
@@ -114,7 +116,7 @@ plugins() {
 
 start() {
     local own_host='' own_config=''
-    if ! docker info >/dev/null 2>&1; then
+    if ! answers; then
         [ "$(id -u)" -eq 0 ] || cannot "none answers, and only root can start one"
         grep -qsx 'VERSION_CODENAME=bookworm' /etc/os-release ||
             cannot "none answers, and this script starts one on Debian 12 only"
@@ -123,12 +125,12 @@ start() {
         packages
     fi
     # Installing the package may have started the system's own engine.
-    if ! docker info >/dev/null 2>&1; then
+    if ! answers; then
         start_engine
         own_host=unix://$socket
         export DOCKER_HOST=$own_host
     fi
-    if ! docker compose version 2>/dev/null | grep -q ' v\?[2-9]' || ! docker buildx version >/dev/null 2>&1; then
+    if [[ ! $(docker compose version --short 2>/dev/null) =~ ^v?([2-9]|[1-9][0-9])\. ]] || ! docker buildx version >/dev/null 2>&1; then
         command -v apt-get >/dev/null || cannot "Compose v2 is missing, and this is not Debian"
         plugins
         own_config=$folder/config

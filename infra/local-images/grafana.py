@@ -10,6 +10,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import stat
 import sys
 
@@ -38,7 +39,11 @@ def provisioned():
     """How many provisioning files and dashboards were read; ends the program at a broken one."""
     files = sorted(pathlib.Path("/etc/grafana/provisioning").rglob("*.y*ml"))
     for file in files:
-        yaml.safe_load(file.read_text())
+        # Without the comments, which may speak of dashboard variables.
+        text = json.dumps(yaml.safe_load(file.read_text()))
+        for name in re.findall(r"\$([A-Z][A-Z_]+)", text):
+            if not os.environ.get(name):
+                sys.exit(f"{file} wants the variable {name}, which is not set")
     dashboards = sorted((DATA / "dashboards").glob("*.json"))
     for dashboard in dashboards:
         json.loads(dashboard.read_text())
@@ -47,9 +52,10 @@ def provisioned():
 
 class Grafana(http.server.BaseHTTPRequestHandler):
     def answer(self, status, value):
-        body = json.dumps(value).encode()
+        text = isinstance(value, str)
+        body = (value if text else json.dumps(value)).encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", "text/plain" if text else "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -63,6 +69,8 @@ class Grafana(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/api/health":
             self.answer(200, {"database": "ok", "version": "stand-in"})
+        elif self.path == "/metrics":
+            self.answer(200, f"stand_in_dashboards {len(list((DATA / 'dashboards').glob('*.json')))}\n")
         elif self.path == "/api/org":
             self.answer(*((200, {"name": "stand-in"}) if self.allowed() else (401, {"message": "Unauthorized"})))
         else:

@@ -1,0 +1,293 @@
+//! The body of a table: framing records and showing their cells to the columns.
+//!
+//! There are two lanes. A record that lies in one piece and has no quote is split where it lies. Any other goes
+//! through `csv-core`, which remembers where it was from piece to piece. Both see the same records; a test pushes
+//! the same files whole and byte by byte and compares.
+
+use std::collections::HashSet;
+
+use csv_core::ReadRecordResult;
+
+use super::column::ColumnState;
+use super::error::{CsvError, CsvErrorCode};
+use super::{Limits, Profile};
+use crate::cell;
+
+#[derive(Debug)]
+pub(crate) struct Records {
+    limits: Limits,
+    delimiter: u8,
+    reader: csv_core::Reader,
+    columns: Vec<ColumnState>,
+    rows: u64,
+    /// The physical line the next byte stands on.
+    line: u64,
+    /// The line on which the current record began.
+    record_line: u64,
+    /// The record in progress in the slow lane: its bytes as they stand in the file, or 0.
+    open_bytes: usize,
+    fields: Vec<u8>,
+    fields_len: usize,
+    ends: Vec<usize>,
+    ends_len: usize,
+}
+
+impl Records {
+    pub(crate) fn new(limits: Limits, delimiter: u8) -> Self {
+        Self {
+            limits,
+            delimiter,
+            reader: csv_core::ReaderBuilder::new().delimiter(delimiter).build(),
+            columns: Vec::new(),
+            rows: 0,
+            line: 1,
+            record_line: 1,
+            open_bytes: 0,
+            fields: Vec::new(),
+            fields_len: 0,
+            ends: Vec::new(),
+            ends_len: 0,
+        }
+    }
+
+    pub(crate) fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// The field a record in progress has reached.
+    pub(crate) fn open_field(&self) -> Option<(usize, Option<&str>)> {
+        let name = self.columns.get(self.ends_len).map(|column| column.name.as_str());
+        (self.open_bytes > 0).then_some((self.ends_len, name))
+    }
+
+    pub(crate) fn feed(&mut self, mut chunk: &[u8]) -> Result<(), CsvError> {
+        while let Some(&first) = chunk.first() {
+            if self.open_bytes > 0 {
+                let taken = self.feed_slowly(chunk)?;
+                chunk = &chunk[taken..];
+                continue;
+            }
+            if first == b'\n' || first == b'\r' {
+                self.line += u64::from(first == b'\n');
+                chunk = &chunk[1..];
+                continue;
+            }
+            self.record_line = self.line;
+            match memchr::memchr3(b'\n', b'\r', b'"', chunk) {
+                Some(end) if chunk[end] != b'"' => {
+                    self.check_length(end)?;
+                    self.take_plain_record(&chunk[..end])?;
+                    self.line += u64::from(chunk[end] == b'\n');
+                    chunk = &chunk[end + 1..];
+                }
+                _ => {
+                    let taken = self.feed_slowly(chunk)?;
+                    chunk = &chunk[taken..];
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn finish(mut self) -> Result<Profile, CsvError> {
+        if self.open_bytes > 0 {
+            // The line end that the file lacks; it closes any field but a quoted one.
+            self.feed_slowly(b"\n")?;
+        }
+        if self.open_bytes > 0 {
+            let found = "a quoted field that never ends";
+            let error = CsvError::new(CsvErrorCode::UnclosedQuote, self.record_line, found, "a closing quote");
+            return Err(match self.open_field() {
+                Some((index, name)) => error.at_column(index, name),
+                None => error,
+            });
+        }
+        if self.columns.is_empty() {
+            return Err(CsvError::new(CsvErrorCode::EmptyFile, 1, "no content", "a line of column names and rows"));
+        }
+        if self.rows == 0 {
+            let expected = "at least one row below the column names";
+            return Err(CsvError::new(CsvErrorCode::NoRows, self.record_line, "only a header line", expected));
+        }
+        let rows = self.rows;
+        Ok(Profile { rows, columns: self.columns.into_iter().map(|column| column.finish(rows)).collect() })
+    }
+
+    /// Passes bytes of one record to `csv-core`; returns how many it took.
+    fn feed_slowly(&mut self, chunk: &[u8]) -> Result<usize, CsvError> {
+        // The one field longer than the limit that may be buffered before the length is checked.
+        self.fields.resize(self.limits.max_record_bytes + 1, 0);
+        self.ends.resize(self.limits.max_columns + 2, 0);
+        // The limit is checked byte for byte, so that a long piece is refused where many short ones would be.
+        let allowed = self.limits.max_record_bytes + 1 - self.open_bytes;
+        let chunk = &chunk[..chunk.len().min(allowed)];
+        let (result, taken, written, ended) =
+            self.reader.read_record(chunk, &mut self.fields[self.fields_len..], &mut self.ends[self.ends_len..]);
+        self.open_bytes += taken;
+        self.fields_len += written;
+        self.ends_len += ended;
+        self.line += memchr::memchr_iter(b'\n', &chunk[..taken]).count() as u64;
+        match result {
+            ReadRecordResult::Record => {
+                let (fields, ends) = (std::mem::take(&mut self.fields), std::mem::take(&mut self.ends));
+                let taken_record = self.take_parsed_record(&fields[..self.fields_len], &ends[..self.ends_len]);
+                (self.fields, self.ends) = (fields, ends);
+                (self.open_bytes, self.fields_len, self.ends_len) = (0, 0, 0);
+                taken_record?;
+            }
+            ReadRecordResult::InputEmpty | ReadRecordResult::End => self.check_length(self.open_bytes)?,
+            ReadRecordResult::OutputFull => self.check_length(usize::MAX)?,
+            ReadRecordResult::OutputEndsFull if self.columns.is_empty() => return Err(self.too_many_columns()),
+            ReadRecordResult::OutputEndsFull => return Err(self.ragged(self.ends_len)),
+        }
+        Ok(taken)
+    }
+
+    fn take_plain_record(&mut self, record: &[u8]) -> Result<(), CsvError> {
+        if self.columns.is_empty() {
+            let delimiter = self.delimiter;
+            return self.take_header(record.split(|&byte| byte == delimiter));
+        }
+        let mut index = 0;
+        let mut rest = record;
+        loop {
+            let (length, plain) = scan_field(rest, self.delimiter);
+            if let Some(column) = self.columns.get_mut(index) {
+                if plain {
+                    column.observe_decimal();
+                } else {
+                    column.observe_other(&rest[..length]);
+                }
+            }
+            index += 1;
+            match rest.get(length + 1..) {
+                Some(after) => rest = after,
+                None => break,
+            }
+        }
+        if index != self.columns.len() {
+            return Err(self.ragged(index));
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    fn take_parsed_record(&mut self, fields: &[u8], ends: &[usize]) -> Result<(), CsvError> {
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        let cells = starts.zip(ends).map(|(start, &end)| &fields[start..end]);
+        if self.columns.is_empty() {
+            return self.take_header(cells);
+        }
+        if ends.len() != self.columns.len() {
+            return Err(self.ragged(ends.len()));
+        }
+        for (column, cell) in self.columns.iter_mut().zip(cells) {
+            column.observe(cell);
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    fn take_header<'a>(&mut self, cells: impl Iterator<Item = &'a [u8]>) -> Result<(), CsvError> {
+        let cells: Vec<&[u8]> = cells.take(self.limits.max_columns + 1).map(<[u8]>::trim_ascii).collect();
+        if cells.len() > self.limits.max_columns {
+            return Err(self.too_many_columns());
+        }
+        if cells.iter().all(|cell| cell::number(cell).is_some()) {
+            return Err(CsvError::new(
+                CsvErrorCode::NoHeader,
+                self.record_line,
+                "only numbers in the first line",
+                "a first line of column names",
+            ));
+        }
+        let mut names = HashSet::new();
+        for (index, cell) in cells.iter().enumerate() {
+            // The bytes were checked as UTF-8 before they came here.
+            let name = String::from_utf8_lossy(cell).into_owned();
+            if name.is_empty() {
+                let error = CsvError::new(CsvErrorCode::EmptyColumnName, self.record_line, "no name", "a column name");
+                return Err(error.at_column(index, None));
+            }
+            if !names.insert(name.clone()) {
+                let found = "a name that an earlier column has";
+                let error =
+                    CsvError::new(CsvErrorCode::DuplicateColumn, self.record_line, found, "distinct column names");
+                return Err(error.at_column(index, Some(&name)));
+            }
+            self.columns.push(ColumnState::new(name));
+        }
+        Ok(())
+    }
+
+    fn check_length(&self, bytes: usize) -> Result<(), CsvError> {
+        let max = self.limits.max_record_bytes;
+        if bytes <= max {
+            return Ok(());
+        }
+        Err(CsvError::new(
+            CsvErrorCode::RecordTooLong,
+            self.record_line,
+            format!("a record longer than {max} bytes"),
+            format!("at most {max} bytes between line ends (is a quote left open?)"),
+        ))
+    }
+
+    fn too_many_columns(&self) -> CsvError {
+        let max = self.limits.max_columns;
+        let found = format!("more than {max} columns");
+        CsvError::new(CsvErrorCode::TooManyColumns, self.record_line, found, format!("at most {max} columns"))
+    }
+
+    fn ragged(&self, fields: usize) -> CsvError {
+        let found = match fields {
+            1 => "1 field".to_owned(),
+            n if n > self.limits.max_columns => format!("more than {} fields", self.limits.max_columns),
+            n => format!("{n} fields"),
+        };
+        let expected = format!("{} fields, as in the header", self.columns.len());
+        let at = fields.min(self.columns.len());
+        CsvError::new(CsvErrorCode::RaggedRow, self.record_line, found, expected)
+            .at_column(at, self.columns.get(at).map(|column| column.name.as_str()))
+    }
+}
+
+/// The length of the field that `record` begins with, and whether it is a plain decimal as
+/// [`cell::is_plain_decimal`] has it. Both are told in one pass, which is most of a numeric table's time.
+#[inline]
+fn scan_field(record: &[u8], delimiter: u8) -> (usize, bool) {
+    let sign = usize::from(matches!(record.first(), Some(b'+' | b'-')));
+    let mut points = 0;
+    let mut at = sign;
+    while let Some(&byte) = record.get(at) {
+        if byte == delimiter {
+            break;
+        }
+        if byte == b'.' {
+            points += 1;
+        } else if !byte.is_ascii_digit() {
+            let rest = record[at..].iter().position(|&byte| byte == delimiter);
+            return (rest.map_or(record.len(), |rest| at + rest), false);
+        }
+        at += 1;
+    }
+    let digits = at - sign;
+    (at, points <= 1 && digits > points && digits <= cell::SURELY_FINITE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_one_pass_scan_agrees_with_the_two_it_replaces() {
+        let long = "9".repeat(301);
+        for cell in ["", "1", "-1.5", "+", "-", ".", "1.2.3", "x", "1x", " 1", "NA", "-.5", "1e5", &long] {
+            for rest in ["", ",", ",2"] {
+                let record = format!("{cell}{rest}");
+                let expected = (cell.len(), cell::is_plain_decimal(cell.as_bytes()));
+                assert_eq!(scan_field(record.as_bytes(), b','), expected, "{record}");
+            }
+        }
+    }
+}

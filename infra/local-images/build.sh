@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Builds the images of docker-compose.yml on this machine, for the compose tests where no image registry can be
+# reached: see the Dockerfile beside this file for what each one stands for. Safe to repeat.
+#
+#   build.sh FOLDER BINARY   FOLDER keeps the base system between runs; BINARY is a compiled belfry
+#   build.sh FOLDER --rust   also a stand-in for the compiler image, from this machine's toolchain
+#
+# Only an engine that engine.sh started is given stand-ins: on a real one they would hide the real images of the
+# same name. There, just the backend is built, from source. Exit 77: no engine answers, or no Debian is at hand.
+set -euo pipefail
+
+cannot() { echo "no local images: $*" >&2; exit 77; }
+say() { echo "local images: $*" >&2; }
+
+[ $# -eq 2 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+project=$(cd "$here/../.." && pwd)
+mkdir -p "$1"
+folder=$(cd "$1" && pwd)
+
+docker version --format '{{.Server.Version}}' >/dev/null 2>&1 || cannot "no engine answers"
+labels=$(docker info --format '{{.Labels}}')
+# Debian 12's own docker command would use the old builder, which knows neither secrets nor caches.
+export DOCKER_BUILDKIT=1
+# The tests' own tag: what a user built under the usual one stays.
+export BELFRY_IMAGE=${BELFRY_IMAGE:-belfry-backend:test}
+
+# The tag that a Dockerfile or the compose file asks for, so that it is written there alone.
+base=$(sed -n 's/^FROM \(debian:[^ ]*\).*/\1/p' "$project/backend/Dockerfile")
+compiler=$(sed -n 's/^FROM \(rust:[^ ]*\).*/\1/p' "$project/backend/Dockerfile")
+
+base_image() {
+    local site
+    if docker image inspect "$base" >/dev/null 2>&1; then
+        return 0
+    fi
+    if [ ! -e "$folder/base.tar" ]; then
+        # shellcheck disable=SC2016  # $(SITE) is apt's own
+        site=$(apt-get indextargets --format '$(SITE)' 'Identifier: Packages' 'Codename: bookworm' | sed -n 1p)
+        [ -n "$site" ] || cannot "this machine names no Debian 12 mirror"
+        say "installing a minimal Debian 12"
+        rm -rf "$folder/base"
+        debootstrap --variant=minbase bookworm "$folder/base" "$site" >"$folder/debootstrap.log" 2>&1 ||
+            { tail -n 5 "$folder/debootstrap.log" >&2; cannot "debootstrap failed"; }
+        rm -rf "$folder"/base/var/cache/apt/archives/*.deb "$folder"/base/var/lib/apt/lists/*
+        tar --create --one-file-system --directory "$folder/base" --file "$folder/base.tar.new" .
+        mv "$folder/base.tar.new" "$folder/base.tar"
+        rm -rf "$folder/base"
+    fi
+    say "$base, from debootstrap"
+    docker import --change "LABEL belfry.stand-in-for=$base" --change "LABEL belfry.stand-in-is='debootstrap minbase'" \
+        "$folder/base.tar" "$base" >/dev/null
+}
+
+# The image of one service of the compose file, from the Dockerfile's stage of the same name.
+service_image() {
+    local service=$1 tag
+    tag=$(sed -n "/^FROM packages AS $service\$/,/^ENTRYPOINT/s/^LABEL belfry.stand-in-for=\([^ ]*\).*/\1/p" "$here/Dockerfile")
+    if ! grep -qxF "$tag" <<<"$composed"; then
+        echo "the compose file has no image $tag: the Dockerfile here stands for another version" >&2
+        return 1
+    fi
+    say "$tag"
+    docker build --quiet --build-arg "BASE=$base" --target "$service" --tag "$tag" "$here" >/dev/null
+}
+
+# The real Dockerfile, with the compile left out.
+backend_image() {
+    local binary=$1
+    [ -x "$binary" ] || { echo "$binary is not a program" >&2; return 1; }
+    mkdir -p "$project/.belfry/prebuilt"
+    cp "$binary" "$project/.belfry/prebuilt/belfry"
+    say "$BELFRY_IMAGE, with $binary"
+    BELFRY_BINARY=prebuilt docker compose --project-directory "$project" build --quiet backend >&2
+}
+
+# Lets the Dockerfile's own compile be tried without the compiler image.
+compiler_image() {
+    local toolchain
+    toolchain=$(rustc --print sysroot)
+    say "$compiler, from $toolchain"
+    docker build --quiet --build-arg "BASE=$base" --secret id=certificates,src=/etc/ssl/certs/ca-certificates.crt \
+        --file "$here/compiler.Dockerfile" --tag "$compiler" "$toolchain" >/dev/null
+}
+
+if [[ $labels != *belfry.engine=local-images* ]]; then
+    say "$BELFRY_IMAGE, compiled by its Dockerfile; the others are the real ones"
+    docker compose --project-directory "$project" build --quiet backend >&2
+    exit 0
+fi
+base_image
+composed=$(docker compose --project-directory "$project" --profile '*' config --images)
+for service in prometheus alertmanager node-exporter blackbox-exporter postgres loki grafana; do
+    service_image "$service"
+done
+if [ "$2" = --rust ]; then
+    compiler_image
+else
+    backend_image "$2"
+fi
