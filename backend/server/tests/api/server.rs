@@ -190,4 +190,3 @@ async fn fresh_database(url: &str) -> String {
     url.set_path(&name);
     url.to_string()
 }
-E
