@@ -46,7 +46,7 @@ pub struct Config {
 #[derive(Args, Clone, Debug)]
 pub struct AppConfig {
     /// Where this runs, as a label: production, staging, development.
-    #[arg(long = "APP__ENVIRONMENT", default_value = "production")]
+    #[arg(id = "APP__ENVIRONMENT", default_value = "production")]
     pub environment: String,
 }
 
@@ -54,13 +54,13 @@ pub struct AppConfig {
 #[derive(Args, Clone, Debug)]
 pub struct ServerConfig {
     /// Address to listen on.
-    #[arg(long = "SERVER__HOST", default_value = "127.0.0.1", value_parser = address)]
+    #[arg(id = "SERVER__HOST", default_value = "127.0.0.1", value_parser = address)]
     pub host: std::net::IpAddr,
     /// Port to listen on; 0 takes a free one.
-    #[arg(long = "SERVER__PORT", default_value = "8000", value_parser = between(0_u16, u16::MAX))]
+    #[arg(id = "SERVER__PORT", default_value = "8000", value_parser = between(0_u16, u16::MAX))]
     pub port: u16,
     /// For how long requests and runs under way may go on once the process was asked to stop.
-    #[arg(long = "SERVER__SHUTDOWN_GRACE", default_value = "15s", value_parser = settings::duration)]
+    #[arg(id = "SERVER__SHUTDOWN_GRACE", default_value = "15s", value_parser = settings::duration)]
     pub shutdown_grace: Duration,
 }
 
@@ -68,7 +68,7 @@ pub struct ServerConfig {
 #[derive(Args, Clone, Debug)]
 pub struct DataConfig {
     /// Folder for the embedded database, the local files and work in progress.
-    #[arg(long = "DATA__DIR", default_value = "./data")]
+    #[arg(id = "DATA__DIR", default_value = "./data")]
     pub dir: PathBuf,
 }
 
@@ -76,13 +76,13 @@ pub struct DataConfig {
 #[derive(Args, Clone, Debug)]
 pub struct DatabaseConfig {
     /// `postgres://user:password@host/database`; unset: a SQLite file in DATA__DIR.
-    #[arg(long = "DATABASE__URL", default_value = "", value_parser = settings::secret, hide_default_value = true)]
+    #[arg(id = "DATABASE__URL", default_value = "", value_parser = settings::secret, hide_default_value = true)]
     pub url: Secret,
     /// The most connections to the database.
-    #[arg(long = "DATABASE__MAX_CONNECTIONS", default_value = "8", value_parser = between(2_u32, 500))]
+    #[arg(id = "DATABASE__MAX_CONNECTIONS", default_value = "8", value_parser = between(2_u32, 500))]
     pub max_connections: u32,
     /// How long a request waits for a connection before it is answered 503.
-    #[arg(long = "DATABASE__ACQUIRE_TIMEOUT", default_value = "3s", value_parser = settings::duration)]
+    #[arg(id = "DATABASE__ACQUIRE_TIMEOUT", default_value = "3s", value_parser = settings::duration)]
     pub acquire_timeout: Duration,
 }
 
@@ -90,19 +90,19 @@ pub struct DatabaseConfig {
 #[derive(Args, Clone, Debug)]
 pub struct StorageConfig {
     /// `s3://bucket/prefix` for an S3-compatible store; unset: the folder `files` in DATA__DIR.
-    #[arg(long = "STORAGE__URL", default_value = "")]
+    #[arg(id = "STORAGE__URL", default_value = "")]
     pub url: String,
     /// The S3-compatible store's address, such as http://minio:9000; unset: the provider's own.
-    #[arg(long = "STORAGE__ENDPOINT", default_value = "")]
+    #[arg(id = "STORAGE__ENDPOINT", default_value = "")]
     pub endpoint: String,
     /// The S3 region.
-    #[arg(long = "STORAGE__REGION", default_value = "us-east-1")]
+    #[arg(id = "STORAGE__REGION", default_value = "us-east-1")]
     pub region: String,
     /// The S3 access key.
-    #[arg(long = "STORAGE__ACCESS_KEY_ID", default_value = "", value_parser = settings::secret, hide_default_value = true)]
+    #[arg(id = "STORAGE__ACCESS_KEY_ID", default_value = "", value_parser = settings::secret, hide_default_value = true)]
     pub access_key_id: Secret,
     /// The S3 secret key.
-    #[arg(long = "STORAGE__SECRET_ACCESS_KEY", default_value = "", value_parser = settings::secret, hide_default_value = true)]
+    #[arg(id = "STORAGE__SECRET_ACCESS_KEY", default_value = "", value_parser = settings::secret, hide_default_value = true)]
     pub secret_access_key: Secret,
 }
 
@@ -110,22 +110,22 @@ pub struct StorageConfig {
 #[derive(Args, Clone, Debug)]
 pub struct UploadConfig {
     /// Largest upload, as sent.
-    #[arg(long = "UPLOAD__MAX_BYTES", default_value = "4GiB", value_parser = settings::bytes)]
+    #[arg(id = "UPLOAD__MAX_BYTES", default_value = "4GiB", value_parser = settings::bytes)]
     pub max_bytes: u64,
     /// Largest upload once unpacked; ends gzip bombs.
-    #[arg(long = "UPLOAD__MAX_UNCOMPRESSED_BYTES", default_value = "16GiB", value_parser = settings::bytes)]
+    #[arg(id = "UPLOAD__MAX_UNCOMPRESSED_BYTES", default_value = "16GiB", value_parser = settings::bytes)]
     pub max_uncompressed_bytes: u64,
     /// The most columns a dataset may have.
-    #[arg(long = "UPLOAD__MAX_COLUMNS", default_value = "2000", value_parser = between(1_usize, 100_000))]
+    #[arg(id = "UPLOAD__MAX_COLUMNS", default_value = "2000", value_parser = between(1_usize, 100_000))]
     pub max_columns: usize,
     /// The longest row, with its line end.
-    #[arg(long = "UPLOAD__MAX_RECORD_BYTES", default_value = "512KiB", value_parser = settings::bytes)]
+    #[arg(id = "UPLOAD__MAX_RECORD_BYTES", default_value = "512KiB", value_parser = settings::bytes)]
     pub max_record_bytes: u64,
     /// Uploads at the same time; further ones are answered 503 with Retry-After.
-    #[arg(long = "UPLOAD__MAX_CONCURRENT", default_value = "16", value_parser = between(1_usize, 10_000))]
+    #[arg(id = "UPLOAD__MAX_CONCURRENT", default_value = "16", value_parser = between(1_usize, 10_000))]
     pub max_concurrent: usize,
     /// How long an upload may stand still.
-    #[arg(long = "UPLOAD__IDLE_TIMEOUT", default_value = "30s", value_parser = settings::duration)]
+    #[arg(id = "UPLOAD__IDLE_TIMEOUT", default_value = "30s", value_parser = settings::duration)]
     pub idle_timeout: Duration,
 }
 
@@ -133,19 +133,19 @@ pub struct UploadConfig {
 #[derive(Args, Clone, Debug)]
 pub struct RetentionConfig {
     /// How long a dataset lives when its upload does not say.
-    #[arg(long = "RETENTION__TTL", default_value = "7d", value_parser = settings::duration)]
+    #[arg(id = "RETENTION__TTL", default_value = "7d", value_parser = settings::duration)]
     pub ttl: Duration,
     /// The shortest life an upload may ask for.
-    #[arg(long = "RETENTION__MIN_TTL", default_value = "60s", value_parser = settings::duration)]
+    #[arg(id = "RETENTION__MIN_TTL", default_value = "60s", value_parser = settings::duration)]
     pub min_ttl: Duration,
     /// The longest life an upload may ask for.
-    #[arg(long = "RETENTION__MAX_TTL", default_value = "90d", value_parser = settings::duration)]
+    #[arg(id = "RETENTION__MAX_TTL", default_value = "90d", value_parser = settings::duration)]
     pub max_ttl: Duration,
     /// Whether an upload may ask to live for ever (`ttl_seconds=never`).
-    #[arg(long = "RETENTION__ALLOW_NEVER", default_value = "false", value_parser = settings::switch, action = ArgAction::Set)]
+    #[arg(id = "RETENTION__ALLOW_NEVER", default_value = "false", value_parser = settings::switch, action = ArgAction::Set)]
     pub allow_never: bool,
     /// How long the history of scheduled jobs is kept.
-    #[arg(long = "RETENTION__JOB_HISTORY", default_value = "30d", value_parser = settings::duration)]
+    #[arg(id = "RETENTION__JOB_HISTORY", default_value = "30d", value_parser = settings::duration)]
     pub job_history: Duration,
 }
 
@@ -153,10 +153,10 @@ pub struct RetentionConfig {
 #[derive(Args, Clone, Debug)]
 pub struct CleanupConfig {
     /// How often expired datasets are removed.
-    #[arg(long = "CLEANUP__INTERVAL", default_value = "60s", value_parser = settings::duration)]
+    #[arg(id = "CLEANUP__INTERVAL", default_value = "60s", value_parser = settings::duration)]
     pub interval: Duration,
     /// Datasets removed between two looks at the clock; bounds memory.
-    #[arg(long = "CLEANUP__BATCH", default_value = "500", value_parser = between(1_u32, 10_000))]
+    #[arg(id = "CLEANUP__BATCH", default_value = "500", value_parser = between(1_u32, 10_000))]
     pub batch: u32,
 }
 
@@ -164,28 +164,28 @@ pub struct CleanupConfig {
 #[derive(Args, Clone, Debug)]
 pub struct TrainingConfig {
     /// Runs trained at the same time by this process; 0: this process only queues them.
-    #[arg(long = "TRAINING__WORKERS", default_value = "1", value_parser = between(0_u32, 64))]
+    #[arg(id = "TRAINING__WORKERS", default_value = "1", value_parser = between(0_u32, 64))]
     pub workers: u32,
     /// How long one run may take.
-    #[arg(long = "TRAINING__TIMEOUT", default_value = "10m", value_parser = settings::duration)]
+    #[arg(id = "TRAINING__TIMEOUT", default_value = "10m", value_parser = settings::duration)]
     pub timeout: Duration,
     /// Address space of one run's process.
-    #[arg(long = "TRAINING__MEMORY_LIMIT", default_value = "2GiB", value_parser = settings::bytes)]
+    #[arg(id = "TRAINING__MEMORY_LIMIT", default_value = "2GiB", value_parser = settings::bytes)]
     pub memory_limit: u64,
     /// How often a run is taken up again after its worker died.
-    #[arg(long = "TRAINING__MAX_ATTEMPTS", default_value = "3", value_parser = between(1_u32, 100))]
+    #[arg(id = "TRAINING__MAX_ATTEMPTS", default_value = "3", value_parser = between(1_u32, 100))]
     pub max_attempts: u32,
     /// How long a worker may be silent before its run is taken from it.
-    #[arg(long = "TRAINING__LEASE", default_value = "30s", value_parser = settings::duration)]
+    #[arg(id = "TRAINING__LEASE", default_value = "30s", value_parser = settings::duration)]
     pub lease: Duration,
     /// Runs that may wait; further ones are answered 503 with Retry-After.
-    #[arg(long = "TRAINING__MAX_QUEUED", default_value = "1000", value_parser = between(1_u32, 1_000_000))]
+    #[arg(id = "TRAINING__MAX_QUEUED", default_value = "1000", value_parser = between(1_u32, 1_000_000))]
     pub max_queued: u32,
     /// The most rows a run may train on.
-    #[arg(long = "TRAINING__MAX_ROWS", default_value = "1000000", value_parser = between(1_u64, 100_000_000))]
+    #[arg(id = "TRAINING__MAX_ROWS", default_value = "1000000", value_parser = between(1_u64, 100_000_000))]
     pub max_rows: u64,
     /// Accept the algorithm `fake`, which ends in any way it is told to; for tests.
-    #[arg(long = "TRAINING__ALLOW_FAKE", default_value = "false", value_parser = settings::switch, action = ArgAction::Set, hide = true)]
+    #[arg(id = "TRAINING__ALLOW_FAKE", default_value = "false", value_parser = settings::switch, action = ArgAction::Set, hide = true)]
     pub allow_fake: bool,
 }
 

@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     let command = Arguments::parse().command.unwrap_or(Command::Serve);
     // A training child must not pay for a server's runtime.
     if let Command::Worker { spec } = &command {
-        return worker_main(spec);
+        return belfry_learning::worker::main(spec);
     }
     let ended = match command {
         Command::Config => {
@@ -78,4 +78,3 @@ fn with_settings(run: impl FnOnce(config::Config) -> anyhow::Result<()>) -> anyh
 fn with_runtime(future: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(future)
 }
-fn worker_main(_: &std::path::Path) -> ExitCode { ExitCode::FAILURE }

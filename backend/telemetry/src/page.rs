@@ -20,10 +20,10 @@ const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 #[derive(Args, Clone, Debug)]
 pub struct PrometheusSettings {
     /// Whether metrics are recorded and served. Off, `/metrics` answers 404 and an emit costs one atomic load.
-    #[arg(long = "PROMETHEUS__ENABLED", default_value = "true", value_parser = settings::switch, action = clap::ArgAction::Set)]
+    #[arg(id = "PROMETHEUS__ENABLED", default_value = "true", value_parser = settings::switch, action = clap::ArgAction::Set)]
     pub enabled: bool,
     /// When set, `/metrics` asks for it as `Authorization: Bearer <token>`.
-    #[arg(long = "PROMETHEUS__BEARER_TOKEN", default_value = "", value_parser = settings::secret, hide_default_value = true)]
+    #[arg(id = "PROMETHEUS__BEARER_TOKEN", default_value = "", value_parser = settings::secret, hide_default_value = true)]
     pub bearer_token: Secret,
 }
 

@@ -1,6 +1,6 @@
 //! Settings from environment variables: `SECTION__KEY`, read once into typed structs, checked before anything starts.
 //!
-//! A section is a struct that derives [`clap::Args`] with one argument per variable, named as the variable. Its doc
+//! A section is a struct that derives [`clap::Args`], with one argument per variable whose `id` is the variable's name. Its doc
 //! comments, defaults and parsers are then the only description there is; `.env.example` is printed from them.
 
 use std::collections::BTreeMap;
@@ -83,7 +83,12 @@ pub fn read<T: clap::Args>(variables: impl IntoIterator<Item = (String, String)>
 
 /// The variables of `T`, each an argument of this command: for `.env.example` and for tests.
 pub fn command<T: clap::Args>() -> Command {
-    T::augment_args(Command::new("settings").no_binary_name(true).disable_help_flag(true).disable_version_flag(true))
+    let command = Command::new("settings").no_binary_name(true).disable_help_flag(true).disable_version_flag(true);
+    // The variable's name is the argument's id; it serves as its flag too, which only `read` uses.
+    T::augment_args(command).mut_args(|argument| {
+        let variable = argument.get_id().to_string();
+        argument.long(variable)
+    })
 }
 
 /// `.env.example` as text: every variable of `T` with its description, its default commented out.

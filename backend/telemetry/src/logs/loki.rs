@@ -14,10 +14,10 @@ use crate::settings::{self, SettingsError};
 #[derive(Args, Clone, Debug)]
 pub struct LokiSettings {
     /// Whether log events are also sent to Loki.
-    #[arg(long = "LOKI__ENABLED", default_value = "false", value_parser = settings::switch, action = clap::ArgAction::Set)]
+    #[arg(id = "LOKI__ENABLED", default_value = "false", value_parser = settings::switch, action = clap::ArgAction::Set)]
     pub enabled: bool,
     /// Where Loki listens; plain http.
-    #[arg(long = "LOKI__URL", default_value = "http://127.0.0.1:3100", value_parser = plain_http_url)]
+    #[arg(id = "LOKI__URL", default_value = "http://127.0.0.1:3100", value_parser = plain_http_url)]
     pub url: Url,
 }
 

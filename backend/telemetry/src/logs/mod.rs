@@ -3,6 +3,8 @@
 mod count;
 mod loki;
 
+use std::io::IsTerminal;
+
 use clap::Args;
 use tracing_subscriber::filter::{EnvFilter, LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -27,10 +29,10 @@ pub enum Format {
 #[derive(Args, Clone, Debug)]
 pub struct LogSettings {
     /// Least level that is logged: error, warn, info, debug or trace; also per target, as in `info,belfry=debug`.
-    #[arg(long = "LOG__LEVEL", default_value = "info", value_parser = filter)]
+    #[arg(id = "LOG__LEVEL", default_value = "info", value_parser = filter)]
     pub level: String,
     /// `pretty` for people, `json` for machines.
-    #[arg(long = "LOG__FORMAT", default_value = "pretty")]
+    #[arg(id = "LOG__FORMAT", default_value = "pretty")]
     pub format: Format,
 }
 
@@ -42,9 +44,10 @@ pub fn start(
     loki: &LokiSettings,
 ) -> Result<Shipping, SettingsError> {
     let (loki, shipping) = if loki.enabled { loki.connect(service, environment)? } else { (None, Shipping::off()) };
+    let console = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let console = match settings.format {
-        Format::Pretty => tracing_subscriber::fmt::layer().with_writer(std::io::stderr).boxed(),
-        Format::Json => tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr).boxed(),
+        Format::Pretty => console.with_ansi(std::io::stderr().is_terminal()).boxed(),
+        Format::Json => console.json().flatten_event(true).boxed(),
     };
     // What LOG__LEVEL hides is neither printed, nor shipped, nor counted.
     let visible = console.and_then(loki).and_then(count::CountEvents).with_filter(env_filter(&settings.level));

@@ -1,0 +1,6 @@
+//! The API through its front door: the real binary on a free port, with its own data folder and its own database.
+//!
+//! `BELFRY_TEST_DATABASE_URL=postgres://...` runs the same tests on PostgreSQL, each server in a database of its own.
+
+mod server;
+mod start;

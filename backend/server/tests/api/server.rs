@@ -1,0 +1,192 @@
+//! A server under test: a child process that is killed when the test drops it.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use reqwest::{Response, StatusCode};
+use serde_json::Value;
+use sqlx::Executor;
+use tempfile::TempDir;
+
+/// How long anything awaited may take on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server and the client that speaks to it.
+pub struct Server {
+    /// Where it listens, such as `http://127.0.0.1:41234`.
+    pub url: String,
+    /// A client for it.
+    pub client: reqwest::Client,
+    /// Its data folder.
+    pub folder: TempDir,
+    variables: Vec<(String, String)>,
+    child: Child,
+}
+
+impl Server {
+    /// Starts a server with default settings.
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts a server with these settings besides the defaults.
+    pub async fn start_with(variables: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut all: Vec<(String, String)> =
+            variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        if let Ok(url) = std::env::var("BELFRY_TEST_DATABASE_URL") {
+            all.push(("DATABASE__URL".to_owned(), fresh_database(&url).await));
+        }
+        let (child, url) = spawn(&all, folder.path());
+        Self { url, client: client(), folder, variables: all, child }
+    }
+
+    /// Kills the server without warning and starts it again on the same state.
+    pub fn kill_and_restart(&mut self) {
+        self.kill();
+        self.start_again(&[]);
+    }
+
+    /// Kills the server without warning.
+    pub fn kill(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Starts a stopped server again on the same state, with these settings besides those it had.
+    pub fn start_again(&mut self, variables: &[(&str, &str)]) {
+        self.variables.extend(variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+        (self.child, self.url) = spawn(&self.variables, self.folder.path());
+    }
+
+    /// Asks the server to stop, as an orchestrator would, and returns its exit code.
+    pub async fn stop(&mut self) -> Option<i32> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the server did not stop within {PATIENCE:?}");
+    }
+
+    /// The server's process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// `GET path`.
+    pub async fn get(&self, path: &str) -> Response {
+        self.client.get(format!("{}{path}", self.url)).send().await.unwrap()
+    }
+
+    /// `GET path`, which must succeed, as JSON.
+    pub async fn json(&self, path: &str) -> Value {
+        let response = self.get(path).await;
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        assert!(status.is_success(), "GET {path} answers {status}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// `POST path` with a JSON body.
+    pub async fn post(&self, path: &str, body: &Value) -> Response {
+        self.client.post(format!("{}{path}", self.url)).json(body).send().await.unwrap()
+    }
+
+    /// The value of a series on `/metrics`, such as `http_requests_total{method="GET",endpoint="/livez",status="200"}`.
+    pub async fn metric(&self, series: &str) -> Option<f64> {
+        let page = self.get("/metrics").await.text().await.unwrap();
+        let line = page.lines().find(|line| line.rsplit_once(' ').is_some_and(|(name, _)| name == series))?;
+        line.rsplit_once(' ')?.1.parse().ok()
+    }
+
+    /// Waits until a series has this value.
+    pub async fn await_metric(&self, series: &str, expected: f64) {
+        let started = Instant::now();
+        let mut last = None;
+        while started.elapsed() < PATIENCE {
+            last = self.metric(series).await;
+            if last == Some(expected) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{series} is {last:?}, not {expected}");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Asserts that an answer is a problem with this status and code, and returns it.
+pub async fn problem(response: Response, status: StatusCode, code: &str) -> Value {
+    let found = response.status();
+    let content_type = response.headers()["content-type"].to_str().unwrap().to_owned();
+    let text = response.text().await.unwrap();
+    assert_eq!(found, status, "{text}");
+    assert_eq!(content_type, "application/problem+json", "{text}");
+    let problem: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(problem["code"], code, "{text}");
+    assert!(problem["request_id"].as_str().is_some_and(|id| !id.is_empty()), "{text}");
+    problem
+}
+
+/// One of the datasets that the project ships.
+pub fn shipped(name: &str) -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data").join(name)).unwrap()
+}
+
+/// A command for the binary with these settings and no others.
+pub fn command(variables: &[(String, String)], folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
+    command.env_clear().env("PATH", std::env::var("PATH").unwrap_or_default());
+    command.env("DATA__DIR", folder).env("SERVER__PORT", "0").env("LOG__FORMAT", "json").env("RUST_BACKTRACE", "1");
+    command.envs(variables.iter().map(|(key, value)| (key, value)));
+    command
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap()
+}
+
+/// Starts the server and reads the address it took from its log. The rest of its log goes to the test's output.
+fn spawn(variables: &[(String, String)], folder: &Path) -> (Child, String) {
+    let mut child = command(variables, folder).arg("serve").stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut seen = Vec::new();
+    let address = loop {
+        let Some(Ok(line)) = lines.next() else { panic!("the server did not start: {}", seen.join("\n")) };
+        let event: Value = serde_json::from_str(&line).unwrap_or_default();
+        if event["message"] == "listening" {
+            break event["address"].as_str().unwrap().to_owned();
+        }
+        seen.push(line);
+    };
+    std::thread::spawn(move || {
+        for line in lines.map_while(Result::ok) {
+            println!("{line}");
+        }
+    });
+    (child, format!("http://{address}"))
+}
+
+/// A new database on the PostgreSQL server behind `url`.
+async fn fresh_database(url: &str) -> String {
+    let name = format!("belfry_{}", uuid::Uuid::now_v7().simple());
+    let pool = sqlx::PgPool::connect(url).await.unwrap();
+    pool.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
+    pool.close().await;
+    let mut url: url::Url = url.parse().unwrap();
+    url.set_path(&name);
+    url.to_string()
+}

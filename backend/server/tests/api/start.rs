@@ -1,0 +1,77 @@
+//! Starting, stopping, refusing to start, and the monitoring switch.
+
+use reqwest::StatusCode;
+
+use crate::server::{Server, command, problem};
+
+#[tokio::test]
+async fn a_started_server_is_alive_and_stops_cleanly() {
+    let mut server = Server::start().await;
+    assert_eq!(server.get("/livez").await.status(), StatusCode::OK);
+    assert_eq!(server.stop().await, Some(0));
+}
+
+#[tokio::test]
+async fn an_unknown_path_is_a_problem_and_is_counted_as_unmatched() {
+    let server = Server::start().await;
+    problem(server.get("/etc/passwd").await, StatusCode::NOT_FOUND, "not_found").await;
+    server.await_metric(r#"http_requests_total{method="GET",endpoint="unmatched",status="404"}"#, 1.0).await;
+}
+
+#[tokio::test]
+async fn the_request_id_that_came_in_goes_out() {
+    let server = Server::start().await;
+    let request = server.client.get(format!("{}/livez", server.url)).header("x-request-id", "abc-123");
+    assert_eq!(request.send().await.unwrap().headers()["x-request-id"], "abc-123");
+    let request = server.client.get(format!("{}/livez", server.url)).header("x-request-id", "with a space");
+    assert_ne!(request.send().await.unwrap().headers()["x-request-id"], "with a space");
+}
+
+#[tokio::test]
+async fn with_monitoring_off_there_is_no_metrics_page_and_the_api_works() {
+    let server = Server::start_with(&[("PROMETHEUS__ENABLED", "false")]).await;
+    problem(server.get("/metrics").await, StatusCode::NOT_FOUND, "not_found").await;
+    assert_eq!(server.get("/livez").await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_token_guards_the_metrics_page() {
+    let server = Server::start_with(&[("PROMETHEUS__BEARER_TOKEN", "s3cret")]).await;
+    assert_eq!(server.get("/metrics").await.status(), StatusCode::UNAUTHORIZED);
+    let asked = |token| server.client.get(format!("{}/metrics", server.url)).bearer_auth(token).send();
+    assert_eq!(asked("wrong!").await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(asked("s3cret").await.unwrap().status(), StatusCode::OK);
+}
+
+#[test]
+fn a_wrong_setting_stops_the_start_with_one_line_that_names_it() {
+    let cases = [
+        ("UPLOAD__MAX_BYTES", "many", "UPLOAD__MAX_BYTES: found `many`, expected a size such as 64MiB"),
+        ("UPLOAD__MAX_BYTE", "1", "UPLOAD__MAX_BYTE: found an unknown key, expected UPLOAD__MAX_BYTES perhaps"),
+        ("PROMETHEUS__ENABLED", "maybe", "PROMETHEUS__ENABLED: found `maybe`, expected true or false"),
+        ("SERVER__PORT", "99999", "SERVER__PORT: found `99999`, expected a whole number from 0 to 65535"),
+        ("RETENTION__TTL", "1s", "RETENTION__TTL: found 1s, expected between"),
+        ("LOG__LEVEL", "loud", "LOG__LEVEL: found `loud`, expected error, warn, info, debug, trace"),
+        ("STORAGE__URL", "ftp://x", "STORAGE__URL: found `ftp://x`, expected s3://bucket/prefix"),
+        ("PROMETHEUS__BEARER_TOKEN_FILE", "/nowhere", "PROMETHEUS__BEARER_TOKEN_FILE: found the path `/nowhere`"),
+        ("DATABASE__URL", "mysql://user:hunter2@host/db", "DATABASE__URL: found another kind of URL"),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    for (variable, value, expected) in cases {
+        let output = command(&[(variable.to_owned(), value.to_owned())], folder.path()).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success(), "{variable}={value} started");
+        assert!(error.contains(expected), "{variable}={value} says: {error}");
+        assert_eq!(error.trim().lines().count(), 1, "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_can_come_from_a_file() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "from-a-file\n").unwrap();
+    let server = Server::start_with(&[("PROMETHEUS__BEARER_TOKEN_FILE", file.path().to_str().unwrap())]).await;
+    let asked = server.client.get(format!("{}/metrics", server.url)).bearer_auth("from-a-file").send().await.unwrap();
+    assert_eq!(asked.status(), StatusCode::OK);
+}
