@@ -1,6 +1,7 @@
 //! The state that handlers share, and the whole API on one page.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
@@ -12,9 +13,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::config::Config;
 use crate::database::Database;
+use crate::jobs::Scheduler;
 use crate::storage::Storage;
 use crate::training::Wakers;
-use crate::{cleanup, datasets, health, jobs, request, training};
+use crate::{datasets, health, jobs, request, training};
 
 /// The largest JSON body; uploads have their own limit.
 pub const JSON_LIMIT_BYTES: usize = 2 * 1024 * 1024;
@@ -31,6 +33,10 @@ pub struct App {
     pub checks: Checks,
     /// Uploads that may run at the same time.
     pub upload_slots: Semaphore,
+    /// What the scheduler last did.
+    pub scheduler: Arc<Scheduler>,
+    /// When this process began to serve.
+    pub started: Instant,
     /// Tells workers of new runs and listeners of progress.
     pub wakers: Wakers,
     /// Cancelled when the process was asked to stop.

@@ -375,11 +375,21 @@ macro_rules! __metric_type {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __metric_kind {
-    (counter) => { $crate::metric::Kind::Counter };
-    (float_counter) => { $crate::metric::Kind::FloatCounter };
-    (gauge) => { $crate::metric::Kind::Gauge };
-    (reading) => { $crate::metric::Kind::Reading };
-    (histogram) => { $crate::metric::Kind::Histogram };
+    (counter) => {
+        $crate::metric::Kind::Counter
+    };
+    (float_counter) => {
+        $crate::metric::Kind::FloatCounter
+    };
+    (gauge) => {
+        $crate::metric::Kind::Gauge
+    };
+    (reading) => {
+        $crate::metric::Kind::Reading
+    };
+    (histogram) => {
+        $crate::metric::Kind::Histogram
+    };
 }
 
 #[doc(hidden)]

@@ -160,9 +160,8 @@ impl Drop for Flight {
             series.duration.record(self.started.elapsed().as_secs_f64());
         }
         let slot = usize::from(self.status.saturating_sub(LOWEST_STATUS)).min(STATUSES - 1);
-        let counter = series.by_status[slot].get_or_init(|| {
-            HTTP_REQUESTS_TOTAL.with([series.method, &series.route, &self.status.to_string()])
-        });
+        let counter = series.by_status[slot]
+            .get_or_init(|| HTTP_REQUESTS_TOTAL.with([series.method, &series.route, &self.status.to_string()]));
         counter.increment(1);
     }
 }
