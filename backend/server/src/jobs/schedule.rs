@@ -15,9 +15,9 @@ use uuid::Uuid;
 use super::Job;
 use super::record::{self, Ending, HEARTBEAT, SILENCE, micros};
 use crate::app::{App, Shared};
+use crate::cleanup;
 use crate::database::{Database, now_micros};
 use crate::error::{Result, chain};
-use crate::{cleanup, datasets};
 
 /// How often due jobs are looked for.
 const TICK: Duration = Duration::from_secs(1);
@@ -92,11 +92,7 @@ async fn refresh_facts(app: &App) {
             () = app.stopping.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        let refreshed = async {
-            cleanup::measure_lag(&app.database).await?;
-            datasets::refresh_totals(app).await
-        };
-        if let Err(error) = refreshed.await {
+        if let Err(error) = cleanup::measure_lag(&app.database).await {
             tracing::warn!(cause = chain(&error), "gauges could not be refreshed from the database");
         }
     }
