@@ -12,6 +12,7 @@ pub mod logs;
 pub mod metric;
 mod page;
 mod recorder;
+pub mod reference;
 pub mod sample;
 pub mod settings;
 
