@@ -1,7 +1,7 @@
 //! Makes any axum service observable: metrics from one catalogue, logs to the console and to Loki, health, jobs.
 //!
-//! A service reads its settings, calls [`Telemetry::start`] before anything emits, adds [`Telemetry::layer`] to its
-//! router with `Router::layer` and merges [`Telemetry::routes`].
+//! A service calls [`Telemetry::from_env`] before anything emits and hands its finished router to
+//! [`Telemetry::observe`]; `examples/minimal.rs` is a whole one. Its own metrics are rows of a [`catalogue!`].
 
 pub mod catalogue;
 mod database;
@@ -32,6 +32,9 @@ pub struct TelemetrySettings {
     /// Metrics.
     #[command(flatten)]
     pub prometheus: PrometheusSettings,
+    /// What is measured of requests.
+    #[command(flatten)]
+    pub http: http::HttpOptions,
     /// Console logs.
     #[command(flatten)]
     pub log: logs::LogSettings,
@@ -66,10 +69,24 @@ pub enum StartError {
 pub struct Telemetry {
     page: Option<&'static Page>,
     settings: PrometheusSettings,
+    http: http::HttpOptions,
     shipping: logs::Shipping,
 }
 
 impl Telemetry {
+    /// Starts telemetry as the process's environment says, for a service named `service` with its own metrics.
+    ///
+    /// The variables are those of [`TelemetrySettings`]; `APP__ENVIRONMENT` names the environment.
+    pub fn from_env(
+        service: &'static str,
+        version: &'static str,
+        catalogue: &'static [&'static metric::Row],
+    ) -> Result<Self, StartError> {
+        let settings = settings::read::<TelemetrySettings>(std::env::vars())?;
+        let environment = std::env::var("APP__ENVIRONMENT").unwrap_or_else(|_| "production".to_owned());
+        Self::start(&Identity { service, version, environment }, &settings, catalogue)
+    }
+
     /// Starts logs, and metrics when they are switched on. Must run inside a Tokio runtime and before anything emits.
     pub fn start(
         identity: &Identity,
@@ -77,19 +94,25 @@ impl Telemetry {
         catalogue: &'static [&'static metric::Row],
     ) -> Result<Self, StartError> {
         let page = if settings.prometheus.enabled {
-            let page = recorder::install(&[catalogue::ROWS, catalogue])?;
+            let buckets = settings.http.latency_buckets.as_ref().map(|buckets| buckets.0.as_slice());
+            let page = recorder::install(&[catalogue::ROWS, catalogue], buckets)?;
             describe_process(page, identity);
             Some(page)
         } else {
             None
         };
         let shipping = logs::start(identity.service, &identity.environment, &settings.log, &settings.loki)?;
-        Ok(Self { page, settings: settings.prometheus.clone(), shipping })
+        Ok(Self { page, settings: settings.prometheus.clone(), http: settings.http.clone(), shipping })
+    }
+
+    /// The router with its requests measured and `GET /metrics` added. Call it last, so that unmatched requests are seen.
+    pub fn observe(&self, router: axum::Router) -> axum::Router {
+        router.merge(self.routes()).layer(self.layer())
     }
 
     /// The layer that measures requests; add it with `Router::layer`.
     pub fn layer(&self) -> http::HttpLayer {
-        http::HttpLayer::excluding(&[page::PATH])
+        http::HttpLayer::new(self.http.clone())
     }
 
     /// `GET /metrics`. With metrics off there is no such route.

@@ -41,7 +41,12 @@ pub(crate) struct Page {
 /// Installs the recorder for the whole process and touches each series that is known in advance.
 ///
 /// Must run inside a Tokio runtime, where it leaves the upkeep task, and before anything emits.
-pub(crate) fn install(catalogues: &[&'static [&'static Row]]) -> Result<&'static Page, InstallError> {
+///
+/// `latency_buckets` replace those of `http_request_duration_seconds`.
+pub(crate) fn install(
+    catalogues: &[&'static [&'static Row]],
+    latency_buckets: Option<&[f64]>,
+) -> Result<&'static Page, InstallError> {
     let rows: Vec<&'static Row> = catalogues.iter().flat_map(|rows| rows.iter().copied()).collect();
     let mut builder = PrometheusBuilder::new();
     for (index, row) in rows.iter().enumerate() {
@@ -52,7 +57,9 @@ pub(crate) fn install(catalogues: &[&'static [&'static Row]]) -> Result<&'static
             if row.buckets.is_empty() {
                 return Err(InstallError::NoBuckets(row.name));
             }
-            builder = builder.set_buckets_for_metric(Matcher::Full(row.name.to_owned()), row.buckets)?;
+            let own = latency_buckets.filter(|_| row.name == catalogue::HTTP_REQUEST_DURATION_SECONDS.row.name);
+            let buckets = own.unwrap_or(row.buckets);
+            builder = builder.set_buckets_for_metric(Matcher::Full(row.name.to_owned()), buckets)?;
         }
     }
     let recorder = builder.build_recorder();
