@@ -15,6 +15,7 @@ mod recorder;
 pub mod reference;
 pub mod sample;
 pub mod settings;
+pub mod statsd;
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -32,6 +33,9 @@ pub struct TelemetrySettings {
     /// Metrics.
     #[command(flatten)]
     pub prometheus: PrometheusSettings,
+    /// Metrics to a StatsD agent.
+    #[command(flatten)]
+    pub statsd: statsd::StatsdSettings,
     /// What is measured of requests.
     #[command(flatten)]
     pub http: http::HttpOptions,
@@ -93,14 +97,15 @@ impl Telemetry {
         settings: &TelemetrySettings,
         catalogue: &'static [&'static metric::Row],
     ) -> Result<Self, StartError> {
-        let page = if settings.prometheus.enabled {
-            let buckets = settings.http.latency_buckets.as_ref().map(|buckets| buckets.0.as_slice());
-            let page = recorder::install(&[catalogue::ROWS, catalogue], buckets)?;
-            describe_process(page, identity);
-            Some(page)
-        } else {
-            None
-        };
+        let buckets = settings.http.latency_buckets.as_ref().map(|buckets| buckets.0.as_slice());
+        let statsd = settings.statsd.enabled.then(|| settings.statsd.recorder()).transpose()?;
+        let rows = [catalogue::ROWS, catalogue];
+        let page = recorder::install(&rows, settings.prometheus.enabled, statsd, buckets)?;
+        let readings = if metric::is_on() { describe_process(identity) } else { Vec::new() };
+        match page {
+            Some(page) => readings.into_iter().for_each(|reading| page.before_render(reading)),
+            None => recorder::read_now_and_then(readings),
+        }
         let shipping = logs::start(identity.service, &identity.environment, &settings.log, &settings.loki)?;
         Ok(Self { page, settings: settings.prometheus.clone(), http: settings.http.clone(), shipping })
     }
@@ -122,8 +127,10 @@ impl Telemetry {
 
     /// Runs `reading` just before each page is written: for values that are read rather than counted.
     pub fn before_scrape(&self, reading: impl Fn() + Send + 'static) {
-        if let Some(page) = self.page {
-            page.before_render(reading);
+        match self.page {
+            Some(page) => page.before_render(Box::new(reading)),
+            None if metric::is_on() => recorder::read_now_and_then(vec![Box::new(reading)]),
+            None => {}
         }
     }
 
@@ -133,19 +140,22 @@ impl Telemetry {
     }
 }
 
-fn describe_process(page: &Page, identity: &Identity) {
+/// Says who emits, and returns the readings of this process.
+fn describe_process(identity: &Identity) -> Vec<recorder::Reading> {
     let started = Instant::now();
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     catalogue::APP_INFO.with([identity.service, identity.version, &identity.environment]).set(1.0);
     catalogue::APP_START_TIME_SECONDS.set(since_epoch.as_secs_f64());
-    page.before_render(move || catalogue::APP_UPTIME_SECONDS.set(started.elapsed().as_secs_f64()));
+    let mut readings: Vec<recorder::Reading> =
+        vec![Box::new(move || catalogue::APP_UPTIME_SECONDS.set(started.elapsed().as_secs_f64()))];
     if let Ok(system) = sysinfo::System::new() {
         let system = Mutex::new(system);
-        page.before_render(move || {
+        readings.push(Box::new(move || {
             let mut system = system.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             if let Some(reading) = sample::ProcessReading::take(&mut system) {
                 reading.emit();
             }
-        });
+        }));
     }
+    readings
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -183,10 +183,55 @@ fn each_family_is_on_the_page_once_and_in_order() {
     let service = Service::start(&[]);
     service.ask("GET", "/livez");
     let page = service.page();
-    let families: Vec<&str> =
-        page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let families: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     let mut sorted = families.clone();
     sorted.sort_unstable();
     sorted.dedup();
     assert_eq!(families, sorted);
+}
+
+#[test]
+fn prometheus_and_statsd_carry_the_same_numbers() {
+    let agent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    agent.set_read_timeout(Some(PATIENCE)).unwrap();
+    let address = agent.local_addr().unwrap().to_string();
+    let service =
+        Service::start(&[("STATSD__ENABLED", "true"), ("STATSD__ADDRESS", &address), ("STATSD__INTERVAL", "100ms")]);
+    for _ in 0..7 {
+        service.ask("GET", "/greet/en");
+    }
+    service.await_line(r#"greeter_greetings_total{language="en"} 7"#);
+    let mut sum = 0;
+    let mut packet = [0; 65_536];
+    while sum < 7 {
+        let size = agent.recv(&mut packet).expect("the agent was sent less than Prometheus shows");
+        let text = std::str::from_utf8(&packet[..size]).unwrap();
+        let deltas =
+            text.lines().filter(|line| line.starts_with("greeter_greetings_total:") && line.contains("language:en"));
+        sum += deltas.map(|line| line.split([':', '|']).nth(1).unwrap().parse::<u64>().unwrap()).sum::<u64>();
+    }
+    assert_eq!(sum, 7);
+}
+
+#[test]
+fn statsd_works_without_prometheus() {
+    let agent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    agent.set_read_timeout(Some(PATIENCE)).unwrap();
+    let address = agent.local_addr().unwrap().to_string();
+    let service = Service::start(&[
+        ("PROMETHEUS__ENABLED", "false"),
+        ("STATSD__ENABLED", "true"),
+        ("STATSD__ADDRESS", &address),
+        ("STATSD__INTERVAL", "100ms"),
+    ]);
+    assert!(service.page().starts_with("HTTP/1.1 404"));
+    service.ask("GET", "/greet/de");
+    let mut packet = [0; 65_536];
+    loop {
+        let size = agent.recv(&mut packet).expect("the agent was sent nothing of the request");
+        let text = std::str::from_utf8(&packet[..size]).unwrap();
+        if text.lines().any(|line| line.starts_with("greeter_greetings_total:1|c") && line.contains("language:de")) {
+            return;
+        }
+    }
 }
