@@ -4,5 +4,6 @@
 
 mod health;
 mod jobs;
+mod loki;
 mod server;
 mod start;
