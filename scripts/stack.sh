@@ -55,15 +55,15 @@ stack_logs() {
 }
 
 stack_demo() {
-  local url binary plain=()
+  local url binary terminal=()
   url=$(part_url backend)
   part_is_ready backend || die "no backend is ready at $url; start it with ./run.sh"
   if native_is_known; then
     binary=$(given_backend) || binary=$state/bin/belfry
     "$binary" demo --url "$url" "$@"
   else
-    [[ -t 0 && -t 1 ]] || plain=(-T)
-    docker compose exec "${plain[@]}" backend belfry demo --url http://127.0.0.1:8000 "$@"
+    [[ -t 0 && -t 1 ]] || terminal=(-T)
+    docker compose exec "${terminal[@]}" backend belfry demo --url http://127.0.0.1:8000 "$@"
   fi
 }
 
