@@ -4,5 +4,6 @@
 
 mod health;
 mod jobs;
+mod s3;
 mod server;
 mod start;
