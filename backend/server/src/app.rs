@@ -48,7 +48,7 @@ pub type Shared = Arc<App>;
 
 /// The whole API.
 pub fn router(app: Shared, telemetry: &Telemetry) -> Router {
-    Router::new()
+    let api = Router::new()
         .merge(datasets::router())
         .merge(training::router())
         .merge(jobs::router())
@@ -57,7 +57,6 @@ pub fn router(app: Shared, telemetry: &Telemetry) -> Router {
         .layer(DefaultBodyLimit::max(JSON_LIMIT_BYTES))
         .layer(CatchPanicLayer::custom(request::panicked))
         .layer(middleware::from_fn(request::identify))
-        .with_state(app)
-        .merge(telemetry.routes())
-        .layer(telemetry.layer())
+        .with_state(app);
+    telemetry.observe(api)
 }

@@ -158,7 +158,8 @@ fn every_metric_is_shown_or_says_why_not() {
     let forgotten: Vec<&String> =
         catalogue.keys().filter(|name| !used.contains(name.as_str()) && !excused.contains(name.as_str())).collect();
     assert!(forgotten.is_empty(), "in no panel and no rule; add one, or a reason to UNUSED: {forgotten:?}");
-    let stale: Vec<&&str> = excused.iter().filter(|name| used.contains(**name) || !catalogue.contains_key(**name)).collect();
+    let stale: Vec<&&str> =
+        excused.iter().filter(|name| used.contains(**name) || !catalogue.contains_key(**name)).collect();
     assert!(stale.is_empty(), "excused in UNUSED and yet shown, or gone: {stale:?}");
 }
 
@@ -174,7 +175,10 @@ fn names_units_and_help_keep_to_the_conventions() {
             assert!(name.ends_with("_seconds") || name.ends_with("_bytes"), "{name} has no unit");
         }
         for label in metric.labels.keys() {
-            assert!(!["job", "instance", "le", "quantile"].contains(&label.as_str()), "{name} claims the label {label}");
+            assert!(
+                !["job", "instance", "le", "quantile"].contains(&label.as_str()),
+                "{name} claims the label {label}"
+            );
         }
     }
 }
