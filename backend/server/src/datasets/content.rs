@@ -82,7 +82,8 @@ enum Asked {
 fn read_range(header: &str, size_bytes: u64) -> Asked {
     let parts = header.strip_prefix("bytes=").and_then(|range| range.trim().split_once('-'));
     let Some((first, last)) = parts else { return Asked::Whole };
-    let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u64>().ok()).flatten();
+    let number =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u64>().ok()).flatten();
     match (first, number(first), last, number(last)) {
         ("", _, _, Some(0)) => Asked::Outside,
         ("", _, _, Some(suffix)) => Asked::Part(size_bytes.saturating_sub(suffix)..size_bytes),

@@ -21,7 +21,13 @@ pub const OVERHEAD_BYTES: u64 = 2 << 20;
 const LONGEST_TEXT_BYTES: usize = 4096;
 
 /// Reads the form. Nothing of it is kept unless all of it is right.
-pub async fn read(app: &App, id: &str, boundary: String, mut asked: Options, body: Incoming) -> Result<(Received, Plan)> {
+pub async fn read(
+    app: &App,
+    id: &str,
+    boundary: String,
+    mut asked: Options,
+    body: Incoming,
+) -> Result<(Received, Plan)> {
     let dealt_with = Arc::new(AtomicU64::new(0));
     let body = Paced { body, handed_bytes: 0, dealt_with: dealt_with.clone(), rests: false };
     let mut form = Multipart::new(body, boundary);

@@ -14,7 +14,8 @@ pub fn tidy(asked: &str) -> String {
 
 /// Control characters, and those that turn the direction of a line.
 fn is_disruptive(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    character.is_control()
+        || matches!(character, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The value of `Content-Disposition` that saves a file under this name.
@@ -22,7 +23,8 @@ pub fn disposition(name: &str, format: &str) -> String {
     let extension = format!(".{format}");
     let is_named_so = name.to_ascii_lowercase().ends_with(&extension);
     let file_name = if is_named_so { name.to_owned() } else { format!("{name}{extension}") };
-    let plain = |character: char| if character.is_ascii_alphanumeric() || "._- ".contains(character) { character } else { '_' };
+    let plain =
+        |character: char| if character.is_ascii_alphanumeric() || "._- ".contains(character) { character } else { '_' };
     let ascii: String = file_name.chars().map(plain).collect();
     // RFC 6266: old clients read the first, all others the second.
     format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{}", percent_encoded(&file_name))

@@ -65,8 +65,9 @@ impl TryFrom<Row> for Stored {
     type Error = Error;
 
     fn try_from(row: Row) -> Result<Self> {
-        let columns = serde_json::from_str(&row.columns)
-            .map_err(|error| Error::Internal(anyhow::Error::new(error).context("a dataset's columns cannot be read")))?;
+        let columns = serde_json::from_str(&row.columns).map_err(|error| {
+            Error::Internal(anyhow::Error::new(error).context("a dataset's columns cannot be read"))
+        })?;
         let dataset = Dataset {
             id: row.id,
             name: row.name,

@@ -90,7 +90,12 @@ impl DatasetDeleted<'_> {
         match file {
             None => tracing::info!(dataset_id, size_bytes, "a dataset was deleted"),
             Some(error) => {
-                tracing::warn!(dataset_id, size_bytes, cause = chain(error), "a dataset was deleted and its file was not");
+                tracing::warn!(
+                    dataset_id,
+                    size_bytes,
+                    cause = chain(error),
+                    "a dataset was deleted and its file was not"
+                );
             }
         }
     }
