@@ -7,9 +7,8 @@ use std::fmt::Write as _;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use belfry_telemetry::catalogue::{DB_ERRORS_TOTAL, ERRORS_TOTAL};
+use belfry_telemetry::http::current_request_id;
 use serde_json::{Map, Value, json};
-
-use crate::request;
 
 /// What handlers return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -194,7 +193,7 @@ impl IntoResponse for Error {
         problem.insert("status".into(), json!(status.as_u16()));
         problem.insert("code".into(), json!(self.code()));
         problem.insert("detail".into(), json!(self.to_string()));
-        problem.insert("request_id".into(), json!(request::current_id()));
+        problem.insert("request_id".into(), json!(current_request_id()));
         let mut extra_header = None;
         match self {
             Self::Invalid { extras, .. } => problem.extend(extras),

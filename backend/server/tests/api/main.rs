@@ -5,6 +5,7 @@
 mod datasets;
 mod health;
 mod jobs;
+mod loki;
 mod s3;
 mod server;
 mod start;
