@@ -28,6 +28,12 @@ pub enum Error {
     /// It contradicts the present state: 409.
     #[error("{detail}")]
     Conflict { code: &'static str, detail: String },
+    /// Its body is of a kind that is not read here: 415.
+    #[error("{0}")]
+    UnsupportedMediaType(String),
+    /// The client went away, or its body broke off: 400, which it hardly sees.
+    #[error("the body ended before it was complete")]
+    Incomplete,
     /// Larger than allowed: 413.
     #[error("the body is larger than {limit_bytes} bytes")]
     TooLarge { limit_bytes: u64 },
@@ -60,7 +66,8 @@ impl Error {
     fn status(&self) -> StatusCode {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
-            Self::BadRequest { .. } => StatusCode::BAD_REQUEST,
+            Self::BadRequest { .. } | Self::Incomplete => StatusCode::BAD_REQUEST,
+            Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -79,6 +86,8 @@ impl Error {
         match self {
             Self::NotFound(_) => "not_found",
             Self::BadRequest { code, .. } | Self::Invalid { code, .. } | Self::Conflict { code, .. } => code,
+            Self::UnsupportedMediaType(_) => "unsupported_media_type",
+            Self::Incomplete => "incomplete_body",
             Self::TooLarge { .. } => "too_large",
             Self::Stalled(_) => "stalled",
             Self::Range { .. } => "range_not_satisfiable",
@@ -99,7 +108,7 @@ impl Error {
     }
 
     /// Whether the fault is on this side.
-    fn is_ours(&self) -> bool {
+    pub fn is_ours(&self) -> bool {
         self.status().is_server_error() && !matches!(self, Self::Busy(_))
     }
 }

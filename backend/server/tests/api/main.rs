@@ -2,8 +2,12 @@
 //!
 //! `BELFRY_TEST_DATABASE_URL=postgres://...` runs the same tests on PostgreSQL, each server in a database of its own.
 
+mod datasets;
 mod health;
 mod jobs;
 mod loki;
+mod s3;
 mod server;
 mod start;
+mod upload_errors;
+mod uploads;
