@@ -13,7 +13,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::config::Config;
 use crate::database::Database;
 use crate::storage::Storage;
-use crate::training::Wakers;
+use crate::training::{Models, Wakers};
 use crate::{cleanup, datasets, health, jobs, request, training};
 
 /// The largest JSON body; uploads have their own limit.
@@ -33,6 +33,8 @@ pub struct App {
     pub upload_slots: Semaphore,
     /// Tells workers of new runs and listeners of progress.
     pub wakers: Wakers,
+    /// The models that predict.
+    pub models: Models,
     /// Cancelled when the process was asked to stop.
     pub stopping: CancellationToken,
 }

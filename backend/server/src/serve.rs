@@ -16,7 +16,7 @@ use crate::app::{App, router};
 use crate::config::Config;
 use crate::database::Database;
 use crate::storage::Storage;
-use crate::training::Wakers;
+use crate::training::{Models, Wakers};
 use crate::{catalogue, health, jobs, training};
 
 /// How long pending logs may take to be delivered at the end.
@@ -54,6 +54,7 @@ async fn run(config: Config, telemetry: &Telemetry) -> anyhow::Result<()> {
         checks: health::checks(&config, &database, &storage),
         upload_slots: Semaphore::new(config.upload.max_concurrent),
         wakers: Wakers::default(),
+        models: Models::default(),
         stopping: CancellationToken::new(),
         config,
         database,
