@@ -43,6 +43,9 @@ base_image() {
         debootstrap --variant=minbase bookworm "$folder/base" "$site" >"$folder/debootstrap.log" 2>&1 ||
             { tail -n 5 "$folder/debootstrap.log" >&2; cannot "debootstrap failed"; }
         rm -rf "$folder"/base/var/cache/apt/archives/*.deb "$folder"/base/var/lib/apt/lists/*
+        # As in the original: package lists leave no cache behind in a layer.
+        printf 'Dir::Cache::pkgcache "";\nDir::Cache::srcpkgcache "";\nAcquire::Languages "none";\n' \
+            >"$folder/base/etc/apt/apt.conf.d/no-cache"
         tar --create --one-file-system --directory "$folder/base" --file "$folder/base.tar.new" .
         mv "$folder/base.tar.new" "$folder/base.tar"
         rm -rf "$folder/base"
@@ -98,3 +101,5 @@ if [ "$2" = --rust ]; then
 else
     backend_image "$2"
 fi
+# What earlier runs built and this one replaced.
+docker image prune --force >/dev/null

@@ -1,6 +1,7 @@
 //! The state that handlers share, and the whole API on one page.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
@@ -12,9 +13,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::config::Config;
 use crate::database::Database;
+use crate::jobs::Scheduler;
 use crate::storage::Storage;
 use crate::training::{Models, Wakers};
-use crate::{cleanup, datasets, health, jobs, request, training};
+use crate::{datasets, health, jobs, request, training};
 
 /// The largest JSON body; uploads have their own limit.
 pub const JSON_LIMIT_BYTES: usize = 2 * 1024 * 1024;
@@ -31,6 +33,10 @@ pub struct App {
     pub checks: Checks,
     /// Uploads that may run at the same time.
     pub upload_slots: Semaphore,
+    /// What the scheduler last did.
+    pub scheduler: Arc<Scheduler>,
+    /// When this process began to serve.
+    pub started: Instant,
     /// Tells workers of new runs and listeners of progress.
     pub wakers: Wakers,
     /// The models that predict.
@@ -44,7 +50,7 @@ pub type Shared = Arc<App>;
 
 /// The whole API.
 pub fn router(app: Shared, telemetry: &Telemetry) -> Router {
-    Router::new()
+    let api = Router::new()
         .merge(datasets::router())
         .merge(training::router())
         .merge(jobs::router())
@@ -53,7 +59,6 @@ pub fn router(app: Shared, telemetry: &Telemetry) -> Router {
         .layer(DefaultBodyLimit::max(JSON_LIMIT_BYTES))
         .layer(CatchPanicLayer::custom(request::panicked))
         .layer(middleware::from_fn(request::identify))
-        .with_state(app)
-        .merge(telemetry.routes())
-        .layer(telemetry.layer())
+        .with_state(app);
+    telemetry.observe(api)
 }

@@ -5,8 +5,7 @@ use belfry_telemetry::catalogue::{LATENCY_SECONDS, SIZE_BYTES, WORK_SECONDS};
 use belfry_telemetry::metric::Values::Closed;
 
 /// Algorithms as label values; the hidden test algorithm is `other`.
-pub const ALGORITHMS: &[&str] =
-    &["gradient_boosting", "random_forest", "logistic_regression", "elastic_net", "other"];
+pub const ALGORITHMS: &[&str] = &["gradient_boosting", "random_forest", "logistic_regression", "elastic_net", "other"];
 
 /// How a training run can end.
 pub const RUN_OUTCOMES: &[&str] =

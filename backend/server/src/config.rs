@@ -34,6 +34,9 @@ pub struct Config {
     /// The clean-up job.
     #[command(flatten)]
     pub cleanup: CleanupConfig,
+    /// When health turns to a warning.
+    #[command(flatten)]
+    pub alerts: AlertsConfig,
     /// Training runs.
     #[command(flatten)]
     pub training: TrainingConfig,
@@ -158,6 +161,17 @@ pub struct CleanupConfig {
     /// Datasets removed between two looks at the clock; bounds memory.
     #[arg(id = "CLEANUP__BATCH", default_value = "500", value_parser = between(1_u32, 10_000))]
     pub batch: u32,
+}
+
+/// `ALERTS__*`
+#[derive(Args, Clone, Debug)]
+pub struct AlertsConfig {
+    /// From this share of the data folder's disk in use, in percent, health is a warning; from 98, an error.
+    #[arg(id = "ALERTS__THRESHOLD_DISK", default_value = "85", value_parser = between(1_u32, 98))]
+    pub threshold_disk: u32,
+    /// From this share of memory in use, in percent, health is a warning; from 98, an error. A container's limit counts.
+    #[arg(id = "ALERTS__THRESHOLD_MEMORY", default_value = "90", value_parser = between(1_u32, 98))]
+    pub threshold_memory: u32,
 }
 
 /// `TRAINING__*`

@@ -197,7 +197,8 @@ impl IntoResponse for Error {
             _ => {}
         }
         let content_type = HeaderValue::from_static("application/problem+json");
-        let mut response = (status, [(header::CONTENT_TYPE, content_type)], Value::Object(problem).to_string()).into_response();
+        let mut response =
+            (status, [(header::CONTENT_TYPE, content_type)], Value::Object(problem).to_string()).into_response();
         if let Some((name, value)) = extra_header {
             response.headers_mut().insert(name, value);
         }

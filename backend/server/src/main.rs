@@ -43,6 +43,12 @@ enum Command {
     Healthcheck,
     /// Print every setting with its description and default.
     Config,
+    /// Print every metric: the text of docs/metrics.md, or JSON.
+    Metrics {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Send realistic traffic to a running server.
     Demo(demo::DemoArguments),
 }
@@ -56,6 +62,15 @@ fn main() -> ExitCode {
     let ended = match command {
         Command::Config => {
             print!("{}", belfry_telemetry::settings::example::<config::Config>());
+            Ok(())
+        }
+        Command::Metrics { json } => {
+            let catalogues = [belfry_telemetry::catalogue::ROWS, catalogue::ROWS];
+            if json {
+                println!("{}", belfry_telemetry::reference::json(&catalogues));
+            } else {
+                print!("{}", belfry_telemetry::reference::markdown(&catalogues));
+            }
             Ok(())
         }
         Command::Demo(arguments) => with_runtime(demo::run(arguments)),

@@ -2,7 +2,7 @@
 
 use std::future::IntoFuture;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use belfry_telemetry::{Identity, Telemetry};
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{App, router};
 use crate::config::Config;
 use crate::database::Database;
+use crate::jobs::Scheduler;
 use crate::storage::Storage;
 use crate::training::{Models, Wakers};
 use crate::{catalogue, health, jobs, training};
@@ -24,11 +25,8 @@ const FLUSH_GRACE: Duration = Duration::from_secs(3);
 
 /// Serves until SIGTERM or SIGINT, or until one of its tasks fails. A second signal exits at once.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
-    let identity = Identity {
-        service: "belfry",
-        version: env!("CARGO_PKG_VERSION"),
-        environment: config.app.environment.clone(),
-    };
+    let identity =
+        Identity { service: "belfry", version: env!("CARGO_PKG_VERSION"), environment: config.app.environment.clone() };
     let telemetry = Telemetry::start(&identity, &config.telemetry, catalogue::ROWS)?;
     let result = run(config, &telemetry).await;
     if let Err(error) = &result {
@@ -50,8 +48,11 @@ async fn run(config: Config, telemetry: &Telemetry) -> anyhow::Result<()> {
     let grace = config.server.shutdown_grace;
     let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
     let address = listener.local_addr().context("cannot read the listener's address")?;
+    let scheduler = Arc::new(Scheduler::default());
     let app = Arc::new(App {
-        checks: health::checks(&config, &database, &storage),
+        checks: health::checks(&config, &database, &storage, &scheduler),
+        scheduler,
+        started: Instant::now(),
         upload_slots: Semaphore::new(config.upload.max_concurrent),
         wakers: Wakers::default(),
         models: Models::default(),
@@ -69,6 +70,7 @@ async fn run(config: Config, telemetry: &Telemetry) -> anyhow::Result<()> {
     tasks.spawn(async move { server.await.context("the HTTP server failed") });
     tasks.spawn(training::work(app.clone()));
     tasks.spawn(jobs::schedule(app.clone()));
+    tasks.spawn(health::watch(app.clone()));
     tracing::info!(%address, "listening");
 
     // The first task to end takes the others with it: half a service would hide its failure.

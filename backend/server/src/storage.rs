@@ -1,14 +1,267 @@
 //! Where files are kept: a local folder by default, any S3-compatible store by `STORAGE__URL`.
+//!
+//! Keys are made by this program (`datasets/<uuid>`, `models/<uuid>`), never by a client. What a write method has
+//! acknowledged survives a power cut. Files that nothing refers to are for the clean-up to find, through
+//! [`Storage::list`] and [`Storage::remove_abandoned`].
 
-use crate::config::Config;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, bail, ensure};
+use bytes::Bytes;
+use futures::stream::{BoxStream, StreamExt, TryStreamExt};
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::local::LocalFileSystem;
+use object_store::prefix::PrefixStore;
+use object_store::{
+    BackoffConfig, ClientOptions, GetOptions, GetRange, GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt,
+    RetryConfig, WriteMultipart,
+};
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, SeekFrom};
+use tokio_util::io::ReaderStream;
+use uuid::Uuid;
+
+use crate::config::{Config, StorageConfig};
+
+/// What reading and writing return. `crate::error::Error` takes the error as it is.
+pub type Result<T> = object_store::Result<T>;
+
+/// The content of a file, in pieces.
+pub type Content = BoxStream<'static, Result<Bytes>>;
+
+/// The least that S3 accepts as a part is 5 MiB.
+const REMOTE_PART_BYTES: u64 = 8 << 20;
+
+/// The most parts that S3 accepts.
+const REMOTE_MOST_PARTS: u64 = 10_000;
+
+/// Large enough for a hand-over to another thread not to matter.
+const LOCAL_PART_BYTES: usize = 1 << 20;
+
+/// Parts on their way while the next one is filled; with it, they bound the memory of a writer.
+const PARTS_UNDER_WAY: usize = 2;
+
+const READ_BYTES: usize = 256 << 10;
+
+/// A request that gets no byte for this long has failed.
+const REMOTE_SILENCE: Duration = Duration::from_secs(30);
+
+/// A store that is away is reported within this time rather than in minutes.
+const REMOTE_RETRIES: Duration = Duration::from_secs(10);
 
 /// The file store.
-#[derive(Clone)]
-pub struct Storage {}
+#[derive(Clone, Debug)]
+pub struct Storage {
+    store: Arc<dyn ObjectStore>,
+    /// The same store where it is a folder of this machine.
+    local: Option<LocalFileSystem>,
+    part_bytes: usize,
+}
 
 impl Storage {
-    /// Opens the store.
-    pub fn open(_config: &Config) -> anyhow::Result<Self> {
-        Ok(Self {})
+    /// Opens the store; the folder is made where there is none. A remote store is not asked yet.
+    pub fn open(config: &Config) -> anyhow::Result<Self> {
+        if config.storage.url.is_empty() {
+            return Self::open_local(&config.data.dir.join("files"));
+        }
+        let part_bytes = REMOTE_PART_BYTES.max(config.upload.max_bytes.div_ceil(REMOTE_MOST_PARTS));
+        let part_bytes = usize::try_from(part_bytes).context("UPLOAD__MAX_BYTES is too large for this machine")?;
+        Ok(Self { store: Arc::new(open_remote(&config.storage)?), local: None, part_bytes })
     }
+
+    fn open_local(folder: &Path) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        let local = LocalFileSystem::new_with_prefix(folder).context("cannot open the file store")?.with_fsync(true);
+        Ok(Self { store: Arc::new(local.clone()), local: Some(local), part_bytes: LOCAL_PART_BYTES })
+    }
+
+    /// Begins a new file. Nothing is to be read under `key` before [`Writer::finish`] has returned.
+    pub async fn write(&self, key: &str) -> Result<Writer> {
+        let upload = self.store.put_multipart(&key.into()).await?;
+        let upload = WriteMultipart::new_with_chunk_size(upload, self.part_bytes);
+        Ok(Writer { upload: Some(upload) })
+    }
+
+    /// Copies a local file in and returns its size. It is durable when this returns.
+    pub async fn put_file(&self, key: &str, path: &Path) -> Result<u64> {
+        let file = tokio::fs::File::open(path).await.map_err(|error| failed(path, error))?;
+        let mut writer = self.write(key).await?;
+        let mut pieces = ReaderStream::with_capacity(file, READ_BYTES);
+        let mut size_bytes = 0;
+        while let Some(piece) = pieces.next().await {
+            let piece = piece.map_err(|error| failed(path, error))?;
+            size_bytes += piece.len() as u64;
+            writer.write(piece).await?;
+        }
+        writer.finish().await?;
+        Ok(size_bytes)
+    }
+
+    /// Reads a file or a part of it.
+    ///
+    /// # Errors
+    /// `NotFound`, and a range that begins beyond the end.
+    pub async fn read(&self, key: &str, range: Option<Range<u64>>) -> Result<Content> {
+        let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
+        let found = self.store.get_opts(&key.into(), options).await?;
+        let length = found.range.end - found.range.start;
+        // object_store reads local files 8 KiB at a time, each on another thread.
+        Ok(match found.payload {
+            GetResultPayload::File(file, path) => {
+                let mut file = tokio::fs::File::from_std(file);
+                let positioned = file.seek(SeekFrom::Start(found.range.start)).await;
+                positioned.map_err(|error| failed(&path, error))?;
+                let pieces = ReaderStream::with_capacity(file.take(length), READ_BYTES);
+                pieces.map_err(move |error| failed(&path, error)).boxed()
+            }
+            GetResultPayload::Stream(pieces) => pieces,
+        })
+    }
+
+    /// Copies a file out to a new local file.
+    pub async fn fetch_to_file(&self, key: &str, path: &Path) -> Result<()> {
+        let mut pieces = self.read(key, None).await?;
+        let mut file = tokio::fs::File::create_new(path).await.map_err(|error| failed(path, error))?;
+        while let Some(piece) = pieces.try_next().await? {
+            file.write_all(&piece).await.map_err(|error| failed(path, error))?;
+        }
+        file.flush().await.map_err(|error| failed(path, error))
+    }
+
+    /// The path of a file that is on this machine already, which spares the copy.
+    pub fn local_path(&self, key: &str) -> Option<PathBuf> {
+        self.local.as_ref()?.path_to_filesystem(&key.into()).ok()
+    }
+
+    /// Removes a file; one that is not there is no error.
+    pub async fn delete(&self, key: &str) -> Result<()> {
+        match self.store.delete(&key.into()).await {
+            Err(object_store::Error::NotFound { .. }) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// The size of a file in bytes.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn size(&self, key: &str) -> Result<u64> {
+        Ok(self.store.head(&key.into()).await?.size)
+    }
+
+    /// All files whose keys begin with the folder `prefix`, with sizes and times of change.
+    pub fn list(&self, prefix: &str) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.store.list(Some(&prefix.into()))
+    }
+
+    /// Writes, reads and deletes a small file.
+    pub async fn probe(&self) -> anyhow::Result<()> {
+        let key = format!("probes/{}", Uuid::now_v7()).into();
+        let sent = Bytes::from_static(b"belfry");
+        self.store.put(&key, sent.clone().into()).await.context("cannot write")?;
+        let read = async { self.store.get(&key).await?.bytes().await };
+        let read = read.await;
+        self.store.delete(&key).await.context("cannot delete")?;
+        ensure!(read.context("cannot read")? == sent, "read other bytes than were written");
+        Ok(())
+    }
+
+    /// Removes what writers that were killed left half-written, if nothing was added for `at_least`; returns how
+    /// many files. Of a remote store such parts are not ours to see: there a life-cycle rule of the bucket does it.
+    pub async fn remove_abandoned(&self, prefix: &str, at_least: Duration) -> std::io::Result<u64> {
+        let Some(folder) = self.local_path(prefix) else { return Ok(0) };
+        let mut entries = match tokio::fs::read_dir(&folder).await {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+            entries => entries?,
+        };
+        let mut removed = 0;
+        while let Some(entry) = entries.next_entry().await? {
+            // The local store writes to `<key>#<number>` until the file is complete.
+            if !entry.file_name().to_string_lossy().contains('#') {
+                continue;
+            }
+            let changed = entry.metadata().await?.modified()?;
+            if SystemTime::now().duration_since(changed).is_ok_and(|age| age >= at_least) {
+                tokio::fs::remove_file(entry.path()).await?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+}
+
+/// A file being written. Dropped before it is finished, it leaves nothing behind.
+#[derive(Debug)]
+pub struct Writer {
+    upload: Option<WriteMultipart>,
+}
+
+impl Writer {
+    /// Takes the next bytes; waits while too much is under way.
+    pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
+        let upload = self.upload.as_mut().expect("only finish takes it, and finish consumes the writer");
+        upload.wait_for_capacity(PARTS_UNDER_WAY).await?;
+        upload.put(bytes);
+        Ok(())
+    }
+
+    /// Makes the file durable and visible.
+    pub async fn finish(mut self) -> Result<()> {
+        let upload = self.upload.take().expect("only this takes it");
+        upload.finish().await?;
+        Ok(())
+    }
+
+    /// Removes what was written.
+    pub async fn abort(mut self) -> Result<()> {
+        self.upload.take().expect("only finish takes it, and finish consumes the writer").abort().await
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Without a runtime the process is at its end; a folder cleans up by itself, a bucket by its rules.
+        if let (Some(upload), Ok(runtime)) = (self.upload.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(async move {
+                if let Err(error) = upload.abort().await {
+                    tracing::warn!(cause = crate::error::chain(&error), "a file could not be given up cleanly");
+                }
+            });
+        }
+    }
+}
+
+fn open_remote(config: &StorageConfig) -> anyhow::Result<PrefixStore<AmazonS3>> {
+    let url: url::Url = config.url.parse().context("STORAGE__URL: expected s3://bucket/prefix")?;
+    let bucket =
+        url.host_str().filter(|bucket| !bucket.is_empty()).context("STORAGE__URL: expected a bucket's name")?;
+    let client = ClientOptions::new()
+        // Transfers take as long as they take; it is silence that ends them.
+        .with_timeout_disabled()
+        .with_read_timeout(REMOTE_SILENCE)
+        .with_allow_http(config.endpoint.starts_with("http://"));
+    let retries = RetryConfig { max_retries: 5, retry_timeout: REMOTE_RETRIES, backoff: BackoffConfig::default() };
+    let mut builder = AmazonS3Builder::new()
+        .with_bucket_name(bucket)
+        .with_region(&config.region)
+        .with_client_options(client)
+        .with_retry(retries);
+    if !config.endpoint.is_empty() {
+        builder = builder.with_endpoint(&config.endpoint);
+    }
+    match (config.access_key_id.expose(), config.secret_access_key.expose()) {
+        ("", "") => {}
+        ("", _) => bail!("STORAGE__ACCESS_KEY_ID: found nothing, expected a key beside STORAGE__SECRET_ACCESS_KEY"),
+        (_, "") => bail!("STORAGE__SECRET_ACCESS_KEY: found nothing, expected a key beside STORAGE__ACCESS_KEY_ID"),
+        (id, secret) => builder = builder.with_access_key_id(id).with_secret_access_key(secret),
+    }
+    let store = builder.build().context("cannot open the file store")?;
+    Ok(PrefixStore::new(store, url.path()))
+}
+
+fn failed(path: &Path, error: std::io::Error) -> object_store::Error {
+    let source = std::io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    object_store::Error::Generic { store: "local", source: source.into() }
 }

@@ -1,7 +1,7 @@
 //! Makes any axum service observable: metrics from one catalogue, logs to the console and to Loki, health, jobs.
 //!
-//! A service reads its settings, calls [`Telemetry::start`] before anything emits, adds [`Telemetry::layer`] to its
-//! router with `Router::layer` and merges [`Telemetry::routes`].
+//! A service calls [`Telemetry::from_env`] before anything emits and hands its finished router to
+//! [`Telemetry::observe`]; `examples/minimal.rs` is a whole one. Its own metrics are rows of a [`catalogue!`].
 
 pub mod catalogue;
 mod database;
@@ -12,8 +12,10 @@ pub mod logs;
 pub mod metric;
 mod page;
 mod recorder;
+pub mod reference;
 pub mod sample;
 pub mod settings;
+pub mod statsd;
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -31,6 +33,12 @@ pub struct TelemetrySettings {
     /// Metrics.
     #[command(flatten)]
     pub prometheus: PrometheusSettings,
+    /// Metrics to a StatsD agent.
+    #[command(flatten)]
+    pub statsd: statsd::StatsdSettings,
+    /// What is measured of requests.
+    #[command(flatten)]
+    pub http: http::HttpOptions,
     /// Console logs.
     #[command(flatten)]
     pub log: logs::LogSettings,
@@ -65,30 +73,51 @@ pub enum StartError {
 pub struct Telemetry {
     page: Option<&'static Page>,
     settings: PrometheusSettings,
+    http: http::HttpOptions,
     shipping: logs::Shipping,
 }
 
 impl Telemetry {
+    /// Starts telemetry as the process's environment says, for a service named `service` with its own metrics.
+    ///
+    /// The variables are those of [`TelemetrySettings`]; `APP__ENVIRONMENT` names the environment.
+    pub fn from_env(
+        service: &'static str,
+        version: &'static str,
+        catalogue: &'static [&'static metric::Row],
+    ) -> Result<Self, StartError> {
+        let settings = settings::read::<TelemetrySettings>(std::env::vars())?;
+        let environment = std::env::var("APP__ENVIRONMENT").unwrap_or_else(|_| "production".to_owned());
+        Self::start(&Identity { service, version, environment }, &settings, catalogue)
+    }
+
     /// Starts logs, and metrics when they are switched on. Must run inside a Tokio runtime and before anything emits.
     pub fn start(
         identity: &Identity,
         settings: &TelemetrySettings,
         catalogue: &'static [&'static metric::Row],
     ) -> Result<Self, StartError> {
-        let page = if settings.prometheus.enabled {
-            let page = recorder::install(&[catalogue::ROWS, catalogue])?;
-            describe_process(page, identity);
-            Some(page)
-        } else {
-            None
-        };
+        let buckets = settings.http.latency_buckets.as_ref().map(|buckets| buckets.0.as_slice());
+        let statsd = settings.statsd.enabled.then(|| settings.statsd.recorder()).transpose()?;
+        let rows = [catalogue::ROWS, catalogue];
+        let page = recorder::install(&rows, settings.prometheus.enabled, statsd, buckets)?;
+        let readings = if metric::is_on() { describe_process(identity) } else { Vec::new() };
+        match page {
+            Some(page) => readings.into_iter().for_each(|reading| page.before_render(reading)),
+            None => recorder::read_now_and_then(readings),
+        }
         let shipping = logs::start(identity.service, &identity.environment, &settings.log, &settings.loki)?;
-        Ok(Self { page, settings: settings.prometheus.clone(), shipping })
+        Ok(Self { page, settings: settings.prometheus.clone(), http: settings.http.clone(), shipping })
+    }
+
+    /// The router with its requests measured and `GET /metrics` added. Call it last, so that unmatched requests are seen.
+    pub fn observe(&self, router: axum::Router) -> axum::Router {
+        router.merge(self.routes()).layer(self.layer())
     }
 
     /// The layer that measures requests; add it with `Router::layer`.
     pub fn layer(&self) -> http::HttpLayer {
-        http::HttpLayer::excluding(&[page::PATH])
+        http::HttpLayer::new(self.http.clone())
     }
 
     /// `GET /metrics`. With metrics off there is no such route.
@@ -98,8 +127,10 @@ impl Telemetry {
 
     /// Runs `reading` just before each page is written: for values that are read rather than counted.
     pub fn before_scrape(&self, reading: impl Fn() + Send + 'static) {
-        if let Some(page) = self.page {
-            page.before_render(reading);
+        match self.page {
+            Some(page) => page.before_render(Box::new(reading)),
+            None if metric::is_on() => recorder::read_now_and_then(vec![Box::new(reading)]),
+            None => {}
         }
     }
 
@@ -109,19 +140,22 @@ impl Telemetry {
     }
 }
 
-fn describe_process(page: &Page, identity: &Identity) {
+/// Says who emits, and returns the readings of this process.
+fn describe_process(identity: &Identity) -> Vec<recorder::Reading> {
     let started = Instant::now();
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     catalogue::APP_INFO.with([identity.service, identity.version, &identity.environment]).set(1.0);
     catalogue::APP_START_TIME_SECONDS.set(since_epoch.as_secs_f64());
-    page.before_render(move || catalogue::APP_UPTIME_SECONDS.set(started.elapsed().as_secs_f64()));
+    let mut readings: Vec<recorder::Reading> =
+        vec![Box::new(move || catalogue::APP_UPTIME_SECONDS.set(started.elapsed().as_secs_f64()))];
     if let Ok(system) = sysinfo::System::new() {
         let system = Mutex::new(system);
-        page.before_render(move || {
+        readings.push(Box::new(move || {
             let mut system = system.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             if let Some(reading) = sample::ProcessReading::take(&mut system) {
                 reading.emit();
             }
-        });
+        }));
     }
+    readings
 }

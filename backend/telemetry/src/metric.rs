@@ -105,9 +105,14 @@ impl Row {
         Key::from_parts(self.name, labels.collect::<Vec<_>>())
     }
 
+    /// Whether its series are on the page before they are first emitted.
+    pub(crate) fn is_seeded(&self) -> bool {
+        !matches!(self.kind, Kind::Reading | Kind::FloatCounter) && !self.is_open()
+    }
+
     /// Registers each series this row is known to have, so that it is on the page from the first scrape.
     pub(crate) fn touch_known_series(&self) {
-        if matches!(self.kind, Kind::Reading | Kind::FloatCounter) || self.is_open() {
+        if !self.is_seeded() {
             return;
         }
         for values in self.label_sets() {
@@ -375,11 +380,21 @@ macro_rules! __metric_type {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __metric_kind {
-    (counter) => { $crate::metric::Kind::Counter };
-    (float_counter) => { $crate::metric::Kind::FloatCounter };
-    (gauge) => { $crate::metric::Kind::Gauge };
-    (reading) => { $crate::metric::Kind::Reading };
-    (histogram) => { $crate::metric::Kind::Histogram };
+    (counter) => {
+        $crate::metric::Kind::Counter
+    };
+    (float_counter) => {
+        $crate::metric::Kind::FloatCounter
+    };
+    (gauge) => {
+        $crate::metric::Kind::Gauge
+    };
+    (reading) => {
+        $crate::metric::Kind::Reading
+    };
+    (histogram) => {
+        $crate::metric::Kind::Histogram
+    };
 }
 
 #[doc(hidden)]

@@ -6,7 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use metrics::{Unit, with_recorder};
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_dogstatsd::DogStatsDRecorder;
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_util::layers::FanoutBuilder;
 
 use crate::catalogue;
 use crate::metric::{self, Kind, Row};
@@ -35,14 +37,47 @@ pub enum InstallError {
 pub(crate) struct Page {
     handle: PrometheusHandle,
     float_counters: Vec<&'static str>,
-    before: Mutex<Vec<Box<dyn Fn() + Send>>>,
+    before: Mutex<Vec<Reading>>,
 }
 
-/// Installs the recorder for the whole process and touches each series that is known in advance.
+/// Sets gauges from what is read rather than counted.
+pub(crate) type Reading = Box<dyn Fn() + Send>;
+
+/// How often readings are taken when there is no page before which to take them.
+const READ_EVERY: Duration = Duration::from_secs(10);
+
+/// Installs the recorders that are switched on, for the whole process, and touches each series that is known in advance.
 ///
 /// Must run inside a Tokio runtime, where it leaves the upkeep task, and before anything emits.
-pub(crate) fn install(catalogues: &[&'static [&'static Row]]) -> Result<&'static Page, InstallError> {
+/// `latency_buckets` replace those of `http_request_duration_seconds`. Without Prometheus there is no page.
+pub(crate) fn install(
+    catalogues: &[&'static [&'static Row]],
+    prometheus: bool,
+    statsd: Option<DogStatsDRecorder>,
+    latency_buckets: Option<&[f64]>,
+) -> Result<Option<&'static Page>, InstallError> {
     let rows: Vec<&'static Row> = catalogues.iter().flat_map(|rows| rows.iter().copied()).collect();
+    let prometheus = prometheus.then(|| build(&rows, latency_buckets)).transpose()?;
+    let handle = prometheus.as_ref().map(PrometheusRecorder::handle);
+    match (prometheus, statsd) {
+        (None, None) => return Ok(None),
+        (Some(prometheus), None) => metrics::set_global_recorder(prometheus).map_err(|_| InstallError::Occupied)?,
+        (None, Some(statsd)) => metrics::set_global_recorder(statsd).map_err(|_| InstallError::Occupied)?,
+        (Some(prometheus), Some(statsd)) => {
+            let both = FanoutBuilder::default().add_recorder(prometheus).add_recorder(statsd).build();
+            metrics::set_global_recorder(both).map_err(|_| InstallError::Occupied)?;
+        }
+    }
+    for row in &rows {
+        describe(row);
+        row.touch_known_series();
+    }
+    metric::switch_on();
+    Ok(handle.map(|handle| page(handle, &rows)))
+}
+
+/// A Prometheus recorder with the rows' buckets.
+fn build(rows: &[&'static Row], latency_buckets: Option<&[f64]>) -> Result<PrometheusRecorder, InstallError> {
     let mut builder = PrometheusBuilder::new();
     for (index, row) in rows.iter().enumerate() {
         if rows[..index].iter().any(|earlier| earlier.name == row.name) {
@@ -52,19 +87,16 @@ pub(crate) fn install(catalogues: &[&'static [&'static Row]]) -> Result<&'static
             if row.buckets.is_empty() {
                 return Err(InstallError::NoBuckets(row.name));
             }
-            builder = builder.set_buckets_for_metric(Matcher::Full(row.name.to_owned()), row.buckets)?;
+            let own = latency_buckets.filter(|_| row.name == catalogue::HTTP_REQUEST_DURATION_SECONDS.row.name);
+            let buckets = own.unwrap_or(row.buckets);
+            builder = builder.set_buckets_for_metric(Matcher::Full(row.name.to_owned()), buckets)?;
         }
     }
-    let recorder = builder.build_recorder();
-    let handle = recorder.handle();
-    metrics::set_global_recorder(recorder).map_err(|_| InstallError::Occupied)?;
+    Ok(builder.build_recorder())
+}
 
-    for row in &rows {
-        describe(row);
-        row.touch_known_series();
-    }
-    metric::switch_on();
-
+/// The page of a recorder, with the task that folds its samples into their buckets.
+fn page(handle: PrometheusHandle, rows: &[&'static Row]) -> &'static Page {
     let upkeep = handle.clone();
     tokio::spawn(async move {
         let mut ticks = tokio::time::interval(UPKEEP_EVERY);
@@ -75,7 +107,21 @@ pub(crate) fn install(catalogues: &[&'static [&'static Row]]) -> Result<&'static
     });
     let float_counters = rows.iter().filter(|row| row.kind == Kind::FloatCounter).map(|row| row.name).collect();
     // One page for the life of the process.
-    Ok(Box::leak(Box::new(Page { handle, float_counters, before: Mutex::default() })))
+    Box::leak(Box::new(Page { handle, float_counters, before: Mutex::default() }))
+}
+
+/// Takes readings where nobody scrapes a page, as with StatsD alone.
+pub(crate) fn read_now_and_then(readings: Vec<Reading>) {
+    if readings.is_empty() {
+        return;
+    }
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(READ_EVERY);
+        loop {
+            ticks.tick().await;
+            readings.iter().for_each(|reading| reading());
+        }
+    });
 }
 
 fn describe(row: &Row) {
@@ -95,8 +141,8 @@ fn describe(row: &Row) {
 
 impl Page {
     /// Runs `reading` before each rendering: for values that are read rather than counted.
-    pub(crate) fn before_render(&self, reading: impl Fn() + Send + 'static) {
-        self.before.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(reading));
+    pub(crate) fn before_render(&self, reading: Reading) {
+        self.before.lock().unwrap_or_else(PoisonError::into_inner).push(reading);
     }
 
     /// The page in Prometheus text format 0.0.4, families in the order of their names. Blocks; call it off the async threads.

@@ -124,9 +124,8 @@ fn read_file(variable: &str, path: &str) -> Result<String, SettingsError> {
 fn unknown(variable: &str, known: &[&str]) -> SettingsError {
     let section = variable.split("__").next().unwrap_or_default();
     let of_section = known.iter().filter(|known| known.split("__").next() == Some(section));
-    let nearest = of_section.max_by(|left, right| {
-        strsim::jaro_winkler(variable, left).total_cmp(&strsim::jaro_winkler(variable, right))
-    });
+    let nearest = of_section
+        .max_by(|left, right| strsim::jaro_winkler(variable, left).total_cmp(&strsim::jaro_winkler(variable, right)));
     SettingsError {
         variable: variable.to_owned(),
         found: "an unknown key".to_owned(),

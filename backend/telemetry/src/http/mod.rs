@@ -3,6 +3,7 @@
 //! Add it with `Router::layer`, so that unmatched requests are seen too; a route is named by its template, never by its path.
 
 mod body;
+mod options;
 mod series;
 
 use std::future::Future;
@@ -17,6 +18,7 @@ use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
 pub use body::MeasuredBody;
+pub use options::HttpOptions;
 use series::{Flight, Routes};
 
 /// The route label of a request that matched no route.
@@ -29,9 +31,9 @@ pub struct HttpLayer {
 }
 
 impl HttpLayer {
-    /// A layer that leaves out the routes with these templates, such as `/metrics`.
-    pub fn excluding(templates: &[&str]) -> Self {
-        Self { routes: Arc::new(Routes::excluding(templates)) }
+    /// A layer that measures as `options` say.
+    pub fn new(options: HttpOptions) -> Self {
+        Self { routes: Arc::new(Routes::new(options)) }
     }
 }
 
@@ -64,7 +66,7 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let route = request.extensions().get::<MatchedPath>().map_or(UNMATCHED, MatchedPath::as_str);
+        let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
         let Some(flight) = self.routes.depart(request.method(), route) else {
             return Measured { inner: self.inner.call(request), flight: None, head_only: false };
         };

@@ -1,17 +1,20 @@
 //! The handles of each (method, route), kept after their first use, and the guard that moves them for one request.
 
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use arc_swap::ArcSwap;
 use axum::http::{Method, StatusCode};
 use hashbrown::{Equivalent, HashMap};
 
+use super::UNMATCHED;
 use super::body::Received;
+use super::options::HttpOptions;
 use crate::catalogue::{
     HTTP_REQUEST_DURATION_SECONDS, HTTP_REQUEST_SIZE_BYTES, HTTP_REQUESTS_IN_PROGRESS, HTTP_REQUESTS_TOTAL,
     HTTP_RESPONSE_SIZE_BYTES, METHODS,
 };
-use crate::metric;
+use crate::{metric, page};
 
 /// The status under which a client that left early is counted; the number is nginx's.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -20,13 +23,13 @@ const CLIENT_CLOSED_REQUEST: u16 = 499;
 const LOWEST_STATUS: u16 = 100;
 const STATUSES: usize = 900;
 
-/// Which routes have been seen.
+/// Which routes have been seen. Read by every request without a lock, replaced when a new route is met.
 pub(super) struct Routes {
-    excluded: Vec<String>,
-    series: RwLock<HashMap<RouteKey, Arc<RouteSeries>>>,
+    options: HttpOptions,
+    series: ArcSwap<HashMap<RouteKey, Arc<RouteSeries>>>,
 }
 
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 struct RouteKey {
     method: &'static str,
     route: Box<str>,
@@ -48,30 +51,34 @@ impl Equivalent<RouteKey> for RouteQuery<'_> {
 pub(super) struct RouteSeries {
     method: &'static str,
     route: Box<str>,
-    in_progress: metrics::Gauge,
+    measured: bool,
+    group_status_codes: bool,
+    in_progress: Option<metrics::Gauge>,
     duration: metrics::Histogram,
-    request_size: metrics::Histogram,
-    response_size: metrics::Histogram,
+    // Of the request and of the response.
+    sizes: Option<(metrics::Histogram, metrics::Histogram)>,
     by_status: Box<[OnceLock<metrics::Counter>]>,
 }
 
 impl Routes {
-    pub(super) fn excluding(templates: &[&str]) -> Self {
-        let excluded = templates.iter().map(|template| (*template).to_owned()).collect();
-        Self { excluded, series: RwLock::default() }
+    pub(super) fn new(options: HttpOptions) -> Self {
+        Self { options, series: ArcSwap::default() }
     }
 
     /// Begins the measurement of a request; `None` when it is not to be measured.
-    pub(super) fn depart(&self, method: &Method, route: &str) -> Option<Flight> {
-        if !metric::is_on() || self.excluded.iter().any(|excluded| excluded == route) {
+    pub(super) fn depart(&self, method: &Method, route: Option<&str>) -> Option<Flight> {
+        if !metric::is_on() {
             return None;
         }
-        let query = RouteQuery { method: method_label(method), route };
-        let read = self.series.read().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let known = read.get(&query).cloned();
-        drop(read);
-        let series = known.unwrap_or_else(|| self.add(&query));
-        series.in_progress.increment(1.0);
+        let query = RouteQuery { method: method_label(method), route: route.unwrap_or(UNMATCHED) };
+        let known = self.series.load().get(&query).cloned();
+        let series = known.unwrap_or_else(|| self.add(&query, route.is_none()));
+        if !series.measured {
+            return None;
+        }
+        if let Some(in_progress) = &series.in_progress {
+            in_progress.increment(1.0);
+        }
         Some(Flight {
             series,
             started: Instant::now(),
@@ -83,23 +90,44 @@ impl Routes {
         })
     }
 
-    fn add(&self, query: &RouteQuery<'_>) -> Arc<RouteSeries> {
-        let mut write = self.series.write().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if let Some(series) = write.get(query) {
-            return series.clone();
-        }
+    fn add(&self, query: &RouteQuery<'_>, unmatched: bool) -> Arc<RouteSeries> {
+        let series = Arc::new(RouteSeries::new(query, &self.options, unmatched));
+        // A route is a template of the router, of which there are finitely many, so the map is bounded.
+        self.series.rcu(|known| {
+            let mut known = HashMap::clone(known);
+            let key = RouteKey { method: query.method, route: query.route.into() };
+            known.entry(key).or_insert_with(|| series.clone());
+            known
+        });
+        // Another request may have been first; then its entry is the one that is kept.
+        self.series.load().get(query).cloned().unwrap_or(series)
+    }
+}
+
+impl RouteSeries {
+    fn new(query: &RouteQuery<'_>, options: &HttpOptions, unmatched: bool) -> Self {
         let labels = [query.method, query.route];
-        let series = Arc::new(RouteSeries {
+        let ignored = unmatched && options.ignore_unmatched;
+        let measured = !ignored
+            && query.route != page::PATH
+            && !options.excluded_routes.as_ref().is_some_and(|excluded| excluded.is_match(query.route));
+        Self {
             method: query.method,
             route: query.route.into(),
-            in_progress: HTTP_REQUESTS_IN_PROGRESS.with(labels),
-            duration: HTTP_REQUEST_DURATION_SECONDS.with(labels),
-            request_size: HTTP_REQUEST_SIZE_BYTES.with(labels),
-            response_size: HTTP_RESPONSE_SIZE_BYTES.with(labels),
-            by_status: (0..STATUSES).map(|_| OnceLock::new()).collect(),
-        });
-        write.insert(RouteKey { method: query.method, route: query.route.into() }, series.clone());
-        series
+            measured,
+            group_status_codes: options.group_status_codes,
+            in_progress: (measured && options.in_progress).then(|| HTTP_REQUESTS_IN_PROGRESS.with(labels)),
+            // A handle registers its series, and what is not measured must not be on the page.
+            duration: if measured { HTTP_REQUEST_DURATION_SECONDS.with(labels) } else { metrics::Histogram::noop() },
+            sizes: (measured && options.sizes)
+                .then(|| (HTTP_REQUEST_SIZE_BYTES.with(labels), HTTP_RESPONSE_SIZE_BYTES.with(labels))),
+            by_status: (0..if measured { STATUSES } else { 0 }).map(|_| OnceLock::new()).collect(),
+        }
+    }
+
+    fn counter(&self, status: u16) -> metrics::Counter {
+        let status = if self.group_status_codes { format!("{}xx", status / 100) } else { status.to_string() };
+        HTTP_REQUESTS_TOTAL.with([self.method, &self.route, &status])
     }
 }
 
@@ -153,16 +181,18 @@ impl Drop for Flight {
             self.broke();
         }
         let series = &self.series;
-        series.in_progress.decrement(1.0);
-        series.request_size.record(self.received.bytes() as f64);
-        series.response_size.record(self.sent as f64);
+        if let Some(in_progress) = &series.in_progress {
+            in_progress.decrement(1.0);
+        }
+        if let Some((request_size, response_size)) = &series.sizes {
+            request_size.record(self.received.bytes() as f64);
+            response_size.record(self.sent as f64);
+        }
         if !self.endless {
             series.duration.record(self.started.elapsed().as_secs_f64());
         }
         let slot = usize::from(self.status.saturating_sub(LOWEST_STATUS)).min(STATUSES - 1);
-        let counter = series.by_status[slot].get_or_init(|| {
-            HTTP_REQUESTS_TOTAL.with([series.method, &series.route, &self.status.to_string()])
-        });
+        let counter = series.by_status[slot].get_or_init(|| series.counter(self.status));
         counter.increment(1);
     }
 }

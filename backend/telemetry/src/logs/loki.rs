@@ -23,7 +23,10 @@ pub struct LokiSettings {
 
 /// The build has no TLS for this path, and a silent failure at run time would lose every line.
 fn plain_http_url(text: &str) -> Result<Url, String> {
-    settings::http_url(text).ok().filter(|url| url.scheme() == "http").ok_or("a plain http URL such as http://loki:3100".to_owned())
+    settings::http_url(text)
+        .ok()
+        .filter(|url| url.scheme() == "http")
+        .ok_or("a plain http URL such as http://loki:3100".to_owned())
 }
 
 impl LokiSettings {

@@ -1,0 +1,170 @@
+//! Health: which checks there are, and the four endpoints that show them.
+
+mod resources;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use belfry_telemetry::health::{Checks, Report};
+use serde_json::{Value, json};
+use tokio::time::MissedTickBehavior;
+
+use crate::app::{App, Shared};
+use crate::config::Config;
+use crate::database::{Database, now_micros, rfc3339};
+use crate::jobs::Scheduler;
+use crate::request::Json;
+use crate::storage::Storage;
+use resources::{Level, Usage};
+
+/// How long a check of a dependency may take. With `/readyz` asked every few seconds, an outage shows within three.
+const DEADLINE: Duration = Duration::from_millis(2_500);
+
+/// The scheduler looks every second; silent for this long, it is stuck.
+const SCHEDULER_SILENCE: Duration = Duration::from_secs(15);
+
+/// How often the checks run when nobody asks, so that their metrics are true.
+const WATCH_EVERY: Duration = Duration::from_secs(10);
+
+/// The checks of this service.
+pub fn checks(config: &Config, database: &Database, storage: &Storage, scheduler: &Arc<Scheduler>) -> Checks {
+    let (database, storage, scheduler) = (database.clone(), storage.clone(), scheduler.clone());
+    let (disk, memory) = (config.clone(), config.clone());
+    Checks::default()
+        .required("database", DEADLINE, move || {
+            let database = database.clone();
+            async move { database.probe().await.map(|()| "reads and writes".to_owned()) }
+        })
+        .required("storage", DEADLINE, move || {
+            let storage = storage.clone();
+            async move {
+                let probed = storage.probe().await;
+                probed
+                    .map(|()| "writes, reads and deletes".to_owned())
+                    .map_err(|error| format!("not usable: {error:#}"))
+            }
+        })
+        .optional("scheduler", DEADLINE, move || {
+            let silence = scheduler.silence();
+            async move {
+                match silence {
+                    Some(silence) if silence < SCHEDULER_SILENCE => Ok("looks for due jobs".to_owned()),
+                    Some(silence) => Err(format!("silent for {} s", silence.as_secs())),
+                    None => Err("has not looked for due jobs yet".to_owned()),
+                }
+            }
+        })
+        .optional("disk", DEADLINE, move || {
+            let usage = Usage::of_disk(&disk.data.dir, disk.alerts.threshold_disk);
+            async move { verdict(usage) }
+        })
+        .optional("memory", DEADLINE, move || {
+            let usage = Usage::of_memory(memory.alerts.threshold_memory);
+            async move { verdict(usage) }
+        })
+}
+
+fn verdict(usage: Result<Usage, String>) -> Result<String, String> {
+    let usage = usage?;
+    if usage.level() == Level::Ok { Ok(usage.to_string()) } else { Err(usage.to_string()) }
+}
+
+/// The routes of this feature.
+pub fn router() -> Router<Shared> {
+    Router::new()
+        .route("/health", get(health))
+        .route("/healthz", get(healthz))
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+}
+
+/// Runs the checks now and then until the process stops.
+pub async fn watch(app: Shared) -> anyhow::Result<()> {
+    let mut ticks = tokio::time::interval(WATCH_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last = "ok";
+    loop {
+        tokio::select! {
+            () = app.stopping.cancelled() => return Ok(()),
+            _ = ticks.tick() => {}
+        }
+        let report = app.checks.report().await;
+        if report.status != last {
+            last = report.status;
+            tracing::warn!(status = last, failing = failing(&report), "health has changed");
+        }
+    }
+}
+
+fn failing(report: &Report) -> String {
+    let failing = report.checks.iter().filter(|(_, check)| check.healthy == Some(false));
+    failing.map(|(name, check)| format!("{name}: {}", check.message)).collect::<Vec<_>>().join("; ")
+}
+
+async fn health(State(app): State<Shared>) -> (StatusCode, Json<Report>) {
+    let report = app.checks.report().await;
+    (status_of(report.is_serving()), Json(report))
+}
+
+async fn healthz(State(app): State<Shared>) -> (StatusCode, Json<Value>) {
+    let report = app.checks.report().await;
+    let database = report.checks.get("database").is_some_and(|check| check.healthy == Some(true));
+    let disk = Usage::of_disk(&app.config.data.dir, app.config.alerts.threshold_disk);
+    let memory = Usage::of_memory(app.config.alerts.threshold_memory);
+    let level = |usage: &Result<Usage, String>| usage.as_ref().map_or(Level::Error, Usage::level);
+    let database_level = if database { Level::Ok } else { Level::Error };
+    let worst = database_level.max(level(&disk)).max(level(&memory));
+    let healthy = worst != Level::Error;
+    let body = json!({
+        "status": worst.as_str(),
+        "healthy": healthy,
+        "checks": {
+            "database": { "status": database_level.as_str(), "message": report.checks["database"].message },
+            "disk": shown(&disk),
+            "memory": shown(&memory),
+            "uptime": uptime(&app),
+            "timestamp": rfc3339(now_micros()),
+        },
+    });
+    (status_of(healthy), Json(body))
+}
+
+fn shown(usage: &Result<Usage, String>) -> Value {
+    match usage {
+        Ok(usage) => json!({
+            "status": usage.level().as_str(),
+            "message": usage.to_string(),
+            "used_percent": (usage.used_percent() * 10.0).round() / 10.0,
+            "used_bytes": usage.used_bytes,
+            "total_bytes": usage.total_bytes,
+        }),
+        Err(message) => json!({ "status": "error", "message": message }),
+    }
+}
+
+fn uptime(app: &App) -> Value {
+    let elapsed = app.started.elapsed();
+    let text = humantime::format_duration(Duration::from_secs(elapsed.as_secs())).to_string();
+    json!({ "seconds": elapsed.as_secs_f64(), "text": text })
+}
+
+async fn livez() -> &'static str {
+    "ok"
+}
+
+async fn readyz(State(app): State<Shared>) -> (StatusCode, Json<Value>) {
+    if app.stopping.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false, "message": "stopping" })));
+    }
+    let report = app.checks.report().await;
+    let message = if report.is_serving() { "serving".to_owned() } else { failing(&report) };
+    (status_of(report.is_serving()), Json(json!({ "ready": report.is_serving(), "message": message })))
+}
+
+fn status_of(healthy: bool) -> StatusCode {
+    if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+}

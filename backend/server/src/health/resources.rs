@@ -1,0 +1,92 @@
+//! How full the disk and the memory are: readings, as values, with the threshold they are held to.
+
+use std::fmt;
+use std::path::Path;
+
+use bytesize::ByteSize;
+use sysinfo::System;
+
+/// From this share in use on, in percent, a resource counts as spent.
+const SPENT_PERCENT: f64 = 98.0;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    Ok,
+    Warning,
+    Error,
+}
+
+impl Level {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// How much of a resource is in use.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Usage {
+    pub(super) used_bytes: u64,
+    pub(super) total_bytes: u64,
+    pub(super) warning_percent: u32,
+}
+
+impl Usage {
+    /// The file system that holds `folder`, as a process without special rights may use it.
+    pub(super) fn of_disk(folder: &Path, warning_percent: u32) -> Result<Self, String> {
+        let disk = rustix::fs::statvfs(folder).map_err(|error| format!("cannot be read: {error}"))?;
+        let used_bytes = (disk.f_blocks - disk.f_bfree) * disk.f_frsize;
+        let total_bytes = used_bytes + disk.f_bavail * disk.f_frsize;
+        Ok(Self { used_bytes, total_bytes, warning_percent })
+    }
+
+    /// This machine's memory, or this container's where it has a limit of its own.
+    pub(super) fn of_memory(warning_percent: u32) -> Result<Self, String> {
+        let mut system = System::new().map_err(|error| format!("cannot be read: {error}"))?;
+        system.refresh_memory();
+        let (used_bytes, total_bytes) = match system.cgroup_limits() {
+            Some(limits) if limits.total_memory < system.total_memory() => {
+                (limits.total_memory - limits.free_memory, limits.total_memory)
+            }
+            _ => (system.used_memory(), system.total_memory()),
+        };
+        Ok(Self { used_bytes, total_bytes, warning_percent })
+    }
+
+    pub(super) fn used_percent(&self) -> f64 {
+        if self.total_bytes == 0 { 0.0 } else { self.used_bytes as f64 / self.total_bytes as f64 * 100.0 }
+    }
+
+    pub(super) fn level(&self) -> Level {
+        match self.used_percent() {
+            percent if percent >= SPENT_PERCENT => Level::Error,
+            percent if percent >= f64::from(self.warning_percent) => Level::Warning,
+            _ => Level::Ok,
+        }
+    }
+}
+
+impl fmt::Display for Usage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (used, total) = (ByteSize::b(self.used_bytes), ByteSize::b(self.total_bytes));
+        write!(formatter, "{:.1} % of {total} in use ({used})", self.used_percent())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usage_warns_at_its_threshold_and_fails_when_spent() {
+        let level = |used_bytes| Usage { used_bytes, total_bytes: 1_000, warning_percent: 85 }.level();
+        assert_eq!(level(849), Level::Ok);
+        assert_eq!(level(850), Level::Warning);
+        assert_eq!(level(979), Level::Warning);
+        assert_eq!(level(980), Level::Error);
+    }
+}

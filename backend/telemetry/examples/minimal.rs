@@ -1,0 +1,23 @@
+//! A whole service of somebody else's, observed: HTTP metrics, logs, health and one metric of its own.
+
+use axum::{Router, extract::Path, routing::get};
+use belfry_telemetry::{Telemetry, catalogue, metric::Values::Closed};
+
+catalogue! {
+    /// Greetings given, by language.
+    counter GREETINGS_TOTAL = "greeter_greetings_total" { language: Closed(&["en", "de"]) };
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let telemetry = Telemetry::from_env("greeter", env!("CARGO_PKG_VERSION"), ROWS)?;
+    let greet = async |Path(language): Path<String>| {
+        GREETINGS_TOTAL.with([&language]).increment(1);
+        tracing::info!(language, "greeted");
+        if language == "de" { "Hallo" } else { "Hello" }
+    };
+    let router = Router::new().route("/greet/{language}", get(greet)).route("/livez", get(async || "ok"));
+    let address = std::env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
+    axum::serve(tokio::net::TcpListener::bind(address).await?, telemetry.observe(router)).await?;
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! What the layer measures: settings, each with a default that suits most services.
+
+use clap::{ArgAction, Args};
+use regex::Regex;
+
+use crate::settings;
+
+/// Options of [`HttpLayer`](super::HttpLayer).
+#[derive(Args, Clone, Debug)]
+pub struct HttpOptions {
+    /// Whether the status label is the class (`2xx`) rather than the exact code (`200`).
+    #[arg(id = "HTTP_METRICS__GROUP_STATUS_CODES", default_value = "false", value_parser = settings::switch, action = ArgAction::Set)]
+    pub group_status_codes: bool,
+    /// Regular expression; routes whose template it matches are not measured. `/metrics` never is.
+    #[arg(id = "HTTP_METRICS__EXCLUDED_ROUTES", value_parser = regex)]
+    pub excluded_routes: Option<Regex>,
+    /// Whether requests that match no route are left out rather than counted as `unmatched`.
+    #[arg(id = "HTTP_METRICS__IGNORE_UNMATCHED", default_value = "false", value_parser = settings::switch, action = ArgAction::Set)]
+    pub ignore_unmatched: bool,
+    /// Whether requests under way are counted.
+    #[arg(id = "HTTP_METRICS__IN_PROGRESS", default_value = "true", value_parser = settings::switch, action = ArgAction::Set)]
+    pub in_progress: bool,
+    /// Whether the sizes of requests and responses are measured.
+    #[arg(id = "HTTP_METRICS__SIZES", default_value = "true", value_parser = settings::switch, action = ArgAction::Set)]
+    pub sizes: bool,
+    /// Upper bounds of the latency histogram's buckets in seconds, ascending, such as `0.01,0.1,1`; unset: the standard ones.
+    #[arg(id = "HTTP_METRICS__LATENCY_BUCKETS", value_parser = buckets)]
+    pub latency_buckets: Option<Buckets>,
+}
+
+/// Ascending upper bounds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Buckets(pub Vec<f64>);
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            group_status_codes: false,
+            excluded_routes: None,
+            ignore_unmatched: false,
+            in_progress: true,
+            sizes: true,
+            latency_buckets: None,
+        }
+    }
+}
+
+fn regex(text: &str) -> Result<Regex, String> {
+    Regex::new(text).map_err(|_| "a regular expression such as ^/internal/".to_owned())
+}
+
+fn buckets(text: &str) -> Result<Buckets, String> {
+    let expected = || "ascending numbers above zero such as 0.01,0.1,1".to_owned();
+    let bounds: Result<Vec<f64>, _> = text.split(',').map(|bound| bound.trim().parse()).collect();
+    let bounds = bounds.map_err(|_| expected())?;
+    let ascending = bounds.windows(2).all(|pair| pair[0] < pair[1]) && bounds[0] > 0.0;
+    if ascending && bounds.iter().all(|bound| bound.is_finite()) { Ok(Buckets(bounds)) } else { Err(expected()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_ascend_from_above_zero() {
+        assert_eq!(buckets("0.01, 0.1,1").unwrap().0, [0.01, 0.1, 1.0]);
+        for wrong in ["", "1,1", "2,1", "0,1", "-1,1", "a", "1,inf", "NaN"] {
+            assert!(buckets(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_defaults_in_code_are_those_of_the_variables() {
+        let read: HttpOptions = settings::read([]).unwrap();
+        assert_eq!(format!("{read:?}"), format!("{:?}", HttpOptions::default()));
+    }
+}

@@ -1,0 +1,237 @@
+//! The HTTP layer from outside: the minimal example as a process of its own, asked over HTTP.
+
+#![allow(clippy::unwrap_used)]
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct Service {
+    child: Child,
+    address: String,
+}
+
+impl Service {
+    fn start(variables: &[(&str, &str)]) -> Self {
+        // Freed at once; nobody else on this machine takes it in between.
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let child = Command::new(example())
+            .env_clear()
+            .env("ADDRESS", &address)
+            .envs(variables.iter().copied())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let service = Self { child, address };
+        let started = Instant::now();
+        while TcpStream::connect(&service.address).is_err() {
+            assert!(started.elapsed() < PATIENCE, "the example does not listen");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        service
+    }
+
+    /// Sends raw HTTP and returns the whole answer.
+    fn send(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    fn ask(&self, method: &str, path: &str) -> String {
+        self.send(&format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+    }
+
+    fn page(&self) -> String {
+        self.ask("GET", "/metrics")
+    }
+
+    /// Waits until the page has this line.
+    fn await_line(&self, line: &str) {
+        let started = Instant::now();
+        while !self.page().lines().any(|found| found == line) {
+            assert!(started.elapsed() < PATIENCE, "no line {line} in\n{}", self.page());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The example's binary, which cargo builds beside this test's.
+fn example() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let path = test.parent().unwrap().parent().unwrap().join("examples/minimal");
+    assert!(path.exists(), "{} is missing; cargo test -p belfry-telemetry builds it", path.display());
+    path
+}
+
+#[test]
+fn a_route_is_named_by_its_template_and_never_by_its_path() {
+    let service = Service::start(&[]);
+    assert!(service.ask("GET", "/greet/de").ends_with("Hallo"));
+    service.ask("GET", "/greet/secret-person");
+    service.await_line(r#"http_requests_total{method="GET",endpoint="/greet/{language}",status="200"} 2"#);
+    assert!(!service.page().contains("secret-person"));
+}
+
+#[test]
+fn a_closed_label_is_there_from_the_first_scrape_and_folds_what_is_not_listed() {
+    let service = Service::start(&[]);
+    service.await_line(r#"greeter_greetings_total{language="en"} 0"#);
+    service.ask("GET", "/greet/klingon");
+    service.await_line(r#"greeter_greetings_total{language="other"} 1"#);
+}
+
+#[test]
+fn paths_without_a_route_are_one_series() {
+    let service = Service::start(&[]);
+    for path in ["/wp-admin", "/.env", "/a/b/c"] {
+        assert!(service.ask("GET", path).starts_with("HTTP/1.1 404"));
+    }
+    service.await_line(r#"http_requests_total{method="GET",endpoint="unmatched",status="404"} 3"#);
+}
+
+#[test]
+fn a_method_that_the_route_has_not_is_counted_under_the_route() {
+    let service = Service::start(&[]);
+    assert!(service.ask("POST", "/livez").starts_with("HTTP/1.1 405"));
+    service.await_line(r#"http_requests_total{method="POST",endpoint="/livez",status="405"} 1"#);
+    service.ask("BREW", "/livez");
+    service.await_line(r#"http_requests_total{method="OTHER",endpoint="/livez",status="405"} 1"#);
+}
+
+#[test]
+fn a_head_request_is_finished_and_has_no_size() {
+    let service = Service::start(&[]);
+    assert!(service.ask("HEAD", "/livez").starts_with("HTTP/1.1 200"));
+    service.await_line(r#"http_requests_total{method="HEAD",endpoint="/livez",status="200"} 1"#);
+    service.await_line(r#"http_response_size_bytes_sum{method="HEAD",endpoint="/livez"} 0"#);
+}
+
+#[test]
+fn sizes_count_declared_and_chunked_bodies() {
+    let service = Service::start(&[]);
+    service.send("POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello");
+    service.await_line(r#"http_request_size_bytes_sum{method="POST",endpoint="/livez"} 5"#);
+    service.ask("GET", "/greet/en");
+    service.await_line(r#"http_response_size_bytes_sum{method="GET",endpoint="/greet/{language}"} 5"#);
+}
+
+#[test]
+fn the_page_does_not_measure_itself_and_nothing_stays_in_progress() {
+    let service = Service::start(&[]);
+    service.ask("GET", "/livez");
+    service.await_line(r#"http_requests_in_progress{method="GET",endpoint="/livez"} 0"#);
+    assert!(!service.page().contains(r#"endpoint="/metrics""#));
+}
+
+#[test]
+fn status_codes_can_be_grouped() {
+    let service = Service::start(&[("HTTP_METRICS__GROUP_STATUS_CODES", "true")]);
+    service.ask("GET", "/livez");
+    service.await_line(r#"http_requests_total{method="GET",endpoint="/livez",status="2xx"} 1"#);
+}
+
+#[test]
+fn routes_can_be_left_out_and_unmatched_ones_ignored() {
+    let service =
+        Service::start(&[("HTTP_METRICS__EXCLUDED_ROUTES", "^/livez$"), ("HTTP_METRICS__IGNORE_UNMATCHED", "true")]);
+    service.ask("GET", "/livez");
+    service.ask("GET", "/nowhere");
+    service.ask("GET", "/greet/en");
+    service.await_line(r#"http_requests_total{method="GET",endpoint="/greet/{language}",status="200"} 1"#);
+    let page = service.page();
+    assert!(!page.contains(r#"endpoint="/livez""#) && !page.contains("unmatched"), "{page}");
+}
+
+#[test]
+fn sizes_and_progress_can_be_switched_off_and_buckets_chosen() {
+    let service = Service::start(&[
+        ("HTTP_METRICS__SIZES", "false"),
+        ("HTTP_METRICS__IN_PROGRESS", "false"),
+        ("HTTP_METRICS__LATENCY_BUCKETS", "0.5,30"),
+    ]);
+    service.ask("GET", "/livez");
+    service.await_line(r#"http_request_duration_seconds_bucket{method="GET",endpoint="/livez",le="30"} 1"#);
+    let page = service.page();
+    assert!(!page.contains("http_request_size_bytes_bucket") && !page.contains("http_requests_in_progress{"), "{page}");
+    assert_eq!(page.matches("http_request_duration_seconds_bucket{").count(), 3, "two bounds and +Inf");
+}
+
+#[test]
+fn with_monitoring_off_the_service_works_and_has_no_page() {
+    let service = Service::start(&[("PROMETHEUS__ENABLED", "false")]);
+    assert!(service.ask("GET", "/greet/en").ends_with("Hello"));
+    assert!(service.page().starts_with("HTTP/1.1 404"));
+}
+
+#[test]
+fn each_family_is_on_the_page_once_and_in_order() {
+    let service = Service::start(&[]);
+    service.ask("GET", "/livez");
+    let page = service.page();
+    let families: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let mut sorted = families.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    assert_eq!(families, sorted);
+}
+
+#[test]
+fn prometheus_and_statsd_carry_the_same_numbers() {
+    let agent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    agent.set_read_timeout(Some(PATIENCE)).unwrap();
+    let address = agent.local_addr().unwrap().to_string();
+    let service =
+        Service::start(&[("STATSD__ENABLED", "true"), ("STATSD__ADDRESS", &address), ("STATSD__INTERVAL", "100ms")]);
+    for _ in 0..7 {
+        service.ask("GET", "/greet/en");
+    }
+    service.await_line(r#"greeter_greetings_total{language="en"} 7"#);
+    let mut sum = 0;
+    let mut packet = [0; 65_536];
+    while sum < 7 {
+        let size = agent.recv(&mut packet).expect("the agent was sent less than Prometheus shows");
+        let text = std::str::from_utf8(&packet[..size]).unwrap();
+        let deltas =
+            text.lines().filter(|line| line.starts_with("greeter_greetings_total:") && line.contains("language:en"));
+        sum += deltas.map(|line| line.split([':', '|']).nth(1).unwrap().parse::<u64>().unwrap()).sum::<u64>();
+    }
+    assert_eq!(sum, 7);
+}
+
+#[test]
+fn statsd_works_without_prometheus() {
+    let agent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    agent.set_read_timeout(Some(PATIENCE)).unwrap();
+    let address = agent.local_addr().unwrap().to_string();
+    let service = Service::start(&[
+        ("PROMETHEUS__ENABLED", "false"),
+        ("STATSD__ENABLED", "true"),
+        ("STATSD__ADDRESS", &address),
+        ("STATSD__INTERVAL", "100ms"),
+    ]);
+    assert!(service.page().starts_with("HTTP/1.1 404"));
+    service.ask("GET", "/greet/de");
+    let mut packet = [0; 65_536];
+    loop {
+        let size = agent.recv(&mut packet).expect("the agent was sent nothing of the request");
+        let text = std::str::from_utf8(&packet[..size]).unwrap();
+        if text.lines().any(|line| line.starts_with("greeter_greetings_total:1|c") && line.contains("language:de")) {
+            return;
+        }
+    }
+}
