@@ -85,16 +85,39 @@ impl RunFinished<'_> {
         match outcome {
             Outcome::Completed => {
                 let (rows, iterations) = report.map_or((0, 0), |report| (report.rows_train, report.iterations));
-                tracing::info!(run_id, algorithm, attempt, elapsed_seconds, rows, iterations, "a training run completed");
+                tracing::info!(
+                    run_id,
+                    algorithm,
+                    attempt,
+                    elapsed_seconds,
+                    rows,
+                    iterations,
+                    "a training run completed"
+                );
             }
             Outcome::Cancelled => {
                 tracing::info!(run_id, algorithm, attempt, elapsed_seconds, "a training run was cancelled");
             }
             Outcome::Failed | Outcome::TimedOut => {
-                tracing::warn!(run_id, algorithm, attempt, elapsed_seconds, outcome = name, error, "a training run failed");
+                tracing::warn!(
+                    run_id,
+                    algorithm,
+                    attempt,
+                    elapsed_seconds,
+                    outcome = name,
+                    error,
+                    "a training run failed"
+                );
             }
             Outcome::Panicked | Outcome::OutOfMemory | Outcome::Crashed | Outcome::Interrupted => {
-                tracing::error!(run_id, algorithm, attempt, elapsed_seconds, outcome = name, "a training run broke off");
+                tracing::error!(
+                    run_id,
+                    algorithm,
+                    attempt,
+                    elapsed_seconds,
+                    outcome = name,
+                    "a training run broke off"
+                );
             }
         }
     }

@@ -4,11 +4,9 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use belfry_learning::outcome::Outcome;
 use serde::Serialize;
-use serde_json::json;
 
 use super::queue::{self, Cancelled};
 use super::run::{self, Filter, Run};
-use super::submit::invalid;
 use crate::app::Shared;
 use crate::error::{Error, Result};
 use crate::events::training::RunFinished;
@@ -29,14 +27,14 @@ pub struct Page {
 pub async fn list(State(app): State<Shared>, Query(filter): Query<Filter>) -> Result<Json<Page>> {
     let limit = filter.limit.unwrap_or(DEFAULT_PAGE);
     if !(1..=LARGEST_PAGE).contains(&limit) {
-        let expected = format!("a whole number from 1 to {LARGEST_PAGE}");
-        let extras = [("found", json!(limit)), ("expected", json!(expected))];
-        return Err(invalid("invalid_limit", format!("limit is {limit}, expected {expected}"), extras));
+        let detail = format!("limit: found {limit}, expected 1 to {LARGEST_PAGE}");
+        return Err(Error::BadRequest { code: "invalid_limit", detail });
     }
     if let Some(cursor) = &filter.cursor
         && run::parse_id(cursor, "page").is_err()
     {
-        return Err(Error::BadRequest { code: "invalid_cursor", detail: "the cursor is not one of ours".to_owned() });
+        let detail = "cursor: expected the next_cursor of an earlier page".to_owned();
+        return Err(Error::BadRequest { code: "invalid_cursor", detail });
     }
     if let Some(dataset_id) = &filter.dataset_id
         && run::parse_id(dataset_id, "dataset").is_err()
@@ -62,13 +60,17 @@ pub async fn cancel(State(app): State<Shared>, Path(id): Path<String>) -> Result
     match queue::cancel(&app.database, &id).await? {
         Cancelled::Waiting { algorithm, attempts } => {
             let outcome = Outcome::Cancelled;
-            RunFinished { run_id: &id, algorithm: &algorithm, outcome, attempt: attempts, ..RunFinished::default() }.emit();
+            RunFinished { run_id: &id, algorithm: &algorithm, outcome, attempt: attempts, ..RunFinished::default() }
+                .emit();
             queue::emit_depth(&app.database).await;
         }
         Cancelled::Asked => {}
         Cancelled::TooLate => {
             let status = run::find(&app.database, &id).await?.status.as_str();
-            return Err(Error::Conflict { code: "already_ended", detail: format!("the run has ended: it is {status}") });
+            return Err(Error::Conflict {
+                code: "already_ended",
+                detail: format!("the run has ended: it is {status}"),
+            });
         }
     }
     app.wakers.run_changed(&id);

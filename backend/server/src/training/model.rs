@@ -40,9 +40,7 @@ pub async fn download(State(app): State<Shared>, Path(id): Path<String>, headers
 /// # Errors
 /// 409 `no_model` for any other run.
 pub fn of(run: &Run) -> Result<(&str, &run::ModelFile)> {
-    let missing = || Error::Conflict {
-        code: "no_model",
-        detail: format!("the run has no model: it is {}", run.status.as_str()),
-    };
+    let missing =
+        || Error::Conflict { code: "no_model", detail: format!("the run has no model: it is {}", run.status.as_str()) };
     Ok((run.model_key.as_deref().ok_or_else(missing)?, run.model.as_ref().ok_or_else(missing)?))
 }

@@ -86,14 +86,16 @@ pub async fn predict(
     // Off the threads that serve others. What is computed here is counted here, whether or not the client still waits.
     let computed = tokio::task::spawn_blocking(move || {
         let prediction = Prediction::start(model.algorithm().as_str().to_owned());
-        let result = if rows.len() > MOST_ROWS { Err(too_many(rows.len())) } else { model.predict(&rows).map_err(misfit) };
+        let result =
+            if rows.len() > MOST_ROWS { Err(too_many(rows.len())) } else { model.predict(&rows).map_err(misfit) };
         match &result {
             Ok(_) => prediction.completed(),
             Err(_) => prediction.rejected(),
         }
         result
     });
-    let predictions = computed.await.map_err(|panic| Error::Internal(anyhow::Error::new(panic).context("a prediction")))?;
+    let predictions =
+        computed.await.map_err(|panic| Error::Internal(anyhow::Error::new(panic).context("a prediction")))?;
     predictions.map(Json)
 }
 
@@ -143,7 +145,12 @@ fn misfit(error: PredictError) -> Error {
             invalid(code, detail, [("row", json!(row)), ("columns", json!(columns)), ("expected", json!(expected))])
         }
         PredictError::WrongType { row, column, found, expected } => {
-            let extras = [("row", json!(row)), ("column", json!(column)), ("found", json!(found)), ("expected", json!(expected))];
+            let extras = [
+                ("row", json!(row)),
+                ("column", json!(column)),
+                ("found", json!(found)),
+                ("expected", json!(expected)),
+            ];
             invalid(code, detail, extras)
         }
     }

@@ -82,6 +82,9 @@ pub async fn settle(app: &App, claim: &Claim, attempt: Attempt, elapsed: Duratio
                 let ending = Ending::refused(Outcome::Failed, error.code().to_owned(), error.to_string());
                 return end(app, claim, &ending, elapsed).await;
             }
+            // Time for what stood in the way to go. The lease is longer.
+            let pause = app.config.training.lease / 10 * u32::try_from(claim.attempt).unwrap_or(1).min(3);
+            let _ = app.stopping.run_until_cancelled(tokio::time::sleep(pause)).await;
             ("something of ours stood in its way", true)
         }
     };
@@ -100,8 +103,7 @@ pub async fn settle(app: &App, claim: &Claim, attempt: Attempt, elapsed: Duratio
 async fn end(app: &App, claim: &Claim, ending: &Ending, elapsed: Duration) {
     let written = insist(app, || async {
         // An earlier try may have been taken although its answer was lost.
-        Ok(queue::finish(&app.database, claim, ending).await?
-            || queue::has_ended(&app.database, claim, ending).await?)
+        Ok(queue::finish(&app.database, claim, ending).await? || queue::has_ended(&app.database, claim, ending).await?)
     });
     match written.await {
         Some(true) => RunFinished {
@@ -122,7 +124,11 @@ async fn end(app: &App, claim: &Claim, ending: &Ending, elapsed: Duration) {
 
 /// Gives up a run that was taken from this worker, and the model it may have stored.
 pub async fn abandon(app: &App, claim: &Claim, model_key: Option<&str>) {
-    tracing::warn!(run_id = claim.run_id, attempt = claim.attempt, "a run was taken from its worker, which gives it up");
+    tracing::warn!(
+        run_id = claim.run_id,
+        attempt = claim.attempt,
+        "a run was taken from its worker, which gives it up"
+    );
     let Some(key) = model_key else { return };
     let removed = async {
         // Never the model of a run that did complete.
@@ -146,7 +152,9 @@ async fn insist<T, F: Future<Output = Result<T, Error>>>(app: &App, write: impl 
                 WorkFailed { what: "the end of a run could not be written", cause: &error }.emit();
                 return None;
             }
-            Err(error) => tracing::warn!(cause = crate::error::chain(&error), "the end of a run is to be written again"),
+            Err(error) => {
+                tracing::warn!(cause = crate::error::chain(&error), "the end of a run is to be written again")
+            }
         }
         tokio::time::sleep(PAUSE).await;
     }

@@ -45,7 +45,8 @@ pub async fn submit(
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Run>)> {
     let dataset_id = run::parse_id(&submission.dataset_id, "dataset")?;
     let dataset = queue::dataset(&app.database, &dataset_id).await?.ok_or(Error::NotFound("dataset"))?;
-    let new = NewRun { id: Uuid::now_v7().to_string(), dataset_id, ..check(submission, app.config.training.allow_fake)? };
+    let new =
+        NewRun { id: Uuid::now_v7().to_string(), dataset_id, ..check(submission, app.config.training.allow_fake)? };
     check_target(&new, &dataset.columns)?;
     if dataset.rows > app.config.training.max_rows {
         return Err(refused(&TrainError::TooManyRows { found: dataset.rows, max: app.config.training.max_rows }));
@@ -78,9 +79,10 @@ fn check(submission: Submission, allow_fake: bool) -> Result<NewRun> {
     let seed = match submission.seed {
         None => DEFAULT_SEED,
         // The database's integers are signed.
-        Some(seed) => seed.as_u64().filter(|seed| i64::try_from(*seed).is_ok()).ok_or_else(|| {
-            invalid_parameter("seed", &seed, "a whole number from 0 to 9223372036854775807")
-        })?,
+        Some(seed) => seed
+            .as_u64()
+            .filter(|seed| i64::try_from(*seed).is_ok())
+            .ok_or_else(|| invalid_parameter("seed", &seed, "a whole number from 0 to 9223372036854775807"))?,
     };
     let test_fraction = match submission.test_fraction {
         None => DEFAULT_TEST_FRACTION,

@@ -10,10 +10,10 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::child::{self, Ask, asked_for};
 use super::lease::keep;
+use super::progress;
 use super::queue::{self, Claim};
 use super::settle::{Attempt, Ending, abandon, settle};
 use super::workplace::{RunFolder, Workplace};
-use super::progress;
 use crate::app::{App, Shared};
 use crate::error::{Error, Result};
 use crate::events::training::{ChildFailed, RunStarted, WorkFailed, WorkerPanicked, run_under_way, worker_up};

@@ -42,7 +42,8 @@ impl Workplace {
         let mut dead = Vec::new();
         for entry in std::fs::read_dir(&root)? {
             let entry = entry?;
-            let Some(instance) = entry.file_name().to_str().filter(|name| Uuid::parse_str(name).is_ok()).map(str::to_owned)
+            let Some(instance) =
+                entry.file_name().to_str().filter(|name| Uuid::parse_str(name).is_ok()).map(str::to_owned)
             else {
                 continue;
             };

@@ -4,5 +4,10 @@
 
 mod health;
 mod jobs;
+mod predict;
+mod recovery;
+mod runs;
 mod server;
 mod start;
+mod training;
+mod training_errors;
