@@ -107,7 +107,8 @@ fn ended_early(ended: Option<Result<anyhow::Result<()>, tokio::task::JoinError>>
     }
 }
 
-async fn asked_to_stop() -> anyhow::Result<()> {
+/// Ends when the process is asked to stop, by SIGTERM or SIGINT.
+pub async fn asked_to_stop() -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     tokio::select! {
         _ = terminate.recv() => Ok(()),

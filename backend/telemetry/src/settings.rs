@@ -91,11 +91,11 @@ pub fn command<T: clap::Args>() -> Command {
     })
 }
 
-/// `.env.example` as text: every variable of `T` with its description, its default commented out.
+/// `.env.example` as text: every variable of `T` that is not hidden, with its description, its default commented out.
 pub fn example<T: clap::Args>() -> String {
     let mut text = String::new();
     let mut section = String::new();
-    for argument in command::<T>().get_arguments() {
+    for argument in command::<T>().get_arguments().filter(|argument| !argument.is_hide_set()) {
         let Some(variable) = argument.get_long() else { continue };
         let this_section = variable.split("__").next().unwrap_or_default();
         if section != this_section {

@@ -1,0 +1,94 @@
+//! What came back: counts by action and answer, and the first surprises in full.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::api::Answer;
+
+/// Surprises kept in full; further ones are only counted.
+const SHOWN: usize = 10;
+
+/// Counts of answers.
+#[derive(Default)]
+pub struct Tally {
+    actions: BTreeMap<&'static str, Counts>,
+    surprises: Vec<String>,
+}
+
+#[derive(Default)]
+struct Counts {
+    expected: usize,
+    unexpected: usize,
+    answers: BTreeMap<String, usize>,
+}
+
+impl Tally {
+    /// Counts an answer and says whether its status was expected.
+    pub fn note(&mut self, action: &'static str, answer: &Answer, expected: &[u16]) -> bool {
+        let word = answer.status.map_or("no answer".to_owned(), |status| status.to_string());
+        let is_expected = answer.status.is_some_and(|status| expected.contains(&status));
+        let wanted: Vec<String> = expected.iter().map(u16::to_string).collect();
+        self.count(action, &word, is_expected, || format!("expected {}; {}", wanted.join(" or "), answer.detail));
+        is_expected
+    }
+
+    /// Counts how something ended; `why` is asked only when that was not expected.
+    pub fn count(&mut self, action: &'static str, answer: &str, is_expected: bool, why: impl FnOnce() -> String) {
+        let counts = self.actions.entry(action).or_default();
+        *counts.answers.entry(answer.to_owned()).or_default() += 1;
+        if is_expected {
+            counts.expected += 1;
+            return;
+        }
+        counts.unexpected += 1;
+        if self.surprises.len() < SHOWN {
+            self.surprises.push(format!("{action}: {answer}, {}", why()));
+        }
+    }
+
+    /// All answers.
+    pub fn total(&self) -> usize {
+        self.actions.values().map(|counts| counts.expected + counts.unexpected).sum()
+    }
+
+    /// Answers that were not the expected ones.
+    pub fn unexpected(&self) -> usize {
+        self.actions.values().map(|counts| counts.unexpected).sum()
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:<28} {:>8} {:>10}  answers", "action", "expected", "unexpected")?;
+        for (action, counts) in &self.actions {
+            let answers: Vec<String> =
+                counts.answers.iter().map(|(answer, count)| format!("{answer} ×{count}")).collect();
+            writeln!(f, "{action:<28} {:>8} {:>10}  {}", counts.expected, counts.unexpected, answers.join(", "))?;
+        }
+        writeln!(f, "{:<28} {:>8} {:>10}", "all", self.total() - self.unexpected(), self.unexpected())?;
+        for surprise in &self.surprises {
+            writeln!(f, "unexpected: {surprise}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_counts_as_expected_only_with_a_status_the_action_was_to_provoke() {
+        let mut tally = Tally::default();
+        let answer = |status| Answer { status, body: Value::Null, detail: "a detail".to_owned() };
+        assert!(tally.note("upload, bad", &answer(Some(422)), &[422]));
+        assert!(!tally.note("upload, bad", &answer(Some(201)), &[422]));
+        assert!(!tally.note("upload, bad", &answer(None), &[422]));
+        assert_eq!((tally.total(), tally.unexpected()), (3, 2));
+        let text = tally.to_string();
+        assert!(text.contains("201 ×1, 422 ×1, no answer ×1"), "{text}");
+        assert!(text.contains("unexpected: upload, bad: 201, expected 422; a detail"), "{text}");
+    }
+}
