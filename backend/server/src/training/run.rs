@@ -1,5 +1,7 @@
 //! A run as the API shows it, read from its row and its latest progress.
 
+use belfry_learning::protocol::DroppedColumn;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::any::AnyRow;
@@ -64,8 +66,7 @@ pub struct Run {
     pub progress: Option<Progress>,
     pub scores: Option<Value>,
     pub model: Option<ModelFile>,
-    /// What training noted: rows, left out columns, processor time.
-    pub report: Option<Value>,
+    pub report: Option<Notes>,
     #[serde(skip)]
     pub model_key: Option<String>,
 }
@@ -96,6 +97,19 @@ impl Progress {
             valid_loss: row.try_get("valid_loss")?,
         })
     }
+}
+
+/// What training noted, besides scores and model.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Notes {
+    pub rows_train: u64,
+    pub rows_test: u64,
+    pub rows_without_target: u64,
+    pub clamped_values: u64,
+    pub dropped_columns: Vec<DroppedColumn>,
+    pub iterations: u64,
+    pub cpu_seconds: f64,
+    pub peak_resident_bytes: u64,
 }
 
 /// The model's file.
@@ -192,7 +206,7 @@ fn from_row(row: &AnyRow) -> Result<Run> {
     })
 }
 
-fn json(row: &AnyRow, column: &str) -> Result<Option<Value>> {
+fn json<T: DeserializeOwned>(row: &AnyRow, column: &str) -> Result<Option<T>> {
     let text: Option<String> = row.try_get(column)?;
     text.map(|text| serde_json::from_str(&text)).transpose().map_err(|error| Error::Internal(error.into()))
 }
