@@ -19,14 +19,24 @@ require_rust_checks() {
   done
 }
 
+# The program that BELFRY_BINARY names instead of one built here. The words are
+# those of the Dockerfile, which reads the same variable.
+given_backend() {
+  case ${BELFRY_BINARY:-built} in
+    built) return 1 ;;
+    prebuilt) echo "$project_root/.belfry/prebuilt/belfry" ;;
+    *) realpath -m -- "$BELFRY_BINARY" ;;
+  esac
+}
+
 # build_backend release|dev: builds, and leaves a copy in the state folder: the
 # next build may replace cargo's file, which the running backend starts its
 # training workers from. Sets backend_binary.
 build_backend() {
   local profile=$1 built folder
-  if [[ -n ${BELFRY_BINARY:-} ]]; then
-    [[ -x $BELFRY_BINARY ]] || die "BELFRY_BINARY is '$BELFRY_BINARY', which is no program"
-    backend_binary=$(realpath -- "$BELFRY_BINARY")
+  if backend_binary=$(given_backend); then
+    [[ -f $backend_binary && -x $backend_binary ]] ||
+      die "BELFRY_BINARY is '$BELFRY_BINARY', but $backend_binary is no program"
     return 0
   fi
   require_rust

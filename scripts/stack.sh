@@ -55,14 +55,15 @@ stack_logs() {
 }
 
 stack_demo() {
-  local url
+  local url binary terminal=()
   url=$(part_url backend)
   part_is_ready backend || die "no backend is ready at $url; start it with ./run.sh"
   if native_is_known; then
-    "${BELFRY_BINARY:-$state/bin/belfry}" demo --url "$url" --data "$project_root/data" "$@"
+    binary=$(given_backend) || binary=$state/bin/belfry
+    "$binary" demo --url "$url" "$@"
   else
-    docker compose run --rm --no-deps --volume "$project_root/data:/demo:ro" backend \
-      demo --url http://backend:8000 --data /demo "$@"
+    [[ -t 0 && -t 1 ]] || terminal=(-T)
+    docker compose exec "${terminal[@]}" backend belfry demo --url http://127.0.0.1:8000 "$@"
   fi
 }
 

@@ -13,6 +13,7 @@ CREATE TABLE datasets (
     expires_at BIGINT
 );
 CREATE INDEX datasets_by_expiry ON datasets (expires_at);
+CREATE INDEX datasets_by_age ON datasets (created_at, id);
 
 CREATE TABLE runs (
     id TEXT PRIMARY KEY NOT NULL,

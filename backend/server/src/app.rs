@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::{Router, middleware};
 use belfry_telemetry::Telemetry;
 use belfry_telemetry::health::Checks;
 use tokio::sync::Semaphore;
@@ -58,7 +58,6 @@ pub fn router(app: Shared, telemetry: &Telemetry) -> Router {
         .fallback(request::unmatched)
         .layer(DefaultBodyLimit::max(JSON_LIMIT_BYTES))
         .layer(CatchPanicLayer::custom(request::panicked))
-        .layer(middleware::from_fn(request::identify))
         .with_state(app);
     telemetry.observe(api)
 }

@@ -7,9 +7,8 @@ use std::fmt::Write as _;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use belfry_telemetry::catalogue::{DB_ERRORS_TOTAL, ERRORS_TOTAL};
+use belfry_telemetry::http::current_request_id;
 use serde_json::{Map, Value, json};
-
-use crate::request;
 
 /// What handlers return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -29,6 +28,12 @@ pub enum Error {
     /// It contradicts the present state: 409.
     #[error("{detail}")]
     Conflict { code: &'static str, detail: String },
+    /// Its body is of a kind that is not read here: 415.
+    #[error("{0}")]
+    UnsupportedMediaType(String),
+    /// The client went away, or its body broke off: 400, which it hardly sees.
+    #[error("the body ended before it was complete")]
+    Incomplete,
     /// Larger than allowed: 413.
     #[error("the body is larger than {limit_bytes} bytes")]
     TooLarge { limit_bytes: u64 },
@@ -61,7 +66,8 @@ impl Error {
     fn status(&self) -> StatusCode {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
-            Self::BadRequest { .. } => StatusCode::BAD_REQUEST,
+            Self::BadRequest { .. } | Self::Incomplete => StatusCode::BAD_REQUEST,
+            Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -80,6 +86,8 @@ impl Error {
         match self {
             Self::NotFound(_) => "not_found",
             Self::BadRequest { code, .. } | Self::Invalid { code, .. } | Self::Conflict { code, .. } => code,
+            Self::UnsupportedMediaType(_) => "unsupported_media_type",
+            Self::Incomplete => "incomplete_body",
             Self::TooLarge { .. } => "too_large",
             Self::Stalled(_) => "stalled",
             Self::Range { .. } => "range_not_satisfiable",
@@ -100,7 +108,7 @@ impl Error {
     }
 
     /// Whether the fault is on this side.
-    fn is_ours(&self) -> bool {
+    pub fn is_ours(&self) -> bool {
         self.status().is_server_error() && !matches!(self, Self::Busy(_))
     }
 }
@@ -185,7 +193,7 @@ impl IntoResponse for Error {
         problem.insert("status".into(), json!(status.as_u16()));
         problem.insert("code".into(), json!(self.code()));
         problem.insert("detail".into(), json!(self.to_string()));
-        problem.insert("request_id".into(), json!(request::current_id()));
+        problem.insert("request_id".into(), json!(current_request_id()));
         let mut extra_header = None;
         match self {
             Self::Invalid { extras, .. } => problem.extend(extras),

@@ -1,45 +1,13 @@
-//! What every request gets: an id, taken from `X-Request-Id` or made, a span that carries it, and an answer on a panic.
+//! How requests are read and refused: JSON and queries whose errors are problems, unmatched paths, panics.
 
 use std::any::Any;
 
-use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Request};
-use axum::http::{HeaderValue, request::Parts};
-use axum::middleware::Next;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
-use tracing::Instrument;
-use uuid::Uuid;
 
 use crate::error::Error;
-
-const REQUEST_ID: &str = "x-request-id";
-
-/// Longer ids would be a way to fill the logs.
-const LONGEST_ID: usize = 64;
-
-tokio::task_local! {
-    static CURRENT_ID: String;
-}
-
-/// The id of the request under way; empty outside of one.
-pub fn current_id() -> String {
-    CURRENT_ID.try_with(Clone::clone).unwrap_or_default()
-}
-
-/// Gives the request its id and its span, and the answer the id.
-pub async fn identify(request: Request, next: Next) -> Response {
-    let brought = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
-    let usable = |id: &&str| !id.is_empty() && id.len() <= LONGEST_ID && id.bytes().all(|byte| byte.is_ascii_graphic());
-    let id = brought.filter(usable).map_or_else(|| Uuid::now_v7().to_string(), ToOwned::to_owned);
-    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
-    let span = tracing::info_span!("request", request_id = id, method = %request.method(), route);
-    let value = HeaderValue::from_str(&id).ok();
-    let mut response = CURRENT_ID.scope(id, next.run(request).instrument(span)).await;
-    if let Some(value) = value {
-        response.headers_mut().insert(REQUEST_ID, value);
-    }
-    response
-}
 
 /// The answer to a request whose handler panicked.
 pub fn panicked(payload: Box<dyn Any + Send>) -> Response {

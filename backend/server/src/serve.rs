@@ -18,7 +18,7 @@ use crate::database::Database;
 use crate::jobs::Scheduler;
 use crate::storage::Storage;
 use crate::training::{Models, Wakers};
-use crate::{catalogue, health, jobs, training};
+use crate::{catalogue, datasets, health, jobs, training};
 
 /// How long pending logs may take to be delivered at the end.
 const FLUSH_GRACE: Duration = Duration::from_secs(3);
@@ -71,6 +71,7 @@ async fn run(config: Config, telemetry: &Telemetry) -> anyhow::Result<()> {
     tasks.spawn(training::work(app.clone()));
     tasks.spawn(jobs::schedule(app.clone()));
     tasks.spawn(health::watch(app.clone()));
+    tasks.spawn(datasets::totals::watch(app.clone()));
     tracing::info!(%address, "listening");
 
     // The first task to end takes the others with it: half a service would hide its failure.

@@ -213,11 +213,6 @@ impl Writer {
         upload.finish().await?;
         Ok(())
     }
-
-    /// Removes what was written.
-    pub async fn abort(mut self) -> Result<()> {
-        self.upload.take().expect("only finish takes it, and finish consumes the writer").abort().await
-    }
 }
 
 impl Drop for Writer {
@@ -265,3 +260,6 @@ fn failed(path: &Path, error: std::io::Error) -> object_store::Error {
     let source = std::io::Error::new(error.kind(), format!("{}: {error}", path.display()));
     object_store::Error::Generic { store: "local", source: source.into() }
 }
+
+#[cfg(test)]
+mod tests;

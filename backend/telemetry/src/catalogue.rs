@@ -95,6 +95,8 @@ catalogue! {
 
     /// Emits that went to a metric's `overflow` series because its series cap was reached.
     counter TELEMETRY_SERIES_DROPPED_TOTAL = "telemetry_series_dropped_total" { metric: Open };
+    /// Spans that ended here, and what became of them; the difference waits or was dropped by a full queue.
+    counter TELEMETRY_SPANS_TOTAL = "telemetry_spans_total" { stage: Closed(&["ended", "exported", "failed"]) };
     /// Time to write one page of metrics.
     histogram TELEMETRY_RENDER_DURATION_SECONDS = "telemetry_render_duration_seconds" {} buckets LATENCY_SECONDS;
 }

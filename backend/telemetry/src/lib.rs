@@ -16,6 +16,7 @@ pub mod reference;
 pub mod sample;
 pub mod settings;
 pub mod statsd;
+pub mod traces;
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -39,6 +40,9 @@ pub struct TelemetrySettings {
     /// What is measured of requests.
     #[command(flatten)]
     pub http: http::HttpOptions,
+    /// Traces to an OTLP collector.
+    #[command(flatten)]
+    pub tracing: traces::TracingSettings,
     /// Console logs.
     #[command(flatten)]
     pub log: logs::LogSettings,
@@ -75,6 +79,7 @@ pub struct Telemetry {
     settings: PrometheusSettings,
     http: http::HttpOptions,
     shipping: logs::Shipping,
+    traces: Option<traces::Traces>,
 }
 
 impl Telemetry {
@@ -106,13 +111,14 @@ impl Telemetry {
             Some(page) => readings.into_iter().for_each(|reading| page.before_render(reading)),
             None => recorder::read_now_and_then(readings),
         }
-        let shipping = logs::start(identity.service, &identity.environment, &settings.log, &settings.loki)?;
-        Ok(Self { page, settings: settings.prometheus.clone(), http: settings.http.clone(), shipping })
+        let traces = settings.tracing.enabled.then(|| settings.tracing.connect(identity)).transpose()?;
+        let shipping = logs::start(identity, &settings.log, &settings.loki, traces.as_ref())?;
+        Ok(Self { page, settings: settings.prometheus.clone(), http: settings.http.clone(), shipping, traces })
     }
 
-    /// The router with its requests measured and `GET /metrics` added. Call it last, so that unmatched requests are seen.
+    /// The router with its requests measured, identified and traced, and `GET /metrics` added. Call it last, so that unmatched requests are seen.
     pub fn observe(&self, router: axum::Router) -> axum::Router {
-        router.merge(self.routes()).layer(self.layer())
+        router.layer(axum::middleware::from_fn(http::identify)).merge(self.routes()).layer(self.layer())
     }
 
     /// The layer that measures requests; add it with `Router::layer`.
@@ -134,9 +140,11 @@ impl Telemetry {
         }
     }
 
-    /// Delivers pending logs, for at most `grace`. Returns whether all of them got through.
+    /// Delivers pending logs and spans, for at most `grace`. Returns whether all of them got through.
     pub async fn shut_down(self, grace: Duration) -> bool {
-        self.shipping.flush(grace).await
+        let spans = tokio::task::spawn_blocking(move || self.traces.is_none_or(|traces| traces.flush(grace)));
+        let (logs, spans) = tokio::join!(self.shipping.flush(grace), spans);
+        logs && spans.unwrap_or(false)
     }
 }
 

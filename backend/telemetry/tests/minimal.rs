@@ -2,81 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+mod service;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+use std::net::UdpSocket;
 
-struct Service {
-    child: Child,
-    address: String,
-}
-
-impl Service {
-    fn start(variables: &[(&str, &str)]) -> Self {
-        // Freed at once; nobody else on this machine takes it in between.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let child = Command::new(example())
-            .env_clear()
-            .env("ADDRESS", &address)
-            .envs(variables.iter().copied())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let service = Self { child, address };
-        let started = Instant::now();
-        while TcpStream::connect(&service.address).is_err() {
-            assert!(started.elapsed() < PATIENCE, "the example does not listen");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        service
-    }
-
-    /// Sends raw HTTP and returns the whole answer.
-    fn send(&self, request: &str) -> String {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        String::from_utf8_lossy(&answer).into_owned()
-    }
-
-    fn ask(&self, method: &str, path: &str) -> String {
-        self.send(&format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
-    }
-
-    fn page(&self) -> String {
-        self.ask("GET", "/metrics")
-    }
-
-    /// Waits until the page has this line.
-    fn await_line(&self, line: &str) {
-        let started = Instant::now();
-        while !self.page().lines().any(|found| found == line) {
-            assert!(started.elapsed() < PATIENCE, "no line {line} in\n{}", self.page());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The example's binary, which cargo builds beside this test's.
-fn example() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let path = test.parent().unwrap().parent().unwrap().join("examples/minimal");
-    assert!(path.exists(), "{} is missing; cargo test -p belfry-telemetry builds it", path.display());
-    path
-}
+use service::{PATIENCE, Service};
 
 #[test]
 fn a_route_is_named_by_its_template_and_never_by_its_path() {

@@ -1,10 +1,56 @@
 //! Datasets: upload, list, read, delete.
+//!
+//! An upload walks through `upload` (what was asked), `body` (the bytes as they come), `receive` (stored, hashed and
+//! profiled at the same time) and `rows` (the row that makes it a dataset).
+
+mod body;
+mod content;
+mod form;
+mod lifetime;
+mod listing;
+mod name;
+mod receive;
+pub mod rows;
+pub mod totals;
+mod upload;
 
 use axum::Router;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::StatusCode;
+use axum::routing::get;
 
 use crate::app::Shared;
+use crate::error::{Error, Result};
+use crate::events::upload::DatasetDeleted;
+use crate::request::Json;
+use rows::{Dataset, Removal};
 
 /// The routes of this feature.
 pub fn router() -> Router<Shared> {
+    // Uploads are limited by UPLOAD__MAX_BYTES as they stream.
+    let collection = get(listing::list).post(upload::upload).layer(DefaultBodyLimit::disable());
     Router::new()
+        .route("/api/v1/datasets", collection)
+        .route("/api/v1/datasets/{id}", get(read).delete(delete))
+        .route("/api/v1/datasets/{id}/content", get(content::download))
+}
+
+async fn read(State(app): State<Shared>, Path(id): Path<String>) -> Result<Json<Dataset>> {
+    let stored = rows::find(&app.database, &id).await?.ok_or(Error::NotFound("dataset"))?;
+    Ok(Json(stored.dataset))
+}
+
+async fn delete(State(app): State<Shared>, Path(id): Path<String>) -> Result<StatusCode> {
+    match rows::remove(&app, &id).await? {
+        Removal::Removed { size_bytes, file } => {
+            DatasetDeleted { dataset_id: &id, size_bytes, file: file.as_ref().err() }.emit();
+            totals::refresh(&app.database).await;
+            Ok(StatusCode::NO_CONTENT)
+        }
+        Removal::InUse => Err(Error::Conflict {
+            code: "in_use",
+            detail: "a queued or running run uses this dataset; cancel it or wait for its end".to_owned(),
+        }),
+        Removal::Missing => Err(Error::NotFound("dataset")),
+    }
 }

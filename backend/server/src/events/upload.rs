@@ -1,1 +1,118 @@
-//! Events of uploads and datasets.
+//! Events of uploads and of the datasets they become.
+
+use std::time::Instant;
+
+use belfry_telemetry::metric::InProgress;
+
+use crate::catalogue::{
+    DATASET_BYTES, DATASETS, UPLOAD_DURATION_SECONDS, UPLOAD_SIZE_BYTES, UPLOADS_IN_PROGRESS, UPLOADS_TOTAL,
+};
+use crate::error::{Error, chain};
+
+/// One upload under way. Dropped without a word, as when its client goes away, it counts as `cancelled`.
+pub struct Upload {
+    started: Instant,
+    ended: bool,
+    _in_progress: InProgress,
+}
+
+impl Upload {
+    /// Begins with the upload's first byte.
+    pub fn begin() -> Self {
+        Self { started: Instant::now(), ended: false, _in_progress: InProgress::enter(UPLOADS_IN_PROGRESS.with([])) }
+    }
+
+    /// The dataset is durable and committed.
+    pub fn stored(mut self, dataset_id: &str, size_bytes: u64, rows: u64, columns: usize) {
+        UPLOAD_SIZE_BYTES.record(size_bytes as f64);
+        let elapsed_seconds = self.end("stored");
+        tracing::info!(dataset_id, size_bytes, rows, columns, elapsed_seconds, "an upload was stored");
+    }
+
+    /// The upload was ended by an error, which is also the client's answer.
+    pub fn ended_by(mut self, error: &Error) {
+        let outcome = outcome(error);
+        let (code, elapsed_seconds) = (error.code(), self.end(outcome));
+        match outcome {
+            "failed" => tracing::warn!(code, elapsed_seconds, "an upload failed"),
+            "cancelled" => tracing::info!(code, elapsed_seconds, "an upload was broken off by its client"),
+            _ => tracing::info!(code, elapsed_seconds, "an upload was refused"),
+        }
+    }
+
+    fn end(&mut self, outcome: &'static str) -> f64 {
+        self.ended = true;
+        let elapsed_seconds = self.started.elapsed().as_secs_f64();
+        UPLOADS_TOTAL.with([outcome]).increment(1);
+        UPLOAD_DURATION_SECONDS.with([outcome]).record(elapsed_seconds);
+        elapsed_seconds
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        if std::thread::panicking() {
+            self.end("failed");
+        } else {
+            let elapsed_seconds = self.end("cancelled");
+            tracing::info!(elapsed_seconds, "an upload was broken off by its client");
+        }
+    }
+}
+
+fn outcome(error: &Error) -> &'static str {
+    match error {
+        Error::Incomplete | Error::Stalled(_) => "cancelled",
+        // By its own size, or once unpacked.
+        error if error.code() == "too_large" => "too_large",
+        error if error.is_ours() => "failed",
+        _ => "rejected",
+    }
+}
+
+/// A client deleted a dataset.
+pub struct DatasetDeleted<'d> {
+    /// Its id.
+    pub dataset_id: &'d str,
+    /// Its size as stored.
+    pub size_bytes: i64,
+    /// Why its file is still there, if it is.
+    pub file: Option<&'d object_store::Error>,
+}
+
+impl DatasetDeleted<'_> {
+    /// Writes the log line; the gauges follow with [`DatasetTotals`].
+    pub fn emit(self) {
+        let Self { dataset_id, size_bytes, file } = self;
+        match file {
+            None => tracing::info!(dataset_id, size_bytes, "a dataset was deleted"),
+            Some(error) => {
+                tracing::warn!(
+                    dataset_id,
+                    size_bytes,
+                    cause = chain(error),
+                    "a dataset was deleted and its file was not"
+                );
+            }
+        }
+    }
+}
+
+/// What is stored, as the database has it.
+pub struct DatasetTotals {
+    /// Datasets that have not expired.
+    pub datasets: i64,
+    /// Their bytes, as they were sent.
+    pub size_bytes: i64,
+}
+
+impl DatasetTotals {
+    /// Sets the gauges.
+    pub fn emit(self) {
+        DATASETS.set(self.datasets as f64);
+        DATASET_BYTES.set(self.size_bytes as f64);
+    }
+}

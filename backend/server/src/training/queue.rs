@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use belfry_learning::algorithm::{Algorithm, Task};
-use belfry_learning::profile::Column;
 use serde_json::Value;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
@@ -30,11 +29,9 @@ pub struct NewRun {
 }
 
 /// What training needs to know of a dataset.
-pub struct Dataset {
+pub struct Source {
     pub storage_key: String,
     pub gzip: bool,
-    pub rows: u64,
-    pub columns: Vec<Column>,
 }
 
 /// A run that a worker has taken.
@@ -56,28 +53,13 @@ pub struct Claim {
     pub started_at: i64,
 }
 
-/// The dataset with this id, unless its time is over.
-pub async fn dataset(database: &Database, id: &str) -> Result<Option<Dataset>> {
-    find_dataset(database, id, now_micros()).await
-}
-
-/// The dataset of a run, which may be used for as long as it is there.
-pub async fn dataset_of_run(database: &Database, id: &str) -> Result<Option<Dataset>> {
-    find_dataset(database, id, 0).await
-}
-
-async fn find_dataset(database: &Database, id: &str, at_micros: i64) -> Result<Option<Dataset>> {
-    let sql = "SELECT storage_key, format, row_count, columns FROM datasets \
-               WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2)";
-    let row = sqlx::query(sql).bind(id).bind(at_micros).fetch_optional(&database.pool).await?;
+/// The dataset of a run. It may be used for as long as it is there, its time over or not.
+pub async fn source(database: &Database, dataset_id: &str) -> Result<Option<Source>> {
+    let sql = "SELECT storage_key, format FROM datasets WHERE id = $1";
+    let row = sqlx::query(sql).bind(dataset_id).fetch_optional(&database.pool).await?;
     row.map(|row| {
-        let columns: String = row.try_get("columns")?;
-        Ok(Dataset {
-            storage_key: row.try_get("storage_key")?,
-            gzip: row.try_get::<String, _>("format")? == "csv.gz",
-            rows: row.try_get::<i64, _>("row_count")?.try_into().unwrap_or(0),
-            columns: serde_json::from_str(&columns).map_err(|error| Error::Internal(error.into()))?,
-        })
+        let gzip = row.try_get::<String, _>("format")? == "csv.gz";
+        Ok(Source { storage_key: row.try_get("storage_key")?, gzip })
     })
     .transpose()
 }

@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use super::queue::{self, NewRun};
 use super::run::{self, Run};
-use crate::app::Shared;
+use crate::app::{App, Shared};
+use crate::datasets::rows::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::events::training::RunQueued;
 use crate::request::Json;
@@ -44,17 +45,18 @@ pub async fn submit(
     Json(submission): Json<Submission>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Run>)> {
     let dataset_id = run::parse_id(&submission.dataset_id, "dataset")?;
-    let dataset = queue::dataset(&app.database, &dataset_id).await?.ok_or(Error::NotFound("dataset"))?;
+    let dataset = find_dataset(&app, &dataset_id).await?;
     let new =
         NewRun { id: Uuid::now_v7().to_string(), dataset_id, ..check(submission, app.config.training.allow_fake)? };
     check_target(&new, &dataset.columns)?;
-    if dataset.rows > app.config.training.max_rows {
-        return Err(refused(&TrainError::TooManyRows { found: dataset.rows, max: app.config.training.max_rows }));
+    let (found, max) = (dataset.rows.unsigned_abs(), app.config.training.max_rows);
+    if found > max {
+        return Err(refused(&TrainError::TooManyRows { found, max }));
     }
 
     if !queue::insert(&app.database, &new, app.config.training.max_queued).await? {
         // Either it went away meanwhile, or there was no room.
-        queue::dataset(&app.database, &new.dataset_id).await?.ok_or(Error::NotFound("dataset"))?;
+        find_dataset(&app, &new.dataset_id).await?;
         return Err(Error::Busy(format!("{} runs wait already", app.config.training.max_queued)));
     }
     RunQueued { run_id: &new.id, dataset_id: &new.dataset_id, algorithm: new.algorithm.as_str() }.emit();
@@ -62,6 +64,11 @@ pub async fn submit(
     queue::emit_depth(&app.database).await;
     let run = run::find(&app.database, &new.id).await?;
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, format!("/api/v1/runs/{}", run.id))], Json(run)))
+}
+
+async fn find_dataset(app: &App, id: &str) -> Result<Dataset> {
+    let stored = rows::find(&app.database, id).await?.ok_or(Error::NotFound("dataset"))?;
+    Ok(stored.dataset)
 }
 
 /// Checks what does not depend on the dataset.

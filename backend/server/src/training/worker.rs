@@ -151,12 +151,12 @@ fn stopped(reason: Ask) -> Attempt {
 
 /// Brings the dataset to this machine; `None` when it is gone.
 async fn prepare(app: &App, claim: &Claim, folder: &RunFolder) -> Result<Option<Spec>> {
-    let Some(dataset) = queue::dataset_of_run(&app.database, &claim.dataset_id).await? else { return Ok(None) };
-    let dataset_path = match app.storage.local_path(&dataset.storage_key) {
+    let Some(source) = queue::source(&app.database, &claim.dataset_id).await? else { return Ok(None) };
+    let dataset_path = match app.storage.local_path(&source.storage_key) {
         Some(path) => path,
         None => {
             let path = folder.file("dataset");
-            app.storage.fetch_to_file(&dataset.storage_key, &path).await?;
+            app.storage.fetch_to_file(&source.storage_key, &path).await?;
             path
         }
     };
@@ -164,7 +164,7 @@ async fn prepare(app: &App, claim: &Claim, folder: &RunFolder) -> Result<Option<
     Ok(Some(Spec {
         run_id: claim.run_id.clone(),
         dataset_path,
-        gzip: dataset.gzip,
+        gzip: source.gzip,
         target: claim.target.clone(),
         algorithm: claim.algorithm,
         task: claim.task,

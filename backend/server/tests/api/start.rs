@@ -75,3 +75,19 @@ async fn a_secret_can_come_from_a_file() {
     let asked = server.client.get(format!("{}/metrics", server.url)).bearer_auth("from-a-file").send().await.unwrap();
     assert_eq!(asked.status(), StatusCode::OK);
 }
+
+#[tokio::test]
+async fn every_combination_of_switches_serves_and_shows_only_what_is_on() {
+    for bits in 0..8_u8 {
+        let switch = |bit: u8| if bits & (1 << bit) == 0 { "false" } else { "true" };
+        let switches =
+            [("PROMETHEUS__ENABLED", switch(0)), ("LOKI__ENABLED", switch(1)), ("STATSD__ENABLED", switch(2))];
+        // Nothing listens where logs and packets go: neither may get in the way.
+        let addresses = [("LOKI__URL", "http://127.0.0.1:9"), ("STATSD__ADDRESS", "127.0.0.1:9")];
+        let mut server = Server::start_with(&[switches, [addresses[0], addresses[1], addresses[1]]].concat()).await;
+        let page = if switches[0].1 == "true" { StatusCode::OK } else { StatusCode::NOT_FOUND };
+        assert_eq!(server.get("/metrics").await.status(), page, "{switches:?}");
+        assert_eq!(server.get("/readyz").await.status(), StatusCode::OK, "{switches:?}");
+        assert_eq!(server.stop().await, Some(0), "{switches:?}");
+    }
+}

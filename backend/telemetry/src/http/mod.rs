@@ -3,6 +3,7 @@
 //! Add it with `Router::layer`, so that unmatched requests are seen too; a route is named by its template, never by its path.
 
 mod body;
+mod identity;
 mod options;
 mod series;
 
@@ -18,6 +19,7 @@ use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
 pub use body::MeasuredBody;
+pub use identity::{current_request_id, identify};
 pub use options::HttpOptions;
 use series::{Flight, Routes};
 

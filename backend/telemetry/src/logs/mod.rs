@@ -6,15 +6,18 @@ mod loki;
 use std::io::IsTerminal;
 
 use clap::Args;
-use tracing_subscriber::filter::{EnvFilter, LevelFilter, Targets};
+use tracing::Level;
+use tracing_subscriber::filter::{EnvFilter, LevelFilter, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
 
 pub use loki::{LokiSettings, Shipping};
 
+use crate::Identity;
 use crate::database::QueryMetrics;
 use crate::settings::SettingsError;
+use crate::traces::Traces;
 
 /// The shape of a console line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -38,12 +41,13 @@ pub struct LogSettings {
 
 /// Starts logging for the whole process. Needs a Tokio runtime when Loki is on.
 pub fn start(
-    service: &str,
-    environment: &str,
+    identity: &Identity,
     settings: &LogSettings,
     loki: &LokiSettings,
+    traces: Option<&Traces>,
 ) -> Result<Shipping, SettingsError> {
-    let (loki, shipping) = if loki.enabled { loki.connect(service, environment)? } else { (None, Shipping::off()) };
+    let (loki, shipping) =
+        if loki.enabled { loki.connect(identity.service, &identity.environment)? } else { (None, Shipping::off()) };
     let console = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let console = match settings.format {
         Format::Pretty => console.with_ansi(std::io::stderr().is_terminal()).boxed(),
@@ -52,7 +56,13 @@ pub fn start(
     // What LOG__LEVEL hides is neither printed, nor shipped, nor counted.
     let visible = console.and_then(loki).and_then(count::CountEvents).with_filter(env_filter(&settings.level));
     let queries = QueryMetrics.with_filter(Targets::new().with_target("sqlx", LevelFilter::TRACE));
-    Registry::default().with(visible).with(queries).init();
+    // Spans, not events: those are the logs' affair.
+    let spans = traces.map(|traces| {
+        let layer =
+            tracing_opentelemetry::layer().with_tracer(traces.tracer()).with_location(false).with_threads(false);
+        layer.with_filter(filter_fn(|metadata| metadata.is_span() && *metadata.level() <= Level::INFO))
+    });
+    Registry::default().with(visible).with(spans).with(queries).init();
     Ok(shipping)
 }
 

@@ -1,0 +1,113 @@
+//! An upload as a multipart form: `name` and `ttl_seconds` where wanted, then `file`.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+use multer::{Field, Multipart};
+
+use super::body::Incoming;
+use super::receive::{Received, patiently, receive};
+use super::upload::{Options, Plan};
+use crate::app::App;
+use crate::error::{Error, Result};
+
+/// What stands around the file, and what may be read before it is dealt with.
+pub const OVERHEAD_BYTES: u64 = 2 << 20;
+
+const LONGEST_TEXT_BYTES: usize = 4096;
+
+/// Reads the form. Nothing of it is kept unless all of it is right.
+pub async fn read(
+    app: &App,
+    id: &str,
+    boundary: String,
+    mut asked: Options,
+    body: Incoming,
+) -> Result<(Received, Plan)> {
+    let dealt_with = Arc::new(AtomicU64::new(0));
+    let body = Paced { body, handed_bytes: 0, dealt_with: dealt_with.clone(), rests: false };
+    let mut form = Multipart::new(body, boundary);
+    let mut received = None;
+    while let Some(field) = patiently(app, form.next_field()).await?.map_err(refusal)? {
+        match (field.name(), &received) {
+            (Some("file"), None) => {
+                let plan = Plan::new(app, &asked, field.file_name())?;
+                let gzip = field.content_type().is_some_and(|kind| super::upload::is_gzip(kind.essence_str()));
+                let pieces = field.map(|piece| {
+                    let piece = piece.map_err(refusal)?;
+                    dealt_with.fetch_add(piece.len() as u64, Ordering::Relaxed);
+                    Ok(piece)
+                });
+                received = Some((receive(app, id, gzip, pieces).await?, plan));
+            }
+            (Some("name"), None) => asked.name = Some(text(app, field, &dealt_with).await?),
+            (Some("ttl_seconds"), None) => asked.ttl_seconds = Some(text(app, field, &dealt_with).await?),
+            (Some("file"), Some(_)) => return Err(invalid("there is more than one field `file`")),
+            (Some("name" | "ttl_seconds"), Some(_)) => {
+                return Err(invalid("the fields `name` and `ttl_seconds` stand before `file`"));
+            }
+            _ => return Err(invalid("found another field, expected `file`, `name` and `ttl_seconds`")),
+        }
+    }
+    received.ok_or_else(|| invalid("there is no field `file`"))
+}
+
+async fn text(app: &App, mut field: Field<'_>, dealt_with: &AtomicU64) -> Result<String> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = patiently(app, field.chunk()).await?.map_err(refusal)? {
+        dealt_with.fetch_add(piece.len() as u64, Ordering::Relaxed);
+        bytes.extend_from_slice(&piece);
+        if bytes.len() > LONGEST_TEXT_BYTES {
+            return Err(invalid("a text field is longer than 4096 bytes"));
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| invalid("a text field is not UTF-8"))
+}
+
+fn invalid(detail: &str) -> Error {
+    Error::BadRequest { code: "invalid_form", detail: detail.to_owned() }
+}
+
+fn refusal(error: multer::Error) -> Error {
+    match error {
+        multer::Error::StreamReadFailed(cause) => match cause.downcast::<Error>() {
+            Ok(ours) => *ours,
+            Err(_) => Error::Incomplete,
+        },
+        error => invalid(&format!("the multipart form cannot be read: {error}")),
+    }
+}
+
+/// A body that is not read faster than it is dealt with. The form's parser takes all that is there before it looks at
+/// it, and looks for the end of a part's head for as long as there is a body.
+struct Paced {
+    body: Incoming,
+    handed_bytes: u64,
+    dealt_with: Arc<AtomicU64>,
+    rests: bool,
+}
+
+impl Stream for Paced {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        // The parser goes on reading until there is nothing: after each piece there is nothing, once.
+        if std::mem::take(&mut self.rests) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let polled = std::task::ready!(self.body.poll_next_unpin(context));
+        if let Some(Ok(piece)) = &polled {
+            self.rests = true;
+            self.handed_bytes += piece.len() as u64;
+            if self.handed_bytes > self.dealt_with.load(Ordering::Relaxed) + OVERHEAD_BYTES {
+                return Poll::Ready(Some(Err(invalid("the multipart form has more around its fields than in them"))));
+            }
+        }
+        Poll::Ready(polled)
+    }
+}

@@ -1,0 +1,65 @@
+//! Names that clients give. They are labels for people and become a path nowhere.
+
+const LONGEST_CHARACTERS: usize = 200;
+
+/// The last part of what may be a path, without control characters, cut to a bearable length.
+pub fn tidy(asked: &str) -> String {
+    let last = asked.rsplit(['/', '\\']).next().unwrap_or_default();
+    let name: String = last.chars().filter(|character| !is_disruptive(*character)).take(LONGEST_CHARACTERS).collect();
+    match name.trim() {
+        "" | "." | ".." => "dataset".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+/// Control characters, and those that turn the direction of a line.
+fn is_disruptive(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The value of `Content-Disposition` that saves a file under this name.
+pub fn disposition(name: &str, format: &str) -> String {
+    let extension = format!(".{format}");
+    let is_named_so = name.to_ascii_lowercase().ends_with(&extension);
+    let file_name = if is_named_so { name.to_owned() } else { format!("{name}{extension}") };
+    let plain =
+        |character: char| if character.is_ascii_alphanumeric() || "._- ".contains(character) { character } else { '_' };
+    let ascii: String = file_name.chars().map(plain).collect();
+    // RFC 6266: old clients read the first, all others the second.
+    format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{}", percent_encoded(&file_name))
+}
+
+fn percent_encoded(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encode).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_keeps_only_its_last_part() {
+        assert_eq!(tidy("../../etc/passwd"), "passwd");
+        assert_eq!(tidy(r"C:\data\wine.csv"), "wine.csv");
+        for nothing in ["", "..", "a/", "///", ".", "\u{0}\n", "  "] {
+            assert_eq!(tidy(nothing), "dataset", "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn control_characters_go_and_length_is_bounded() {
+        assert_eq!(tidy("a\r\nb\u{202E}c\u{7}"), "abc");
+        assert_eq!(tidy(&"ä".repeat(500)).chars().count(), 200);
+    }
+
+    #[test]
+    fn a_file_name_cannot_leave_its_quotes() {
+        assert_eq!(disposition("a\"b;c", "csv"), "attachment; filename=\"a_b_c.csv\"; filename*=UTF-8''a%22b%3Bc.csv");
+        assert_eq!(disposition("wine.CSV", "csv"), "attachment; filename=\"wine.CSV\"; filename*=UTF-8''wine.CSV");
+    }
+}

@@ -1,0 +1,36 @@
+//! How many datasets there are and how large. Every instance reads them from the database, so all say the same.
+
+use std::time::Duration;
+
+use crate::app::Shared;
+use crate::database::{Database, now_micros};
+use crate::events::upload::DatasetTotals;
+
+/// Another instance's uploads are seen after this time at most.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// Counts and emits. A failure is logged and leaves the gauges as they are.
+pub async fn refresh(database: &Database) {
+    match count(database).await {
+        Ok(totals) => totals.emit(),
+        Err(error) => tracing::warn!(cause = crate::error::chain(&error), "the datasets could not be counted"),
+    }
+}
+
+/// Refreshes at once and then regularly until the process stops.
+pub async fn watch(app: Shared) -> anyhow::Result<()> {
+    let mut ticks = tokio::time::interval(INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while app.stopping.run_until_cancelled(ticks.tick()).await.is_some() {
+        refresh(&app.database).await;
+    }
+    Ok(())
+}
+
+async fn count(database: &Database) -> sqlx::Result<DatasetTotals> {
+    // PostgreSQL's sum of big integers is a decimal number, which the driver for both engines does not read.
+    let query = "SELECT COUNT(*), CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) FROM datasets \
+        WHERE expires_at IS NULL OR expires_at > $1";
+    let (datasets, size_bytes) = sqlx::query_as(query).bind(now_micros()).fetch_one(&database.pool).await?;
+    Ok(DatasetTotals { datasets, size_bytes })
+}

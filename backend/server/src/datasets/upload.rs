@@ -1,0 +1,188 @@
+//! `POST /api/v1/datasets`: a CSV file, plain or compressed, as the body or in a form.
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::body::Incoming;
+use super::lifetime::{Lifetime, lifetime};
+use super::receive::{Received, receive};
+use super::rows::{self, Dataset, Row, Stored};
+use super::{form, name, totals};
+use crate::app::{App, Shared};
+use crate::database::now_micros;
+use crate::error::{Error, Result, chain};
+use crate::events::upload::Upload;
+use crate::request::{Json, Query};
+
+/// What the client may ask for, in the query or in the form, which wins.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    /// See [`name::tidy`].
+    pub name: Option<String>,
+    /// See [`lifetime`].
+    pub ttl_seconds: Option<String>,
+}
+
+/// What the dataset will be called and how long it will live, settled before the file is read.
+pub struct Plan {
+    name: String,
+    lifetime: Lifetime,
+}
+
+impl Plan {
+    /// # Errors
+    /// 422 `invalid_ttl`.
+    pub fn new(app: &App, asked: &Options, file_name: Option<&str>) -> Result<Self> {
+        let name = asked.name.as_deref().or(file_name).unwrap_or_default();
+        let lifetime = lifetime(asked.ttl_seconds.as_deref(), &app.config.retention)?;
+        Ok(Self { name: name::tidy(name), lifetime })
+    }
+}
+
+/// Streams an upload in. The answer comes when the bytes are durable and the row is committed.
+pub async fn upload(State(app): State<Shared>, request: Request) -> Result<Response> {
+    let event = Upload::begin();
+    let id = Uuid::now_v7().to_string();
+    let (received, plan) = match take_in(&app, &id, request).await {
+        Ok(all) => all,
+        Err(error) => {
+            event.ended_by(&error);
+            return Err(error);
+        }
+    };
+    // A client that goes away now must not leave a file without a row or a row without a file.
+    let keeping = tokio::spawn(keep(app, id, received, plan, event).in_current_span());
+    let broken = |error| Error::Internal(anyhow::Error::new(error).context("an upload could not be kept"));
+    let dataset = keeping.await.map_err(broken)??;
+    let location = format!("/api/v1/datasets/{}", dataset.id);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(dataset)).into_response())
+}
+
+async fn take_in(app: &App, id: &str, request: Request) -> Result<(Received, Plan)> {
+    let (mut head, body) = request.into_parts();
+    // Whatever is refused from here on is refused with its body taken in, so that the client sees the answer.
+    let body = Incoming::new(body, &head.headers, app.stopping.clone());
+    let busy = |_| Error::Busy("as many uploads as are allowed are under way".to_owned());
+    let _slot = app.upload_slots.try_acquire().map_err(busy)?;
+    let Query(asked) = Query::<Options>::from_request_parts(&mut head, &()).await?;
+    let kind = Kind::of(&head.headers)?;
+    let limit_bytes = app.config.upload.max_bytes;
+    let around_bytes = if matches!(kind, Kind::Form { .. }) { form::OVERHEAD_BYTES } else { 0 };
+    if declared_length(&head.headers).is_some_and(|length| length > limit_bytes.saturating_add(around_bytes)) {
+        return Err(Error::TooLarge { limit_bytes });
+    }
+    match kind {
+        Kind::Form { boundary } => form::read(app, id, boundary, asked, body).await,
+        Kind::File { gzip } => {
+            let plan = Plan::new(app, &asked, None)?;
+            Ok((receive(app, id, gzip, body).await?, plan))
+        }
+    }
+}
+
+async fn keep(app: Shared, id: String, received: Received, plan: Plan, event: Upload) -> Result<Dataset> {
+    let (size_bytes, rows, columns) = (received.size_bytes, received.profile.rows, received.profile.columns.len());
+    match commit(&app, id, received, plan).await {
+        Ok(dataset) => {
+            event.stored(&dataset.id, size_bytes, rows, columns);
+            totals::refresh(&app.database).await;
+            Ok(dataset)
+        }
+        Err(error) => {
+            event.ended_by(&error);
+            Err(error)
+        }
+    }
+}
+
+/// Bytes first, then the row: a kill in between leaves a file that belongs to nobody, never a dataset without one.
+async fn commit(app: &App, id: String, received: Received, plan: Plan) -> Result<Dataset> {
+    let Received { storage_key, writer, format, size_bytes, sha256, profile } = received;
+    writer.finish().await?;
+    let unreadable = |error| Error::Internal(anyhow::Error::new(error).context("columns cannot be written as JSON"));
+    let created_at = now_micros();
+    let row = Row {
+        id,
+        name: plan.name,
+        format: format.to_owned(),
+        size_bytes: size_bytes.cast_signed(),
+        sha256,
+        row_count: profile.rows.cast_signed(),
+        columns: serde_json::to_string(&profile.columns).map_err(unreadable)?,
+        storage_key,
+        created_at,
+        expires_at: plan.lifetime.map(|life| created_at.saturating_add_unsigned(micros(life))),
+    };
+    if let Err(error) = rows::insert(&app.database, &row).await {
+        give_up(app, &row).await;
+        return Err(error);
+    }
+    Ok(Stored::try_from(row)?.dataset)
+}
+
+/// Removes the file of a row that could not be inserted. The insertion may have happened and only its answer been
+/// lost, so the file goes only once the row is known to be gone; otherwise it is left for the clean-up.
+async fn give_up(app: &App, row: &Row) {
+    if rows::retract(&app.database, &row.id).await.is_err() {
+        return;
+    }
+    if let Err(error) = app.storage.delete(&row.storage_key).await {
+        tracing::warn!(dataset_id = row.id, cause = chain(&error), "the file of a failed upload could not be removed");
+    }
+}
+
+fn micros(life: std::time::Duration) -> u64 {
+    u64::try_from(life.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// What the body is, by its headers.
+enum Kind {
+    Form { boundary: String },
+    File { gzip: bool },
+}
+
+impl Kind {
+    fn of(headers: &HeaderMap) -> Result<Self> {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+        let content_type = text(header::CONTENT_TYPE).unwrap_or("application/octet-stream");
+        let encoded = match text(header::CONTENT_ENCODING) {
+            None | Some("identity") => false,
+            Some("gzip" | "x-gzip") => true,
+            Some(_) => return Err(unsupported("Content-Encoding: expected gzip or none")),
+        };
+        let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match essence.as_str() {
+            "multipart/form-data" if encoded => Err(unsupported("Content-Encoding: expected none around a form")),
+            "multipart/form-data" => {
+                let boundary = multer::parse_boundary(content_type).map_err(|_| Error::BadRequest {
+                    code: "invalid_form",
+                    detail: "Content-Type: expected a boundary".to_owned(),
+                })?;
+                Ok(Self::Form { boundary })
+            }
+            "text/csv" | "application/csv" | "application/octet-stream" => Ok(Self::File { gzip: encoded }),
+            essence if is_gzip(essence) => Ok(Self::File { gzip: true }),
+            _ => Err(unsupported(
+                "Content-Type: expected text/csv, application/gzip, application/octet-stream or multipart/form-data",
+            )),
+        }
+    }
+}
+
+/// Whether a media type says that a file is compressed.
+pub fn is_gzip(essence: &str) -> bool {
+    matches!(essence, "application/gzip" | "application/x-gzip")
+}
+
+fn unsupported(detail: &str) -> Error {
+    Error::UnsupportedMediaType(detail.to_owned())
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

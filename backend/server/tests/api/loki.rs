@@ -1,0 +1,98 @@
+//! Logs on their way to Loki: a receiver takes real pushes, decodes the wire format and keeps the lines.
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode as Status;
+use axum::routing::post;
+use loki_api::logproto::PushRequest;
+use loki_api::prost::Message;
+use reqwest::StatusCode;
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use crate::server::{PATIENCE, Server};
+
+/// A stream's labels, as Loki writes them, and one line.
+type Line = (String, Value);
+
+#[derive(Clone, Default)]
+struct Receiver {
+    lines: Arc<Mutex<Vec<Line>>>,
+}
+
+impl Receiver {
+    /// Listens on a free port and returns its URL.
+    async fn start(&self) -> String {
+        let router = Router::new().route("/loki/api/v1/push", post(push)).with_state(self.clone());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        url
+    }
+
+    /// Waits for a line with this message.
+    async fn await_message(&self, message: &str) -> Line {
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
+            let found = self.lines.lock().unwrap().iter().find(|(_, line)| line["message"] == message).cloned();
+            if let Some(line) = found {
+                return line;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("no line says {message}: {:?}", self.lines.lock().unwrap());
+    }
+}
+
+async fn push(State(receiver): State<Receiver>, body: Bytes) -> Status {
+    let decoded = snap::raw::Decoder::new().decompress_vec(&body).unwrap();
+    let request = PushRequest::decode(decoded.as_slice()).unwrap();
+    let mut lines = receiver.lines.lock().unwrap();
+    for stream in request.streams {
+        for entry in stream.entries {
+            lines.push((stream.labels.clone(), serde_json::from_str(&entry.line).unwrap()));
+        }
+    }
+    Status::NO_CONTENT
+}
+
+#[tokio::test]
+async fn switched_on_every_line_reaches_loki_with_its_labels_up_to_the_last() {
+    let receiver = Receiver::default();
+    let url = receiver.start().await;
+    let mut server = Server::start_with(&[("LOKI__ENABLED", "true"), ("LOKI__URL", &url)]).await;
+    let (labels, line) = receiver.await_message("listening").await;
+    for label in [r#"service="belfry""#, r#"environment="production""#, r#"level="info""#] {
+        assert!(labels.contains(label), "{labels}");
+    }
+    assert!(line["address"].is_string(), "{line}");
+    assert_eq!(server.stop().await, Some(0));
+    // Written when the process was about to end, and delivered before it did.
+    let last = receiver.lines.lock().unwrap().iter().any(|(_, line)| line["message"] == "stopping");
+    assert!(last, "the last line was not delivered");
+}
+
+#[tokio::test]
+async fn switched_off_nothing_is_sent() {
+    let receiver = Receiver::default();
+    let url = receiver.start().await;
+    let mut server = Server::start_with(&[("LOKI__ENABLED", "false"), ("LOKI__URL", &url)]).await;
+    assert_eq!(server.get("/livez").await.status(), StatusCode::OK);
+    assert_eq!(server.stop().await, Some(0));
+    assert!(receiver.lines.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn without_a_loki_the_service_serves_and_stops_within_its_bound() {
+    // A port that nobody listens on.
+    let url = format!("http://{}", TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap());
+    let mut server = Server::start_with(&[("LOKI__ENABLED", "true"), ("LOKI__URL", &url)]).await;
+    assert_eq!(server.get("/readyz").await.status(), StatusCode::OK);
+    let started = Instant::now();
+    assert_eq!(server.stop().await, Some(0));
+    assert!(started.elapsed().as_secs() < 15, "it took {:?}", started.elapsed());
+}

@@ -1,0 +1,334 @@
+//! Uploads that are refused or break off: what the client is told, and that nothing is left of them.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use reqwest::multipart::{Form, Part};
+use reqwest::{Body, StatusCode};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::server::{PATIENCE, Server, problem};
+use crate::uploads::{TABLE, assert_outcomes, await_files, generated, kept_files, post, send, stored, upload};
+
+const UNPROCESSABLE: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
+
+/// Sends a table that must be refused with this code.
+async fn refused(server: &Server, bytes: impl Into<Body>, code: &str) -> Value {
+    problem(send(server, "text/csv", bytes).await, UNPROCESSABLE, code).await
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+async fn connect(server: &Server) -> TcpStream {
+    TcpStream::connect(server.url.strip_prefix("http://").unwrap()).await.unwrap()
+}
+
+/// What the server says until it closes the connection.
+async fn read_all(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+/// What the server says first.
+async fn read_some(stream: &mut TcpStream) -> String {
+    let mut answer = vec![0; 65536];
+    let length = tokio::time::timeout(PATIENCE, stream.read(&mut answer)).await.unwrap().unwrap();
+    String::from_utf8(answer[..length].to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_no_table_is_refused_with_the_place_to_look() {
+    let server = Server::start().await;
+    let ragged = refused(&server, "a,b\n1,2\n3\n", "ragged_row").await;
+    assert_eq!((&ragged["line"], &ragged["column"]), (&json!(3), &json!(2)), "{ragged}");
+    assert_eq!((&ragged["found"], &ragged["expected"]), (&json!("1 field"), &json!("2 fields, as in the header")));
+
+    let latin = refused(&server, b"name,n\nCaf\xE9,1\n".to_vec(), "not_utf8").await;
+    assert_eq!((&latin["line"], &latin["expected"]), (&json!(2), &json!("UTF-8 text")), "{latin}");
+
+    let twice = refused(&server, "a,b,a\n1,2,3\n", "duplicate_column").await;
+    assert_eq!((&twice["column"], &twice["column_name"]), (&json!(3), &json!("a")), "{twice}");
+
+    let wide = (0..10_000).map(|index| format!("c{index}")).collect::<Vec<_>>().join(",");
+    let wide = refused(&server, format!("{wide}\n"), "too_many_columns").await;
+    assert_eq!(wide["expected"], "at most 2000 columns");
+
+    let long = refused(&server, format!("a\n{}\n", "x".repeat(1 << 20)), "record_too_long").await;
+    assert_eq!(long["line"], 2, "{long}");
+
+    let empty = refused(&server, "", "empty_file").await;
+    assert_eq!(empty["line"], 1);
+    refused(&server, "\n\n", "empty_file").await;
+    refused(&server, "1,2\n3,4\n", "no_header").await;
+    refused(&server, "a,b\n", "no_rows").await;
+    refused(&server, "a,\n1,2\n", "empty_column_name").await;
+    refused(&server, "a,b\n1,\"2\n", "unclosed_quote").await;
+    refused(&server, b"a,b\n1,\0\n".to_vec(), "not_text").await;
+    refused(&server, b"PK\x03\x04\x14\0\x06\0".to_vec(), "not_text").await;
+    refused(&server, [b"\x7FELF\x02\x01\x01\0".as_slice(), &[200; 5000]].concat(), "not_text").await;
+
+    assert_outcomes(&server, &[("rejected", 14.0)]).await;
+    assert_eq!(server.json("/api/v1/datasets").await["items"], json!([]));
+    await_files(&server, 0).await;
+}
+
+#[tokio::test]
+async fn damaged_gzip_is_refused() {
+    let server = Server::start().await;
+    let packed = gzip("a,b\n1,2\n".repeat(10_000).as_bytes());
+    refused(&server, packed[..packed.len() - 20].to_vec(), "bad_gzip").await;
+    problem(send(&server, "application/gzip", TABLE).await, UNPROCESSABLE, "bad_gzip").await;
+    let inside = refused(&server, gzip(b"a,b\n1\n"), "ragged_row").await;
+    assert_eq!(inside["line"], 2, "lines are those of the table, not of the packed file");
+    await_files(&server, 0).await;
+}
+
+#[tokio::test]
+async fn a_gzip_bomb_is_refused_before_it_unfolds() {
+    let server = Server::start_with(&[("UPLOAD__MAX_UNCOMPRESSED_BYTES", "10MiB")]).await;
+    let bomb = gzip("a,b\n".bytes().chain("1,2\n".repeat(50 << 18).bytes()).collect::<Vec<_>>().as_slice());
+    assert!(bomb.len() < 1 << 20);
+    refused(&server, bomb, "too_large").await;
+    assert_outcomes(&server, &[("too_large", 1.0)]).await;
+    await_files(&server, 0).await;
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_refused_whether_or_not_it_says_so() {
+    let server = Server::start_with(&[("UPLOAD__MAX_BYTES", "1MiB")]).await;
+    let table = format!("a\n{}", "1\n".repeat(1 << 20));
+    let too_large = StatusCode::PAYLOAD_TOO_LARGE;
+    problem(send(&server, "text/csv", table.clone()).await, too_large, "too_large").await;
+    problem(send(&server, "text/csv", generated(64 << 20)).await, too_large, "too_large").await;
+    let form = |table: String| Form::new().part("file", Part::bytes(table.into_bytes()).file_name("t.csv"));
+    problem(post(&server, "").multipart(form(table)).send().await.unwrap(), too_large, "too_large").await;
+    let large = format!("a\n{}", "1\n".repeat(8 << 20));
+    problem(post(&server, "").multipart(form(large)).send().await.unwrap(), too_large, "too_large").await;
+    assert_outcomes(&server, &[("too_large", 4.0)]).await;
+    await_files(&server, 0).await;
+    let fits = format!("a\n{}", "1\n".repeat((1 << 19) - 1));
+    assert_eq!(upload(&server, "", fits).await["size_bytes"], 1 << 20, "the limit itself is allowed");
+}
+
+#[tokio::test]
+async fn a_client_that_asks_first_is_answered_before_it_sends() {
+    let server = Server::start_with(&[("UPLOAD__MAX_BYTES", "1MiB")]).await;
+    let head = "POST /api/v1/datasets HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nExpect: 100-continue\r\n";
+    let mut stream = connect(&server).await;
+    stream.write_all(format!("{head}Content-Length: 99999999\r\n\r\n").as_bytes()).await.unwrap();
+    let answer = read_all(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(answer.contains("\"too_large\""), "{answer}");
+
+    let mut stream = connect(&server).await;
+    stream.write_all(format!("{head}Content-Length: {}\r\n\r\n", TABLE.len()).as_bytes()).await.unwrap();
+    assert_eq!(read_some(&mut stream).await, "HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(TABLE.as_bytes()).await.unwrap();
+    let answer = read_some(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+}
+
+/// As many clients do: all is sent, and only then is the answer read.
+#[tokio::test]
+async fn a_client_that_sends_on_after_its_refusal_still_gets_it() {
+    let server = Server::start().await;
+    let mut stream = connect(&server).await;
+    let length = 64 << 20;
+    let head = format!(
+        "POST /api/v1/datasets HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: {length}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let piece = "1,2\n".repeat(1 << 18);
+    for _ in 0..length / piece.len() {
+        stream.write_all(piece.as_bytes()).await.unwrap();
+    }
+    let answer = read_some(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 422 ") && answer.contains("no_header"), "{answer}");
+    stream.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    let answer = read_all(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "the connection is of further use: {answer}");
+}
+
+#[tokio::test]
+async fn a_disconnect_half_way_is_cancelled_and_leaves_nothing() {
+    let server = Server::start().await;
+    let heads = [
+        "Content-Type: text/csv\r\nContent-Length: 10000000\r\n\r\na,b\n".to_owned(),
+        "Content-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\n4\r\na,b\n\r\n".to_owned(),
+        "Content-Type: multipart/form-data; boundary=X\r\nContent-Length: 10000000\r\n\r\n--X\r\n\
+         Content-Disposition: form-data; name=\"file\"; filename=\"t\"\r\n\r\na,b\n"
+            .to_owned(),
+    ];
+    for (count, head) in heads.iter().enumerate() {
+        let mut stream = connect(&server).await;
+        stream.write_all(format!("POST /api/v1/datasets HTTP/1.1\r\nHost: x\r\n{head}").as_bytes()).await.unwrap();
+        await_files(&server, 1).await;
+        assert_eq!(server.metric("belfry_uploads_in_progress").await, Some(1.0));
+        drop(stream);
+        assert_outcomes(&server, &[("cancelled", count as f64 + 1.0)]).await;
+        await_files(&server, 0).await;
+    }
+    assert_eq!(server.json("/api/v1/datasets").await["items"], json!([]));
+}
+
+#[tokio::test]
+async fn a_client_that_stands_still_is_told_so() {
+    let server = Server::start_with(&[("UPLOAD__IDLE_TIMEOUT", "1s")]).await;
+    let mut stream = connect(&server).await;
+    let head =
+        "POST /api/v1/datasets HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: 1000\r\n\r\na,b\n";
+    let started = Instant::now();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let answer = read_some(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("\"stalled\""), "{answer}");
+    assert!(started.elapsed() >= Duration::from_secs(1));
+    assert_outcomes(&server, &[("cancelled", 1.0)]).await;
+    await_files(&server, 0).await;
+}
+
+#[tokio::test]
+async fn a_slow_client_is_no_idle_one_and_is_refused_at_its_first_fault() {
+    let server = Server::start_with(&[("UPLOAD__IDLE_TIMEOUT", "1s")]).await;
+    let mut stream = connect(&server).await;
+    let head =
+        "POST /api/v1/datasets HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: 1000000\r\n\r\na,b\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    for _ in 0..6 {
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        stream.write_all(b"1,2\n").await.unwrap();
+    }
+    stream.write_all(b"1\n").await.unwrap();
+    let answer = read_some(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 422 ") && answer.contains("ragged_row"), "{answer}");
+}
+
+#[tokio::test]
+async fn more_uploads_than_allowed_are_sent_away_for_now() {
+    let server = Server::start_with(&[("UPLOAD__MAX_CONCURRENT", "1")]).await;
+    let mut stream = connect(&server).await;
+    let head = "POST /api/v1/datasets HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: 10\r\n\r\na,b\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    server.await_metric("belfry_uploads_in_progress", 1.0).await;
+    let answer = send(&server, "text/csv", TABLE).await;
+    assert_eq!(answer.headers()["retry-after"], "5");
+    problem(answer, StatusCode::SERVICE_UNAVAILABLE, "busy").await;
+    stream.write_all(b"1,2\n3,").await.unwrap();
+    assert!(read_some(&mut stream).await.contains(" 201 "));
+    upload(&server, "", TABLE).await;
+    assert_outcomes(&server, &[("rejected", 1.0), ("stored", 2.0)]).await;
+}
+
+#[tokio::test]
+async fn a_form_that_is_not_as_expected_is_refused() {
+    let server = Server::start().await;
+    let file = || Part::text(TABLE).file_name("t.csv");
+    let forms = [
+        Form::new(),
+        Form::new().text("name", "x"),
+        Form::new().part("file", file()).text("name", "too late"),
+        Form::new().part("file", file()).part("file", file()),
+        Form::new().text("colour", "red").part("file", file()),
+        Form::new().text("name", "x".repeat(5000)).part("file", file()),
+    ];
+    let count = forms.len() as f64;
+    for form in forms {
+        let answer = post(&server, "").multipart(form).send().await.unwrap();
+        problem(answer, StatusCode::BAD_REQUEST, "invalid_form").await;
+    }
+    let form = |body: &'static str| send(&server, "multipart/form-data; boundary=X", body);
+    problem(form("").await, StatusCode::BAD_REQUEST, "invalid_form").await;
+    let cut = "--X\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\na,b\n1,2\n";
+    problem(form(cut).await, StatusCode::BAD_REQUEST, "invalid_form").await;
+    let without = send(&server, "multipart/form-data", TABLE).await;
+    problem(without, StatusCode::BAD_REQUEST, "invalid_form").await;
+    assert_outcomes(&server, &[("rejected", count + 3.0)]).await;
+    await_files(&server, 0).await;
+}
+
+#[tokio::test]
+async fn a_form_that_never_comes_to_its_fields_is_refused_early() {
+    let server = Server::start().await;
+    let endless =
+        Body::wrap_stream(futures::stream::iter((0..200).map(|_| Ok::<_, std::io::Error>("x".repeat(1 << 20)))));
+    let answer = send(&server, "multipart/form-data; boundary=X", endless).await;
+    problem(answer, StatusCode::BAD_REQUEST, "invalid_form").await;
+}
+
+#[tokio::test]
+async fn a_body_of_another_kind_is_refused() {
+    let server = Server::start().await;
+    let other = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    for kind in ["application/json", "application/x-www-form-urlencoded", "text/html"] {
+        problem(send(&server, kind, TABLE).await, other, "unsupported_media_type").await;
+    }
+    let encoded = post(&server, "").header("content-type", "text/csv").header("content-encoding", "br");
+    problem(encoded.body(TABLE).send().await.unwrap(), other, "unsupported_media_type").await;
+}
+
+#[tokio::test]
+async fn a_life_that_is_not_allowed_is_refused_by_name() {
+    let server = Server::start_with(&[("RETENTION__MAX_TTL", "30d")]).await;
+    for ttl in ["59", "2592001", "never", "soon", "-1", "1.5"] {
+        let answer = post(&server, &format!("?ttl_seconds={ttl}")).body(TABLE).send().await.unwrap();
+        let answer = problem(answer, UNPROCESSABLE, "invalid_ttl").await;
+        assert_eq!(answer["found"], ttl);
+        assert_eq!(answer["expected"], "a whole number of seconds from 60 to 2592000");
+    }
+    let form = Form::new().text("ttl_seconds", "1").part("file", Part::text(TABLE));
+    problem(post(&server, "").multipart(form).send().await.unwrap(), UNPROCESSABLE, "invalid_ttl").await;
+    let answer = post(&server, "?ttl=60").body(TABLE).send().await.unwrap();
+    problem(answer, StatusCode::BAD_REQUEST, "invalid_query").await;
+    await_files(&server, 0).await;
+}
+
+#[tokio::test]
+async fn a_name_that_is_a_path_stays_a_name() {
+    let server = Server::start().await;
+    let names = ["../../../../tmp/belfry-escaped", "/etc/passwd", r"..\..\windows", "a/../..", "x\u{0}y\r\n"];
+    let expected = ["belfry-escaped", "passwd", "windows", "dataset", "xy"];
+    for (name, expected) in names.iter().zip(expected) {
+        let form = Form::new().text("name", *name).part("file", Part::text(TABLE).file_name("../../../t.csv"));
+        let dataset = stored(post(&server, "").multipart(form).send().await.unwrap()).await;
+        assert_eq!(dataset["name"], expected, "{name:?}");
+    }
+    let form = Form::new().part("file", Part::text(TABLE).file_name("../../../../tmp/belfry-escaped"));
+    let dataset = stored(post(&server, "").multipart(form).send().await.unwrap()).await;
+    assert_eq!(dataset["name"], "belfry-escaped");
+    assert!(!std::path::Path::new("/tmp/belfry-escaped").exists());
+    for file in kept_files(&server) {
+        let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+        assert!(uuid::Uuid::parse_str(&name).is_ok(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_is_a_path_is_not_found() {
+    let server = Server::start().await;
+    for id in ["..%2f..%2fbelfry.db", "%2e%2e", "nothing", "%00"] {
+        let answer = server.get(&format!("/api/v1/datasets/{id}/content")).await;
+        problem(answer, StatusCode::NOT_FOUND, "not_found").await;
+    }
+}
+
+#[tokio::test]
+async fn a_broken_store_is_our_failure_and_leaves_nothing() {
+    let server = Server::start().await;
+    upload(&server, "", TABLE).await;
+    // Nothing can be made below a file.
+    let folder = server.folder.path().join("files/datasets");
+    std::fs::rename(&folder, server.folder.path().join("aside")).unwrap();
+    std::fs::write(&folder, "").unwrap();
+    problem(send(&server, "text/csv", TABLE).await, StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable").await;
+    assert_outcomes(&server, &[("failed", 1.0), ("stored", 1.0)]).await;
+    server.await_metric(r#"errors_total{error_type="storage_unavailable",component="storage"}"#, 1.0).await;
+    assert_eq!(server.metric("belfry_datasets").await, Some(1.0));
+}

@@ -1,0 +1,113 @@
+//! What the tests of datasets and of runs need to upload with.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use bytes::Bytes;
+use reqwest::{Body, RequestBuilder, Response, StatusCode};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::server::{PATIENCE, Server};
+
+/// `POST /api/v1/datasets` with this query, without a body yet.
+pub fn post(server: &Server, query: &str) -> RequestBuilder {
+    server.client.post(format!("{}/api/v1/datasets{query}", server.url))
+}
+
+/// Sends bytes as a raw body of this type.
+pub async fn send(server: &Server, content_type: &str, bytes: impl Into<Body>) -> Response {
+    post(server, "").header("content-type", content_type).body(bytes).send().await.unwrap()
+}
+
+/// Uploads a table, which must be taken, and returns the dataset.
+pub async fn upload(server: &Server, query: &str, bytes: impl Into<Body>) -> Value {
+    stored(post(server, query).header("content-type", "text/csv").body(bytes).send().await.unwrap()).await
+}
+
+/// The dataset in an answer that must be 201.
+pub async fn stored(response: Response) -> Value {
+    let status = response.status();
+    let location = response.headers().get("location").map(|location| location.to_str().unwrap().to_owned());
+    let text = response.text().await.unwrap();
+    assert_eq!(status, StatusCode::CREATED, "{text}");
+    let dataset: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(location.unwrap(), format!("/api/v1/datasets/{}", dataset["id"].as_str().unwrap()));
+    dataset
+}
+
+/// A small table.
+pub const TABLE: &str = "city,people,coast\nGhent,265086,no\nOstend,,yes\n";
+
+/// A body of a numeric table of about this many bytes, made as it is sent. Its length is not said beforehand.
+pub fn generated(bytes: usize) -> Body {
+    let header = Bytes::from_static(b"a,b,c,d\n");
+    let piece = Bytes::from("1.25,-17,3.14159,1000000\n".repeat(2600));
+    let pieces = std::iter::once(header).chain(std::iter::repeat_n(piece.clone(), bytes.div_ceil(piece.len())));
+    Body::wrap_stream(futures::stream::iter(pieces.map(Ok::<_, std::io::Error>)))
+}
+
+/// SHA-256 in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+/// The names of the files that the server keeps for datasets, finished or not.
+pub fn kept_files(server: &Server) -> Vec<PathBuf> {
+    match std::fs::read_dir(server.folder.path().join("files/datasets")) {
+        Ok(entries) => entries.map(|entry| entry.unwrap().path()).collect(),
+        Err(_) => Vec::new(),
+    }
+}
+
+/// Waits until the server keeps this many files.
+pub async fn await_files(server: &Server, count: usize) {
+    let started = Instant::now();
+    while kept_files(server).len() != count {
+        assert!(started.elapsed() < PATIENCE, "{:?}, expected {count}", kept_files(server));
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+/// `belfry_uploads_total` by outcome, for those that are not 0.
+pub async fn outcomes(server: &Server) -> Vec<(String, f64)> {
+    let page = server.get("/metrics").await.text().await.unwrap();
+    let lines = page.lines().filter_map(|line| line.strip_prefix("belfry_uploads_total{outcome=\""));
+    let mut found: Vec<(String, f64)> = lines
+        .map(|line| line.split_once("\"} ").unwrap())
+        .map(|(outcome, count)| (outcome.to_owned(), count.parse().unwrap()))
+        .filter(|(_, count)| *count != 0.0)
+        .collect();
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    found
+}
+
+/// Asserts that uploads ended in these ways and in no others.
+pub async fn assert_outcomes(server: &Server, expected: &[(&str, f64)]) {
+    let started = Instant::now();
+    let expected: Vec<(String, f64)> =
+        expected.iter().map(|(outcome, count)| ((*outcome).to_owned(), *count)).collect();
+    let mut found = outcomes(server).await;
+    while found != expected && started.elapsed() < PATIENCE {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        found = outcomes(server).await;
+    }
+    assert_eq!(found, expected);
+    assert_eq!(server.metric("belfry_uploads_in_progress").await, Some(0.0));
+    let durations: f64 = {
+        let mut sum = 0.0;
+        for (outcome, _) in &found {
+            let series = format!("belfry_upload_duration_seconds_count{{outcome=\"{outcome}\"}}");
+            sum += server.metric(&series).await.unwrap_or_default();
+        }
+        sum
+    };
+    assert_eq!(durations, found.iter().map(|(_, count)| count).sum::<f64>(), "each upload has one duration");
+}
+
+/// Memory of a process that is in use now, in bytes.
+pub fn resident_bytes(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}

@@ -1,0 +1,56 @@
+//! What every request gets besides measurement: an id, taken from `X-Request-Id` or made, and a span that carries it and
+//! continues the caller's trace.
+
+use axum::extract::{MatchedPath, Request};
+use axum::http::HeaderValue;
+use axum::middleware::Next;
+use axum::response::Response;
+use tracing::Instrument;
+use tracing::field::Empty;
+use uuid::Uuid;
+
+use crate::traces;
+
+const REQUEST_ID: &str = "x-request-id";
+
+/// Longer ids would be a way to fill the logs.
+const LONGEST_ID: usize = 64;
+
+tokio::task_local! {
+    static CURRENT_ID: String;
+}
+
+/// The id of the request under way; empty outside of one.
+pub fn current_request_id() -> String {
+    CURRENT_ID.try_with(Clone::clone).unwrap_or_default()
+}
+
+/// Gives the request its id and its span, and the answer the id. A middleware for `axum::middleware::from_fn`.
+pub async fn identify(request: Request, next: Next) -> Response {
+    let brought = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
+    let usable = |id: &&str| !id.is_empty() && id.len() <= LONGEST_ID && id.bytes().all(|byte| byte.is_ascii_graphic());
+    let id = brought.filter(usable).map_or_else(|| Uuid::now_v7().to_string(), ToOwned::to_owned);
+    let route = request.extensions().get::<MatchedPath>().map_or(super::UNMATCHED, MatchedPath::as_str);
+    let method = request.method();
+    let span = tracing::info_span!(
+        "request",
+        otel.name = format!("{method} {route}"),
+        otel.kind = "server",
+        request_id = id,
+        %method,
+        route,
+        trace_id = Empty,
+        http.response.status_code = Empty,
+    );
+    traces::continue_trace(&span, request.headers());
+    if let Some(trace_id) = traces::trace_id(&span) {
+        span.record("trace_id", trace_id);
+    }
+    let value = HeaderValue::from_str(&id).ok();
+    let mut response = CURRENT_ID.scope(id, next.run(request).instrument(span.clone())).await;
+    span.record("http.response.status_code", response.status().as_u16());
+    if let Some(value) = value {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}

@@ -1,0 +1,80 @@
+//! The minimal example as a process of its own, asked over HTTP.
+
+#![allow(dead_code, clippy::unwrap_used)]
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long anything awaited may take on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct Service {
+    child: Child,
+    address: String,
+}
+
+impl Service {
+    pub fn start(variables: &[(&str, &str)]) -> Self {
+        // Freed at once; nobody else on this machine takes it in between.
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let child = Command::new(example())
+            .env_clear()
+            .env("ADDRESS", &address)
+            .envs(variables.iter().copied())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let service = Self { child, address };
+        let started = Instant::now();
+        while TcpStream::connect(&service.address).is_err() {
+            assert!(started.elapsed() < PATIENCE, "the example does not listen");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        service
+    }
+
+    /// Sends raw HTTP and returns the whole answer.
+    pub fn send(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    pub fn ask(&self, method: &str, path: &str) -> String {
+        self.send(&format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+    }
+
+    pub fn page(&self) -> String {
+        self.ask("GET", "/metrics")
+    }
+
+    /// Waits until the page has this line.
+    pub fn await_line(&self, line: &str) {
+        let started = Instant::now();
+        while !self.page().lines().any(|found| found == line) {
+            assert!(started.elapsed() < PATIENCE, "no line {line} in\n{}", self.page());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The example's binary, which cargo builds beside this test's.
+fn example() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let path = test.parent().unwrap().parent().unwrap().join("examples/minimal");
+    assert!(path.exists(), "{} is missing; cargo test -p belfry-telemetry builds it", path.display());
+    path
+}

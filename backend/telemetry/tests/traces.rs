@@ -1,0 +1,93 @@
+//! Spans on their way to a collector: a receiver that speaks OTLP over gRPC takes what the minimal example sends.
+
+#![allow(clippy::unwrap_used)]
+
+mod service;
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
+use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::trace::v1::ResourceSpans;
+use service::{PATIENCE, Service};
+use tonic::{Request, Response, Status};
+
+#[derive(Clone, Default)]
+struct Collector {
+    taken: Arc<Mutex<Vec<ResourceSpans>>>,
+}
+
+#[tonic::async_trait]
+impl TraceService for Collector {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        self.taken.lock().unwrap().extend(request.into_inner().resource_spans);
+        Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+impl Collector {
+    /// Listens on a free port and returns its URL.
+    fn start(&self) -> String {
+        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let service = TraceServiceServer::new(self.clone());
+        tokio::spawn(tonic::transport::Server::builder().add_service(service).serve(address));
+        format!("http://{address}")
+    }
+}
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const PARENT: &str = "00f067aa0ba902b7";
+
+fn ask_with_trace(service: &Service) -> String {
+    service.send(&format!(
+        "GET /greet/en HTTP/1.1\r\nHost: x\r\nConnection: close\r\ntraceparent: 00-{TRACE}-{PARENT}-01\r\n\r\n"
+    ))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_becomes_a_span_of_the_callers_trace() {
+    let collector = Collector::default();
+    let url = collector.start();
+    let service = Service::start(&[("TRACING__ENABLED", "true"), ("TRACING__ENDPOINT", &url)]);
+    assert!(ask_with_trace(&service).ends_with("Hello"));
+    let started = Instant::now();
+    while collector.taken.lock().unwrap().is_empty() {
+        assert!(started.elapsed() < PATIENCE, "the collector was sent nothing");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let taken = collector.taken.lock().unwrap().clone();
+    let resource = format!("{:?}", taken[0].resource);
+    assert!(resource.contains("service.name") && resource.contains("greeter"), "{resource}");
+    let span = &taken[0].scope_spans[0].spans[0];
+    assert_eq!(span.name, "GET /greet/{language}");
+    assert_eq!(hex(&span.trace_id), TRACE);
+    assert_eq!(hex(&span.parent_span_id), PARENT);
+    service.await_line(r#"telemetry_spans_total{stage="ended"} 1"#);
+    service.await_line(r#"telemetry_spans_total{stage="exported"} 1"#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn switched_off_no_span_is_sent() {
+    let collector = Collector::default();
+    let url = collector.start();
+    let service = Service::start(&[("TRACING__ENDPOINT", &url)]);
+    assert!(ask_with_trace(&service).ends_with("Hello"));
+    service.await_line(r#"http_requests_total{method="GET",endpoint="/greet/{language}",status="200"} 1"#);
+    service.await_line(r#"telemetry_spans_total{stage="ended"} 0"#);
+    assert!(collector.taken.lock().unwrap().is_empty());
+}
+
+#[test]
+fn without_a_collector_the_service_works_and_the_loss_is_counted() {
+    let service = Service::start(&[("TRACING__ENABLED", "true"), ("TRACING__ENDPOINT", "http://127.0.0.1:9")]);
+    assert!(ask_with_trace(&service).ends_with("Hello"));
+    service.await_line(r#"telemetry_spans_total{stage="failed"} 1"#);
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
