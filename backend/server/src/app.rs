@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::database::Database;
 use crate::jobs::Scheduler;
 use crate::storage::Storage;
-use crate::training::Wakers;
+use crate::training::{Models, Wakers};
 use crate::{datasets, health, jobs, request, training};
 
 /// The largest JSON body; uploads have their own limit.
@@ -39,6 +39,8 @@ pub struct App {
     pub started: Instant,
     /// Tells workers of new runs and listeners of progress.
     pub wakers: Wakers,
+    /// The models that predict.
+    pub models: Models,
     /// Cancelled when the process was asked to stop.
     pub stopping: CancellationToken,
 }

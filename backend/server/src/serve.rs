@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::database::Database;
 use crate::jobs::Scheduler;
 use crate::storage::Storage;
-use crate::training::Wakers;
+use crate::training::{Models, Wakers};
 use crate::{catalogue, datasets, health, jobs, training};
 
 /// How long pending logs may take to be delivered at the end.
@@ -55,6 +55,7 @@ async fn run(config: Config, telemetry: &Telemetry) -> anyhow::Result<()> {
         started: Instant::now(),
         upload_slots: Semaphore::new(config.upload.max_concurrent),
         wakers: Wakers::default(),
+        models: Models::default(),
         stopping: CancellationToken::new(),
         config,
         database,

@@ -1,20 +1,79 @@
 //! Training runs: queue, workers, progress, models, predictions.
+//!
+//! A run is submitted (`submit`), waits in the database (`queue`), is claimed by a worker of any process (`worker`)
+//! and trained in a process of its own (`child`), which reports as it goes (`progress`, `stream`), until its end is written
+//! (`settle`). A run whose worker died is taken back (`reaper`). Its model is downloaded (`model`) or asked for
+//! predictions (`predict`).
 
+mod api;
+mod child;
+mod lease;
+mod model;
+mod predict;
+mod progress;
+mod queue;
+mod reaper;
+mod run;
+mod settle;
+mod stream;
+mod submit;
+mod wakers;
+mod worker;
+mod workplace;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
 use axum::Router;
+use axum::routing::{get, post};
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+
+pub use predict::Models;
+pub use wakers::Wakers;
 
 use crate::app::Shared;
+use workplace::Workplace;
 
-/// Tells workers of new runs and listeners of progress.
-#[derive(Default)]
-pub struct Wakers {}
+/// How often the queue's depth is read even when nothing seems to have changed: others change it, too.
+const DEPTH_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The routes of this feature.
 pub fn router() -> Router<Shared> {
     Router::new()
+        .route("/api/v1/runs", post(submit::submit).get(api::list))
+        .route("/api/v1/runs/{id}", get(api::show))
+        .route("/api/v1/runs/{id}/events", get(stream::events))
+        .route("/api/v1/runs/{id}/cancel", post(api::cancel))
+        .route("/api/v1/runs/{id}/model", get(model::download))
+        .route("/api/v1/runs/{id}/predict", post(predict::predict))
 }
 
-/// Trains queued runs until the process stops: `TRAINING__WORKERS` workers and the reaper.
+/// Trains queued runs until the process stops: `TRAINING__WORKERS` workers, the reaper and the queue's gauge.
 pub async fn work(app: Shared) -> anyhow::Result<()> {
-    app.stopping.cancelled().await;
+    let folder = app.config.data.dir.join("work");
+    let opened = tokio::task::spawn_blocking(move || Workplace::open(&folder)).await.context("a task panicked")?;
+    let (workplace, dead) = opened.context("cannot make the folder for training")?;
+    let workplace = Arc::new(workplace);
+
+    let mut tasks = JoinSet::new();
+    for _ in 0..app.config.training.workers {
+        tasks.spawn(worker::work(app.clone(), workplace.clone()));
+    }
+    tasks.spawn(reaper::reap_regularly(app.clone(), dead));
+    tasks.spawn(watch_depth(app.clone()));
+    while let Some(ended) = tasks.join_next().await {
+        ended.context("a training task panicked")?;
+        anyhow::ensure!(app.stopping.is_cancelled(), "a training task ended although nobody asked it to");
+    }
     Ok(())
+}
+
+async fn watch_depth(app: Shared) {
+    let mut ticks = tokio::time::interval(DEPTH_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while app.stopping.run_until_cancelled(ticks.tick()).await.is_some() {
+        queue::emit_depth(&app.database).await;
+    }
 }

@@ -2,12 +2,19 @@
 //!
 //! `BELFRY_TEST_DATABASE_URL=postgres://...` runs the same tests on PostgreSQL, each server in a database of its own.
 
+#![allow(clippy::unwrap_used)] // Tests throughout, helpers included.
+
 mod datasets;
 mod health;
 mod jobs;
 mod loki;
+mod predict;
+mod recovery;
+mod runs;
 mod s3;
 mod server;
 mod start;
+mod training;
+mod training_errors;
 mod upload_errors;
 mod uploads;

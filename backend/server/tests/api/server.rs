@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::{Response, StatusCode};
@@ -20,7 +21,7 @@ pub struct Server {
     /// A client for it.
     pub client: reqwest::Client,
     /// Its data folder.
-    pub folder: TempDir,
+    pub folder: Arc<TempDir>,
     variables: Vec<(String, String)>,
     child: Child,
 }
@@ -33,7 +34,7 @@ impl Server {
 
     /// Starts a server with these settings besides the defaults.
     pub async fn start_with(variables: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = Arc::new(tempfile::tempdir().unwrap());
         let mut all: Vec<(String, String)> =
             variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         if let Ok(url) = std::env::var("BELFRY_TEST_DATABASE_URL") {
@@ -41,6 +42,12 @@ impl Server {
         }
         let (child, url) = spawn(&all, folder.path());
         Self { url, client: client(), folder, variables: all, child }
+    }
+
+    /// Starts another server with the same settings on the same state.
+    pub fn beside(&self) -> Self {
+        let (child, url) = spawn(&self.variables, self.folder.path());
+        Self { url, client: client(), folder: self.folder.clone(), variables: self.variables.clone(), child }
     }
 
     /// Kills the server without warning and starts it again on the same state.

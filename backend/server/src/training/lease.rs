@@ -1,0 +1,51 @@
+//! Keeping a claim: the lease is extended while a run is trained, and the row is watched for a wish to cancel.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::child::Ask;
+use super::queue::{self, Claim, Hold};
+use crate::app::App;
+use crate::events::training::WorkFailed;
+
+/// How often a run's row is read, so that a cancel on another process is obeyed within a second.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Keeps a claim and passes on wishes to stop. Returns when the run was taken away.
+pub async fn keep(app: &App, claim: &Claim, ask: &watch::Sender<Option<Ask>>) {
+    let lease = app.config.training.lease;
+    let mut changes = app.wakers.changes();
+    let mut ticks = tokio::time::interval(LOOK.min(lease / 3));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut extend_at = Instant::now() + lease / 3;
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = changes.of(&claim.run_id) => {}
+            () = app.stopping.cancelled(), if ask.borrow().is_none() => {
+                ask.send_replace(Some(Ask::Stop));
+            }
+        }
+        let due = Instant::now() >= extend_at;
+        let hold = if due {
+            queue::extend(&app.database, claim, lease).await
+        } else {
+            queue::look(&app.database, claim).await
+        };
+        match hold {
+            Ok(Hold::Lost) => return,
+            Ok(hold) => {
+                if due {
+                    extend_at = Instant::now() + lease / 3;
+                }
+                if hold == Hold::CancelRequested && ask.borrow().is_none() {
+                    ask.send_replace(Some(Ask::Cancel));
+                }
+            }
+            // While the database is away nobody else can take the run either; the next write will tell.
+            Err(error) => WorkFailed { what: "a run's lease could not be kept", cause: &error }.emit(),
+        }
+    }
+}

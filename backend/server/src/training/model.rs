@@ -1,0 +1,46 @@
+//! `GET /api/v1/runs/{id}/model`: the model of a completed run as a file.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::run::{self, Run};
+use crate::app::Shared;
+use crate::error::{Error, Result};
+
+/// Downloads a model.
+pub async fn download(State(app): State<Shared>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response> {
+    let run = run::find(&app.database, &id).await?;
+    let (key, file) = of(&run)?;
+    let tag = format!("\"{}\"", file.sha256);
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let unchanged = known.is_some_and(|tags| tags.split(',').any(|known| known.trim().trim_start_matches("W/") == tag));
+    let tag = HeaderValue::from_str(&tag).map_err(|error| Error::Internal(error.into()))?;
+    if unchanged {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+    }
+    let content = app.storage.read(key, None).await?;
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (header::CONTENT_LENGTH, HeaderValue::from(file.size_bytes)),
+        (header::ETAG, tag),
+        (
+            header::CONTENT_DISPOSITION,
+            // An id is made of letters, digits and hyphens.
+            HeaderValue::from_str(&format!("attachment; filename=\"model-{}.json\"", run.id))
+                .map_err(|error| Error::Internal(error.into()))?,
+        ),
+    ];
+    Ok((headers, Body::from_stream(content)).into_response())
+}
+
+/// A completed run's model.
+///
+/// # Errors
+/// 409 `no_model` for any other run.
+pub fn of(run: &Run) -> Result<(&str, &run::ModelFile)> {
+    let missing =
+        || Error::Conflict { code: "no_model", detail: format!("the run has no model: it is {}", run.status.as_str()) };
+    Ok((run.model_key.as_deref().ok_or_else(missing)?, run.model.as_ref().ok_or_else(missing)?))
+}

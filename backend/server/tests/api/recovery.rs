@@ -1,0 +1,150 @@
+//! Runs that outlive their worker, their server and their neighbours.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+
+use crate::runs::{FAKE, await_end, await_gone, await_run, await_step, children, run, submit_fake, upload_shipped};
+use crate::server::Server;
+
+#[tokio::test]
+async fn a_killed_server_takes_its_children_along_and_completes_its_run_after_the_restart() {
+    let mut server = Server::start_with(&[FAKE]).await;
+    let dataset_id = upload_shipped(&server, "iris.csv").await;
+    let id = submit_fake(&server, &dataset_id, "slow", 60).await;
+    await_run(&server, &id, |run| run["progress"]["iteration"].as_i64() >= Some(5)).await;
+    let processes = children(server.pid());
+    assert_eq!(processes.len(), 1);
+    server.kill();
+    await_gone(&processes).await;
+
+    let restarted = Instant::now();
+    server.start_again(&[]);
+    let ended = await_end(&server, &id).await;
+    // Long before the lease of 30 s is over: the dead process's lock was free.
+    assert!(restarted.elapsed() < Duration::from_secs(20), "{:?}", restarted.elapsed());
+    assert_eq!((&ended["outcome"], &ended["attempts"]), (&json!("completed"), &json!(2)), "{ended}");
+    assert_eq!(ended["progress"]["iteration"], 60);
+    assert_eq!(server.metric(r#"belfry_training_runs_total{algorithm="other",outcome="completed"}"#).await, Some(1.0));
+    let left = std::fs::read_dir(server.folder.path().join("work"))
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().path().is_dir());
+    assert_eq!(left.count(), 1, "the dead process's folder is still there");
+}
+
+#[tokio::test]
+async fn a_run_whose_every_worker_died_is_interrupted() {
+    let mut server = Server::start_with(&[FAKE, ("TRAINING__MAX_ATTEMPTS", "2")]).await;
+    let dataset_id = upload_shipped(&server, "iris.csv").await;
+    let id = submit_fake(&server, &dataset_id, "slow", 1_000_000).await;
+    for attempt in 1..=2 {
+        await_run(&server, &id, |run| run["attempts"] == attempt && run["progress"]["iteration"].is_i64()).await;
+        server.kill_and_restart();
+    }
+    let ended = await_end(&server, &id).await;
+    assert_eq!((&ended["status"], &ended["outcome"]), (&json!("failed"), &json!("interrupted")), "{ended}");
+    assert_eq!(ended["attempts"], 2);
+    server.await_metric(r#"belfry_training_runs_total{algorithm="other",outcome="interrupted"}"#, 1.0).await;
+    server.await_metric(r#"belfry_queue_depth{status="running"}"#, 0.0).await;
+}
+
+#[tokio::test]
+async fn a_run_that_was_to_be_cancelled_is_not_begun_again() {
+    let mut server = Server::start_with(&[FAKE]).await;
+    let dataset_id = upload_shipped(&server, "iris.csv").await;
+    // Hears nothing for two seconds, in which the server dies.
+    let id = submit_fake(&server, &dataset_id, "hang", 100).await;
+    await_run(&server, &id, |run| run["progress"]["iteration"] == 2).await;
+    server.post(&format!("/api/v1/runs/{id}/cancel"), &json!({})).await;
+    server.kill_and_restart();
+    let ended = await_end(&server, &id).await;
+    assert_eq!((&ended["outcome"], &ended["attempts"]), (&json!("cancelled"), &json!(1)), "{ended}");
+}
+
+#[tokio::test]
+async fn a_stopped_server_hands_its_run_back_and_loses_no_attempt() {
+    let mut server = Server::start_with(&[FAKE]).await;
+    let dataset_id = upload_shipped(&server, "iris.csv").await;
+    let id = submit_fake(&server, &dataset_id, "slow", 60).await;
+    await_step(&server, &id).await;
+    let processes = children(server.pid());
+    let stopping = Instant::now();
+    assert_eq!(server.stop().await, Some(0));
+    assert!(stopping.elapsed() < Duration::from_secs(10), "{:?}", stopping.elapsed());
+    await_gone(&processes).await;
+
+    server.start_again(&[("TRAINING__WORKERS", "0")]);
+    let handed_back = run(&server, &id).await;
+    assert_eq!((&handed_back["status"], &handed_back["attempts"]), (&json!("queued"), &json!(0)), "{handed_back}");
+    assert_eq!(server.metric("belfry_training_workers").await, Some(0.0));
+    assert_eq!(server.stop().await, Some(0));
+    server.start_again(&[("TRAINING__WORKERS", "1")]);
+    let ended = await_end(&server, &id).await;
+    assert_eq!((&ended["outcome"], &ended["attempts"]), (&json!("completed"), &json!(1)), "{ended}");
+}
+
+#[tokio::test]
+async fn a_worker_that_slept_through_its_lease_gives_its_run_up() {
+    let sleeper = Server::start_with(&[FAKE, ("TRAINING__LEASE", "2s")]).await;
+    let dataset_id = upload_shipped(&sleeper, "iris.csv").await;
+    // Writes nothing after its second step, so that the sleeper cannot fall asleep with a lock in its hand.
+    let id = submit_fake(&sleeper, &dataset_id, "hang", 100).await;
+    await_run(&sleeper, &id, |run| run["progress"]["iteration"] == 2).await;
+    let processes = children(sleeper.pid());
+    let other = sleeper.beside();
+    assert_eq!(run(&other, &id).await["attempts"], 1, "a living server was taken for a dead one");
+
+    signal(&sleeper, Signal::STOP);
+    await_run(&other, &id, |run| run["attempts"] == 2 && run["progress"]["iteration"] == 2).await;
+    signal(&sleeper, Signal::CONT);
+    await_gone(&processes).await;
+    assert_eq!(children(other.pid()).len(), 1, "the new owner's child is gone, too");
+
+    sleeper.post(&format!("/api/v1/runs/{id}/cancel"), &json!({})).await;
+    assert_eq!(await_end(&other, &id).await["attempts"], 2);
+    let cancelled = r#"belfry_training_runs_total{algorithm="other",outcome="cancelled"}"#;
+    other.await_metric(cancelled, 1.0).await;
+    assert_eq!(sleeper.metric(cancelled).await, Some(0.0));
+}
+
+fn signal(server: &Server, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(server.pid()).unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
+}
+
+#[tokio::test]
+async fn a_killed_servers_run_goes_to_its_neighbour() {
+    let mut first = Server::start_with(&[FAKE, ("TRAINING__LEASE", "2s")]).await;
+    let dataset_id = upload_shipped(&first, "iris.csv").await;
+    let id = submit_fake(&first, &dataset_id, "slow", 60).await;
+    await_step(&first, &id).await;
+    let second = first.beside();
+    first.kill();
+    let ended = await_end(&second, &id).await;
+    assert_eq!((&ended["outcome"], &ended["attempts"]), (&json!("completed"), &json!(2)), "{ended}");
+}
+
+#[tokio::test]
+async fn two_servers_share_one_queue() {
+    let first = Server::start_with(&[FAKE]).await;
+    let second = first.beside();
+    let dataset_id = upload_shipped(&first, "iris.csv").await;
+    let mut ids = Vec::new();
+    for _ in 0..6 {
+        ids.push(submit_fake(&first, &dataset_id, "slow", 40).await);
+    }
+    // Seen by both, whichever trains it.
+    for id in &ids {
+        let ended = await_end(&second, id).await;
+        assert_eq!((&ended["outcome"], &ended["attempts"]), (&json!("completed"), &json!(1)), "{ended}");
+    }
+    let completed = r#"belfry_training_runs_total{algorithm="other",outcome="completed"}"#;
+    let (here, there) = (first.metric(completed).await.unwrap(), second.metric(completed).await.unwrap());
+    assert_eq!(here + there, 6.0);
+    assert!(here >= 1.0 && there >= 1.0, "{here} and {there}: one of them trained nothing");
+    for server in [&first, &second] {
+        server.await_metric(r#"belfry_queue_depth{status="queued"}"#, 0.0).await;
+        server.await_metric(r#"belfry_queue_depth{status="running"}"#, 0.0).await;
+    }
+}
