@@ -143,14 +143,6 @@ impl Storage {
         }
     }
 
-    /// The size of a file in bytes.
-    ///
-    /// # Errors
-    /// `NotFound`.
-    pub async fn size(&self, key: &str) -> Result<u64> {
-        Ok(self.store.head(&key.into()).await?.size)
-    }
-
     /// All files whose keys begin with the folder `prefix`, with sizes and times of change.
     pub fn list(&self, prefix: &str) -> BoxStream<'static, Result<ObjectMeta>> {
         self.store.list(Some(&prefix.into()))
