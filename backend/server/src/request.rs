@@ -20,6 +20,11 @@ pub async fn unmatched() -> Error {
     Error::NotFound("path")
 }
 
+/// Whether a text can be the id of anything here. PostgreSQL refuses some texts that are none, such as one with a NUL.
+pub fn is_id(text: &str) -> bool {
+    text.len() == uuid::fmt::Hyphenated::LENGTH && uuid::Uuid::try_parse(text).is_ok()
+}
+
 /// `axum::Json` whose refusals are problems.
 pub struct Json<T>(pub T);
 

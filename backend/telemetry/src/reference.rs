@@ -28,7 +28,7 @@ pub fn markdown(catalogues: &[&'static [&'static Row]]) -> String {
          A label without listed values is open: it is bounded by a cap of ",
     );
     // Writing to a string cannot fail.
-    let _ = write!(text, "{SERIES_CAP} series a metric, after which further values are `overflow`.\n");
+    let _ = writeln!(text, "{SERIES_CAP} series a metric, after which further values are `overflow`.");
     text.push_str("A value outside a listed set is counted as `other`.\n\n");
     text.push_str("| Metric | Type | Labels | Meaning |\n|---|---|---|---|\n");
     for row in sorted(catalogues) {

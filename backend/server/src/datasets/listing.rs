@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::rows::{self, Dataset};
 use crate::app::Shared;
 use crate::error::{Error, Result};
-use crate::request::{Json, Query};
+use crate::request::{Json, Query, is_id};
 
 const DEFAULT_LIMIT: i64 = 50;
 const HIGHEST_LIMIT: i64 = 200;
@@ -50,7 +50,7 @@ fn read_cursor(cursor: &str) -> Result<(i64, String)> {
     let read = || {
         let text = String::from_utf8(hex::decode(cursor).ok()?).ok()?;
         let (created_at, id) = text.split_once(' ')?;
-        Some((created_at.parse().ok()?, id.to_owned()))
+        is_id(id).then_some((created_at.parse().ok()?, id.to_owned()))
     };
     let detail = "cursor: expected the next_cursor of an earlier page";
     read().ok_or_else(|| Error::BadRequest { code: "invalid_cursor", detail: detail.to_owned() })

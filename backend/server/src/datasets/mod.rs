@@ -18,6 +18,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::StatusCode;
 use axum::routing::get;
+use tracing::Instrument;
 
 use crate::app::Shared;
 use crate::error::{Error, Result};
@@ -41,6 +42,13 @@ async fn read(State(app): State<Shared>, Path(id): Path<String>) -> Result<Json<
 }
 
 async fn delete(State(app): State<Shared>, Path(id): Path<String>) -> Result<StatusCode> {
+    // A client that goes away half-way must not leave a file whose row is gone.
+    let removing = tokio::spawn(remove(app, id).in_current_span());
+    let broken = |error| Error::Internal(anyhow::Error::new(error).context("a removal ended early"));
+    removing.await.map_err(broken)?
+}
+
+async fn remove(app: Shared, id: String) -> Result<StatusCode> {
     match rows::remove(&app, &id).await? {
         Removal::Removed { size_bytes, file } => {
             DatasetDeleted { dataset_id: &id, size_bytes, file: file.as_ref().err() }.emit();

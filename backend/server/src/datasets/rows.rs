@@ -8,6 +8,7 @@ use sqlx::FromRow;
 use crate::app::App;
 use crate::database::{Database, Engine, now_micros, rfc3339};
 use crate::error::{Error, Result};
+use crate::request::is_id;
 use crate::storage;
 
 const FIELDS: &str = "id, name, format, size_bytes, sha256, row_count, columns, storage_key, created_at, expires_at";
@@ -85,6 +86,9 @@ impl TryFrom<Row> for Stored {
 
 /// The dataset with this id, unless it has expired.
 pub async fn find(database: &Database, id: &str) -> Result<Option<Stored>> {
+    if !is_id(id) {
+        return Ok(None);
+    }
     let query = format!("SELECT {FIELDS} FROM datasets WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2)");
     let query = sqlx::query_as::<_, Row>(sqlx::AssertSqlSafe(query)).bind(id).bind(now_micros());
     query.fetch_optional(&database.pool).await?.map(Stored::try_from).transpose()
@@ -145,6 +149,9 @@ pub enum Removal {
 
 /// Removes a dataset that no run needs: first its row, then its file.
 pub async fn remove(app: &App, id: &str) -> Result<Removal> {
+    if !is_id(id) {
+        return Ok(Removal::Missing);
+    }
     let database = &app.database;
     let mut transaction = database.pool.begin().await?;
     if database.engine == Engine::Postgres {

@@ -260,7 +260,8 @@ async fn a_form_that_never_comes_to_its_fields_is_refused_early() {
     let endless =
         Body::wrap_stream(futures::stream::iter((0..200).map(|_| Ok::<_, std::io::Error>("x".repeat(1 << 20)))));
     let answer = send(&server, "multipart/form-data; boundary=X", endless).await;
-    problem(answer, StatusCode::BAD_REQUEST, "invalid_form").await;
+    let answer = problem(answer, StatusCode::BAD_REQUEST, "invalid_form").await;
+    assert_eq!(answer["detail"], "the multipart form has more around its fields than in them");
 }
 
 #[tokio::test]
@@ -316,6 +317,8 @@ async fn an_id_that_is_a_path_is_not_found() {
     for id in ["..%2f..%2fbelfry.db", "%2e%2e", "nothing", "%00"] {
         let answer = server.get(&format!("/api/v1/datasets/{id}/content")).await;
         problem(answer, StatusCode::NOT_FOUND, "not_found").await;
+        let answer = server.client.delete(format!("{}/api/v1/datasets/{id}", server.url)).send().await.unwrap();
+        problem(answer, StatusCode::NOT_FOUND, "not_found").await;
     }
 }
 
@@ -331,4 +334,23 @@ async fn a_broken_store_is_our_failure_and_leaves_nothing() {
     assert_outcomes(&server, &[("failed", 1.0), ("stored", 1.0)]).await;
     server.await_metric(r#"errors_total{error_type="storage_unavailable",component="storage"}"#, 1.0).await;
     assert_eq!(server.metric("belfry_datasets").await, Some(1.0));
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_written_takes_its_file_with_it() {
+    if std::env::var("BELFRY_TEST_DATABASE_URL").is_ok() {
+        // The fault is put into the file of the embedded database.
+        return;
+    }
+    let server = Server::start().await;
+    let file = server.folder.path().join("belfry.db");
+    let pool = sqlx::SqlitePool::connect(file.to_str().unwrap()).await.unwrap();
+    let fault = "CREATE TRIGGER fault BEFORE INSERT ON datasets BEGIN SELECT RAISE(ABORT, 'fault'); END";
+    sqlx::query(fault).execute(&pool).await.unwrap();
+    let answer = send(&server, "text/csv", TABLE).await;
+    problem(answer, StatusCode::INTERNAL_SERVER_ERROR, "database_unavailable").await;
+    assert_outcomes(&server, &[("failed", 1.0)]).await;
+    assert_eq!(kept_files(&server), Vec::<std::path::PathBuf>::new());
+    sqlx::query("DROP TRIGGER fault").execute(&pool).await.unwrap();
+    upload(&server, "", TABLE).await;
 }

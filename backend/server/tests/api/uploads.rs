@@ -39,12 +39,16 @@ pub async fn stored(response: Response) -> Value {
 /// A small table.
 pub const TABLE: &str = "city,people,coast\nGhent,265086,no\nOstend,,yes\n";
 
-/// A body of a numeric table of about this many bytes, made as it is sent. Its length is not said beforehand.
-pub fn generated(bytes: usize) -> Body {
-    let header = Bytes::from_static(b"a,b,c,d\n");
+/// A numeric table of about this many bytes, in pieces that are made as they are taken.
+pub fn table_pieces(bytes: usize) -> impl Iterator<Item = Bytes> + Send + 'static {
     let piece = Bytes::from("1.25,-17,3.14159,1000000\n".repeat(2600));
-    let pieces = std::iter::once(header).chain(std::iter::repeat_n(piece.clone(), bytes.div_ceil(piece.len())));
-    Body::wrap_stream(futures::stream::iter(pieces.map(Ok::<_, std::io::Error>)))
+    let count = bytes.div_ceil(piece.len());
+    std::iter::once(Bytes::from_static(b"a,b,c,d\n")).chain(std::iter::repeat_n(piece, count))
+}
+
+/// The same as a body; its length is not said beforehand.
+pub fn generated(bytes: usize) -> Body {
+    Body::wrap_stream(futures::stream::iter(table_pieces(bytes).map(Ok::<_, std::io::Error>)))
 }
 
 /// SHA-256 in hexadecimal.

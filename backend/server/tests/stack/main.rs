@@ -56,12 +56,14 @@ async fn a_dataset_is_uploaded_trained_on_and_predicted_and_the_backend_is_scrap
 async fn every_query_of_the_dashboards_has_data_after_a_minute_of_demo() {
     let stack = Stack::up();
     let demo = stack.run(&["demo", "--for", "60s"]);
-    assert!(demo.succeeded, "{}", demo.text);
 
     let allowed = dashboards::allowed_empty();
     let queries = dashboards::queries();
     assert!(!queries.is_empty(), "the dashboards hold no query");
     let mut faults = Vec::new();
+    if !demo.succeeded {
+        faults.push(demo.text);
+    }
     for query in &queries {
         let before = if query.instant { NOW } else { Duration::from_secs(90) };
         let fault = match stack.query(&query.expression, before).await {
@@ -71,7 +73,7 @@ async fn every_query_of_the_dashboards_has_data_after_a_minute_of_demo() {
         };
         faults.push(format!("{:?}: {fault}\n    {}", query.place, query.expression));
     }
-    assert!(faults.is_empty(), "{} of {} queries:\n{}", faults.len(), queries.len(), faults.join("\n"));
+    assert!(faults.is_empty(), "{} faults, {} queries:\n{}", faults.len(), queries.len(), faults.join("\n"));
 }
 
 #[tokio::test]
@@ -133,12 +135,14 @@ fn a_taken_port_is_named_before_anything_starts() {
     }
 }
 
-#[test]
+#[tokio::test]
 #[ignore = "starts the native stack: ./run.sh test"]
-fn status_names_a_part_that_died_and_the_next_start_brings_it_back() {
+async fn status_names_a_part_that_died_and_the_next_start_brings_it_back() {
     let stack = Stack::up();
     assert!(stack.run(&["status"]).succeeded);
-    kill_process(pid(stack.pid("backend")), Signal::KILL).expect("the backend runs");
+    let number = stack.pid("backend");
+    kill_process(pid(number), Signal::KILL).expect("the backend runs");
+    eventually("the backend ends", 10, async || (!runs(number)).then_some(())).await;
 
     let answer = stack.run(&["status"]);
     assert!(!answer.succeeded);

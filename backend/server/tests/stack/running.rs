@@ -41,7 +41,8 @@ impl Stack {
             state: tempfile::tempdir().expect("a temporary folder"),
             ports: free_ports(),
             settings: Vec::new(),
-            client: reqwest::Client::new(),
+            // The parts are restarted under the client: no connection may outlive its answer.
+            client: reqwest::Client::builder().pool_max_idle_per_host(0).build().expect("an HTTP client"),
         }
     }
 

@@ -40,7 +40,7 @@ pub struct LogSettings {
 }
 
 /// Starts logging for the whole process. Needs a Tokio runtime when Loki is on.
-pub fn start(
+pub(crate) fn start(
     identity: &Identity,
     settings: &LogSettings,
     loki: &LokiSettings,

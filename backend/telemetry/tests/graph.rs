@@ -1,0 +1,47 @@
+//! The dependency graph stays lean: what appears twice, or at all, would break something silently.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+/// Every package that the workspace's build takes on this platform, as name and version.
+fn packages() -> BTreeSet<(String, String)> {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--workspace", "--locked", "--offline", "--edges", "normal,build", "--prefix", "none"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let packages = text.lines().filter_map(|line| {
+        let mut words = line.split(' ');
+        Some((words.next()?.to_owned(), words.next()?.to_owned()))
+    });
+    packages.collect()
+}
+
+fn versions<'p>(packages: &'p BTreeSet<(String, String)>, name: &str) -> Vec<&'p str> {
+    packages.iter().filter(|(found, _)| found == name).map(|(_, version)| version.as_str()).collect()
+}
+
+#[test]
+fn there_is_one_metrics_facade() {
+    // With two, what is emitted through one never reaches the recorder of the other.
+    assert_eq!(versions(&packages(), "metrics").len(), 1);
+}
+
+#[test]
+fn there_is_one_tls_provider_and_no_openssl() {
+    let packages = packages();
+    // With two providers rustls panics until one is chosen; OpenSSL would tie the binary to a system library.
+    assert_eq!(versions(&packages, "rustls").len(), 1);
+    assert_eq!(versions(&packages, "aws-lc-rs").len(), 1);
+    for unwanted in ["ring", "openssl", "openssl-sys", "native-tls"] {
+        assert!(versions(&packages, unwanted).is_empty(), "{unwanted} is in the graph: cargo tree -i {unwanted}");
+    }
+}
+
+#[test]
+fn there_is_one_sqlite() {
+    assert_eq!(versions(&packages(), "libsqlite3-sys").len(), 1);
+}
