@@ -21,7 +21,8 @@ async fn await_status(server: &Server, status: &str) -> serde_json::Value {
 
 #[tokio::test]
 async fn health_names_each_dependency_with_what_it_found() {
-    let server = Server::start().await;
+    // This machine may be fuller than a service's should be.
+    let server = Server::start_with(&[("ALERTS__THRESHOLD_DISK", "97"), ("ALERTS__THRESHOLD_MEMORY", "97")]).await;
     let health = await_status(&server, "ok").await;
     for name in ["database", "storage", "scheduler", "disk", "memory"] {
         let check = &health["checks"][name];
