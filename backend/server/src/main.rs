@@ -12,6 +12,7 @@ mod events;
 mod health;
 mod healthcheck;
 mod jobs;
+mod orphans;
 mod request;
 mod serve;
 mod storage;

@@ -143,10 +143,8 @@ impl Storage {
         }
     }
 
-    /// The size of a file in bytes.
-    ///
-    /// # Errors
-    /// `NotFound`.
+    /// The size of a file in bytes; `NotFound` when there is none.
+    #[cfg(test)]
     pub async fn size(&self, key: &str) -> Result<u64> {
         Ok(self.store.head(&key.into()).await?.size)
     }
@@ -220,6 +218,10 @@ impl Drop for Writer {
         // Without a runtime the process is at its end; a folder cleans up by itself, a bucket by its rules.
         if let (Some(upload), Ok(runtime)) = (self.upload.take(), tokio::runtime::Handle::try_current()) {
             runtime.spawn(async move {
+                let mut upload = upload;
+                // A part that arrives after the store was told to forget the upload would stay there unseen, so those
+                // under way are let in first. Whether they succeed does not matter.
+                let _ = upload.wait_for_capacity(0).await;
                 if let Err(error) = upload.abort().await {
                     tracing::warn!(cause = crate::error::chain(&error), "a file could not be given up cleanly");
                 }

@@ -1,5 +1,7 @@
 //! `.env.example` says what the program and the compose files say: every variable, with the defaults that hold.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::config::Config;
 use crate::error::Result;
-use crate::{cleanup, database};
+use crate::{cleanup, database, orphans};
 
 pub use http::router;
 pub use schedule::{Scheduler, schedule};
@@ -26,19 +26,22 @@ pub enum Job {
     /// Marks runs of jobs whose process died as aborted.
     RunReaper,
     /// Forgets old runs of jobs.
-    JobHistoryRetention,
+    HistoryRetention,
+    /// Removes files that no row knows.
+    OrphanSweep,
 }
 
 impl Job {
     /// Every job.
-    pub const ALL: [Self; 3] = [Self::TtlCleanup, Self::RunReaper, Self::JobHistoryRetention];
+    pub const ALL: [Self; 4] = [Self::TtlCleanup, Self::RunReaper, Self::HistoryRetention, Self::OrphanSweep];
 
     /// The name, as in the API, the tables and the labels.
     pub fn name(self) -> &'static str {
         match self {
             Self::TtlCleanup => "ttl_cleanup",
             Self::RunReaper => "run_reaper",
-            Self::JobHistoryRetention => "job_history_retention",
+            Self::HistoryRetention => "job_history_retention",
+            Self::OrphanSweep => "orphan_sweep",
         }
     }
 
@@ -52,7 +55,7 @@ impl Job {
         match self {
             Self::TtlCleanup => config.cleanup.interval,
             Self::RunReaper => Duration::from_secs(60),
-            Self::JobHistoryRetention => Duration::from_secs(3_600),
+            Self::HistoryRetention | Self::OrphanSweep => Duration::from_secs(3_600),
         }
     }
 
@@ -60,8 +63,9 @@ impl Job {
     async fn run(self, app: &App) -> Result<Value> {
         match self {
             Self::TtlCleanup => cleanup::sweep(app).await,
+            Self::OrphanSweep => orphans::sweep(app).await,
             Self::RunReaper => Ok(json!({ "aborted": record::abort_silent(&app.database).await? })),
-            Self::JobHistoryRetention => {
+            Self::HistoryRetention => {
                 let kept = i64::try_from(app.config.retention.job_history.as_micros()).unwrap_or(i64::MAX);
                 let forgotten =
                     record::forget_before(&app.database, database::now_micros().saturating_sub(kept)).await?;

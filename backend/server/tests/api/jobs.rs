@@ -29,7 +29,7 @@ pub async fn await_runs(server: &Server, job_name: &str, count: usize) -> Vec<Va
 #[tokio::test]
 async fn every_job_runs_at_the_first_start_and_is_on_record() {
     let server = Server::start().await;
-    for job_name in ["ttl_cleanup", "run_reaper", "job_history_retention"] {
+    for job_name in ["ttl_cleanup", "run_reaper", "job_history_retention", "orphan_sweep"] {
         let run = await_runs(&server, job_name, 1).await.remove(0);
         assert_eq!(run["status"], "success", "{run}");
         assert!(run["duration_seconds"].as_f64().unwrap() >= 0.0);
@@ -83,4 +83,40 @@ async fn a_restarted_server_keeps_the_history_and_the_schedule() {
     let before = await_runs(&server, "ttl_cleanup", 1).await;
     server.kill_and_restart();
     assert_eq!(runs_of(&server, "ttl_cleanup").await, before, "it is not due for an hour");
+}
+
+#[tokio::test]
+async fn a_file_that_no_row_knows_is_swept_and_the_others_stay() {
+    let server = Server::start().await;
+    let known = server.client.post(format!("{}/api/v1/datasets", server.url)).body("a,b\n1,x\n2,y\n");
+    let known: Value = known.header("content-type", "text/csv").send().await.unwrap().json().await.unwrap();
+    await_runs(&server, "orphan_sweep", 1).await;
+    let folder = server.folder.path().join("files/datasets");
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(7_200);
+    for (name, time) in [("left-behind", old), ("half-written#1", old), ("just-written", std::time::SystemTime::now())]
+    {
+        let file = std::fs::File::create(folder.join(name)).unwrap();
+        file.set_modified(time).unwrap();
+    }
+    server.post("/jobs/orphan_sweep/run", &json!({})).await;
+    let run = await_runs(&server, "orphan_sweep", 2).await.remove(0);
+    assert_eq!(run["metadata"], json!({ "orphans": 1, "half_written": 1 }), "{run}");
+    assert!(!folder.join("left-behind").exists() && !folder.join("half-written#1").exists());
+    assert!(folder.join("just-written").exists());
+    let content = server.get(&format!("/api/v1/datasets/{}/content", known["id"].as_str().unwrap())).await;
+    assert_eq!(content.text().await.unwrap(), "a,b\n1,x\n2,y\n");
+}
+
+#[tokio::test]
+async fn clean_up_removes_what_expired_and_counts_its_bytes() {
+    let server = Server::start_with(&[("RETENTION__MIN_TTL", "1s"), ("CLEANUP__INTERVAL", "1s")]).await;
+    let body = "a,b\n1,x\n2,y\n";
+    let upload = server.client.post(format!("{}/api/v1/datasets?ttl_seconds=1", server.url)).body(body);
+    let upload = upload.header("content-type", "text/csv").send().await.unwrap();
+    assert_eq!(upload.status(), StatusCode::CREATED);
+    server.await_metric("belfry_cleanup_files_removed_total", 1.0).await;
+    assert_eq!(server.metric("belfry_cleanup_bytes_freed_total").await, Some(body.len() as f64));
+    assert_eq!(std::fs::read_dir(server.folder.path().join("files/datasets")).unwrap().count(), 0);
+    assert!(server.metric("belfry_cleanup_last_success_timestamp_seconds").await.unwrap() > 1.7e9);
+    server.await_metric("belfry_cleanup_lag_seconds", 0.0).await;
 }
