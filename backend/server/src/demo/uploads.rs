@@ -73,15 +73,17 @@ const BAD: &[(&str, &[u8])] = &[
 pub async fn bad(demo: &Demo, rng: &mut StdRng) {
     let (kind, bytes) = BAD.choose(rng).expect("BAD is not empty");
     let answer = match rng.random_range(0..8) {
-        // The end of the archive is missing.
         0 => {
+            let form = Multipart::new().text("name", "a form without a file");
+            let answer = demo.api.send(demo.api.post_to(PATH).multipart(form)).await;
+            demo.note("upload, form without a file", &answer, &[400]);
+            return;
+        }
+        // The end of the archive is missing.
+        1 => {
             let bytes = packed(&demo.samples.any(rng).bytes);
             let half = bytes.slice(..bytes.len() / 2);
             demo.api.send(raw(demo, "half.csv.gz", "application/gzip", half)).await
-        }
-        1 => {
-            let form = Multipart::new().text("name", "a form without a file");
-            demo.api.send(demo.api.post_to(PATH).multipart(form)).await
         }
         2..5 => demo.api.send(demo.api.post_to(PATH).multipart(multipart(kind, Bytes::from_static(bytes)))).await,
         _ => demo.api.send(raw(demo, kind, "text/csv", Bytes::from_static(bytes))).await,

@@ -10,20 +10,18 @@ use super::queue::{self, Claim, Hold};
 use crate::app::App;
 use crate::events::training::WorkFailed;
 
-/// How often a run's row is read, so that a cancel on another process is obeyed within a second.
+/// How often a run's row is read, so that a cancel, by whichever process it came, is obeyed within a second.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Keeps a claim and passes on wishes to stop. Returns when the run was taken away.
 pub async fn keep(app: &App, claim: &Claim, ask: &watch::Sender<Option<Ask>>) {
     let lease = app.config.training.lease;
-    let mut changes = app.wakers.changes();
     let mut ticks = tokio::time::interval(LOOK.min(lease / 3));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut extend_at = Instant::now() + lease / 3;
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
-            () = changes.of(&claim.run_id) => {}
             () = app.stopping.cancelled(), if ask.borrow().is_none() => {
                 ask.send_replace(Some(Ask::Stop));
             }

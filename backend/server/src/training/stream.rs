@@ -12,7 +12,7 @@ use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
 
-use super::run::{self, Run};
+use super::run::{self, Progress, Run};
 use super::wakers::Changes;
 use crate::app::Shared;
 use crate::database::Database;
@@ -92,8 +92,9 @@ impl Follower {
             self.started_at.clone_from(&run.started_at);
         }
         if reached > self.last {
-            self.ready = steps_after(&self.app.database, &self.id, self.last).await?;
-            self.last += self.ready.len() as i64;
+            let steps = steps_after(&self.app.database, &self.id, self.last).await?;
+            self.last = steps.last().map_or(reached, |step| step.iteration);
+            self.ready = steps.iter().map(progress).collect::<Result<_>>()?;
         }
         if run.status.has_ended() && self.last >= reached {
             self.ready.push_back(finished(&run)?);
@@ -107,14 +108,14 @@ fn finished(run: &Run) -> Result<Event> {
     Event::default().event("finished").json_data(run).map_err(|error| Error::Internal(error.into()))
 }
 
-async fn steps_after(database: &Database, id: &str, last: i64) -> Result<VecDeque<Event>> {
+fn progress(step: &Progress) -> Result<Event> {
+    let event = Event::default().event("progress").id(step.iteration.to_string());
+    event.json_data(step).map_err(|error| Error::Internal(error.into()))
+}
+
+async fn steps_after(database: &Database, id: &str, last: i64) -> Result<Vec<Progress>> {
     let sql = "SELECT iteration, total, train_loss, valid_loss FROM run_progress \
                WHERE run_id = $1 AND iteration > $2 ORDER BY iteration LIMIT $3";
     let rows = sqlx::query(sql).bind(id).bind(last).bind(BATCH).fetch_all(&database.pool).await?;
-    let event = |row: &sqlx::any::AnyRow| {
-        let step = run::Progress::from_row(row)?;
-        let event = Event::default().event("progress").id(step.iteration.to_string());
-        event.json_data(step).map_err(|error| Error::Internal(error.into()))
-    };
-    rows.iter().map(event).collect()
+    rows.iter().map(Progress::from_row).collect()
 }

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)] // Tests throughout, helpers included.
 
 mod datasets;
+mod demo;
 mod health;
 mod jobs;
 mod loki;

@@ -4,6 +4,7 @@ use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::runs::{FAKE, await_end, submit, submit_fake, upload_shipped};
+use crate::s3::S3;
 use crate::server::{Server, problem};
 
 async fn trained(server: &Server, dataset: &str, target: &str, algorithm: &str) -> String {
@@ -117,4 +118,18 @@ async fn a_damaged_model_is_our_failure() {
     problem(predict(&server, &id, row).await, StatusCode::INTERNAL_SERVER_ERROR, "internal").await;
     let failed = r#"belfry_predictions_total{algorithm="logistic_regression",outcome="failed"}"#;
     assert_eq!(server.metric(failed).await, Some(1.0));
+}
+
+#[tokio::test]
+async fn data_and_models_may_lie_in_a_remote_store() {
+    let store = S3::start().await;
+    let settings = store.settings();
+    let settings: Vec<(&str, &str)> = settings.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    let server = Server::start_with(&settings).await;
+    let id = trained(&server, "penguins.csv", "species", "gradient_boosting").await;
+    let answer: Value = predict(&server, &id, json!([gentoo()])).await.json().await.unwrap();
+    assert_eq!(answer["predictions"], json!(["Gentoo"]));
+    let model = server.get(&format!("/api/v1/runs/{id}/model")).await.bytes().await.unwrap();
+    let stored = store.folder.path().join("bucket/some/prefix/models").join(format!("{id}-1"));
+    assert_eq!(std::fs::read(stored).unwrap(), model);
 }

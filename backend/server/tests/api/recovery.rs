@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use crate::runs::{FAKE, await_end, await_gone, await_run, await_step, children, run, submit_fake, upload_shipped};
+use crate::runs::{
+    FAKE, await_end, await_gone, await_run, await_step, children, events, run, submit_fake, upload_shipped,
+};
 use crate::server::Server;
 
 #[tokio::test]
@@ -95,9 +97,9 @@ async fn a_worker_that_slept_through_its_lease_gives_its_run_up() {
     let other = sleeper.beside();
     assert_eq!(run(&other, &id).await["attempts"], 1, "a living server was taken for a dead one");
 
-    signal(&sleeper, Signal::STOP);
+    kill(sleeper.pid(), Signal::STOP);
     await_run(&other, &id, |run| run["attempts"] == 2 && run["progress"]["iteration"] == 2).await;
-    signal(&sleeper, Signal::CONT);
+    kill(sleeper.pid(), Signal::CONT);
     await_gone(&processes).await;
     assert_eq!(children(other.pid()).len(), 1, "the new owner's child is gone, too");
 
@@ -108,9 +110,8 @@ async fn a_worker_that_slept_through_its_lease_gives_its_run_up() {
     assert_eq!(sleeper.metric(cancelled).await, Some(0.0));
 }
 
-fn signal(server: &Server, signal: Signal) {
-    let pid = Pid::from_raw(i32::try_from(server.pid()).unwrap()).unwrap();
-    kill_process(pid, signal).unwrap();
+fn kill(pid: u32, signal: Signal) {
+    kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), signal).unwrap();
 }
 
 #[tokio::test]
@@ -120,9 +121,34 @@ async fn a_killed_servers_run_goes_to_its_neighbour() {
     let id = submit_fake(&first, &dataset_id, "slow", 60).await;
     await_step(&first, &id).await;
     let second = first.beside();
-    first.kill();
-    let ended = await_end(&second, &id).await;
+    let (seen, ()) = tokio::join!(events(&second, &id, None), async {
+        await_run(&second, &id, |run| run["progress"]["iteration"].as_i64() >= Some(5)).await;
+        first.kill();
+    });
+    let ended = &seen.last().unwrap().2;
     assert_eq!((&ended["outcome"], &ended["attempts"]), (&json!("completed"), &json!(2)), "{ended}");
+    // Who listens hears the first attempt as far as it came, then all of the second.
+    let steps: Vec<i64> = seen.iter().filter_map(|event| event.1.parse().ok()).collect();
+    let second_attempt = steps.len() - 60;
+    assert!(second_attempt >= 5, "{steps:?}");
+    assert_eq!(steps[..second_attempt], (1..=second_attempt as i64).collect::<Vec<_>>());
+    assert_eq!(steps[second_attempt..], (1..=60).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_child_stopped_from_outside_costs_an_attempt_and_no_run() {
+    let server = Server::start_with(&[FAKE, ("TRAINING__MAX_ATTEMPTS", "2")]).await;
+    let dataset_id = upload_shipped(&server, "iris.csv").await;
+    let id = submit_fake(&server, &dataset_id, "slow", 1_000_000).await;
+    for attempt in 1..=2 {
+        await_run(&server, &id, |run| run["attempts"] == attempt && run["progress"]["iteration"].is_i64()).await;
+        for child in children(server.pid()) {
+            kill(child, Signal::TERM);
+        }
+    }
+    let ended = await_end(&server, &id).await;
+    assert_eq!((&ended["status"], &ended["outcome"]), (&json!("failed"), &json!("interrupted")), "{ended}");
+    server.await_metric(r#"belfry_training_runs_total{algorithm="other",outcome="interrupted"}"#, 1.0).await;
 }
 
 #[tokio::test]

@@ -96,3 +96,23 @@ fn is_alive(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X'])))
 }
+
+/// The events of a stream that has ended: name, id, data.
+pub async fn events(server: &Server, id: &str, last_seen: Option<i64>) -> Vec<(String, String, Value)> {
+    let mut request = server.client.get(format!("{}/api/v1/runs/{id}/events", server.url));
+    if let Some(last_seen) = last_seen {
+        request = request.header("last-event-id", last_seen.to_string());
+    }
+    let response = request.send().await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let text = response.text().await.unwrap();
+    let field = |event: &str, name: &str| {
+        event.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned()).unwrap_or_default()
+    };
+    text.split("\n\n")
+        .filter(|event| event.contains("data:"))
+        .map(|event| {
+            (field(event, "event:"), field(event, "id:"), serde_json::from_str(&field(event, "data:")).unwrap())
+        })
+        .collect()
+}

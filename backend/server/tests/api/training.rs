@@ -4,7 +4,8 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::runs::{
-    FAKE, await_end, await_gone, await_run, await_step, children, run, submit, submit_fake, upload, upload_shipped,
+    FAKE, await_end, await_gone, await_run, await_step, children, events, run, submit, submit_fake, upload,
+    upload_shipped,
 };
 use crate::server::{Server, problem};
 
@@ -86,26 +87,6 @@ async fn a_model_is_downloaded_as_it_was_trained() {
 
     let again = server.client.get(format!("{}{path}", server.url)).header("if-none-match", tag).send().await.unwrap();
     assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
-}
-
-/// The events of a stream that has ended: name, id, data.
-async fn events(server: &Server, id: &str, last_seen: Option<i64>) -> Vec<(String, String, Value)> {
-    let mut request = server.client.get(format!("{}/api/v1/runs/{id}/events", server.url));
-    if let Some(last_seen) = last_seen {
-        request = request.header("last-event-id", last_seen.to_string());
-    }
-    let response = request.send().await.unwrap();
-    assert_eq!(response.headers()["content-type"], "text/event-stream");
-    let text = response.text().await.unwrap();
-    let field = |event: &str, name: &str| {
-        event.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned()).unwrap_or_default()
-    };
-    text.split("\n\n")
-        .filter(|event| event.contains("data:"))
-        .map(|event| {
-            (field(event, "event:"), field(event, "id:"), serde_json::from_str(&field(event, "data:")).unwrap())
-        })
-        .collect()
 }
 
 #[tokio::test]
