@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::database::{Database, now_micros};
+use crate::database::{Database, Engine, now_micros};
 use crate::error::{Error, Result};
 use crate::events::cleanup::{CleanupCycle, CleanupLag, ExpiredDatasetKept, ExpiredDatasetRemoved};
 
@@ -75,6 +75,13 @@ async fn remove_expired(app: &App) -> Result<(u64, u64)> {
 /// Removes the row and the file. The row is put back by the rollback when the file cannot be removed.
 async fn remove(app: &App, dataset_id: &str, storage_key: &str, now: i64) -> Result<bool, Error> {
     let mut transaction = app.database.pool.begin().await?;
+    if app.database.engine == Engine::Postgres {
+        // Waits for a run that is being queued on this dataset. SQLite has one writer at a time.
+        sqlx::query("SELECT id FROM datasets WHERE id = $1 FOR UPDATE")
+            .bind(dataset_id)
+            .execute(&mut *transaction)
+            .await?;
+    }
     let forgotten = sqlx::query(FORGET).bind(dataset_id).bind(now).execute(&mut *transaction).await?;
     if forgotten.rows_affected() == 0 {
         return Ok(false);
