@@ -55,8 +55,9 @@ pub(super) struct Ending {
     pub(super) metadata: Option<Value>,
 }
 
-/// Writes how a run ended, and frees its job.
+/// Writes how a run ended, and frees its job in the same moment: whoever sees the end may ask for the next run.
 pub(super) async fn end(database: &Database, job: Job, id: &str, ending: Ending) -> Result<()> {
+    let mut transaction = database.pool.begin().await?;
     sqlx::query(
         "UPDATE job_runs SET status = $1, finished_at = $2, duration_seconds = $3, error_message = $4, metadata = $5 \
          WHERE id = $6",
@@ -67,14 +68,14 @@ pub(super) async fn end(database: &Database, job: Job, id: &str, ending: Ending)
     .bind(ending.error_message)
     .bind(ending.metadata.map(|metadata| metadata.to_string()))
     .bind(id)
-    .execute(&database.pool)
+    .execute(&mut *transaction)
     .await?;
     sqlx::query("UPDATE jobs SET holder = NULL, lease_until = NULL WHERE job_name = $1 AND holder = $2")
         .bind(job.name())
         .bind(id)
-        .execute(&database.pool)
+        .execute(&mut *transaction)
         .await?;
-    Ok(())
+    Ok(transaction.commit().await?)
 }
 
 /// Marks runs that have been silent for too long as aborted. Returns how many.
