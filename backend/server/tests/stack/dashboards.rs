@@ -1,6 +1,6 @@
 //! The queries of the provisioned dashboards, as Grafana would send them, and those that may return nothing.
 
-use std::{fs, path::PathBuf};
+use std::{fmt, fs, path::PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -25,6 +25,17 @@ pub(crate) struct Place {
     variable: Option<String>,
 }
 
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { dashboard, panel, annotation, variable } = self;
+        match (panel, annotation, variable) {
+            (Some(id), ..) => write!(formatter, "{dashboard}, panel {id}"),
+            (_, Some(name), _) => write!(formatter, "{dashboard}, annotation {name}"),
+            (.., name) => write!(formatter, "{dashboard}, variable {}", name.as_deref().unwrap_or("without a name")),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct AllowedEmpty {
     always: Vec<Allowed>,
@@ -42,7 +53,7 @@ pub(crate) fn allowed_empty() -> Vec<Place> {
     let text = fs::read_to_string(folder().join("allowed-empty.yml")).expect("dashboards/allowed-empty.yml");
     let allowed: AllowedEmpty = yaml_serde::from_str(&text).expect("allowed-empty.yml has its shape");
     for one in &allowed.always {
-        assert!(one.reason.len() > 10, "{:?} needs a reason", one.place);
+        assert!(one.reason.len() > 10, "{} needs a reason", one.place);
     }
     allowed.always.into_iter().map(|one| one.place).collect()
 }
@@ -96,9 +107,9 @@ fn collect_panels(nowhere: &Place, panels: &Value, found: &mut Vec<Query>) {
 }
 
 fn query(place: Place, template: Option<&str>, instant: bool) -> Query {
-    let template = template.unwrap_or_else(|| panic!("{place:?} has no query"));
+    let template = template.unwrap_or_else(|| panic!("{place} has no query"));
     let expression = filled_in(template);
-    assert!(!expression.contains('$'), "{place:?} uses a variable this test does not know: {expression}");
+    assert!(!expression.contains('$'), "{place} uses a variable this test does not know: {expression}");
     Query { place, expression, instant }
 }
 

@@ -71,7 +71,7 @@ async fn every_query_of_the_dashboards_has_data_after_a_minute_of_demo() {
             Ok(series) if series.iter().any(has_a_number) || allowed.contains(&query.place) => continue,
             Ok(_) => "no data".to_owned(),
         };
-        faults.push(format!("{:?}: {fault}\n    {}", query.place, query.expression));
+        faults.push(format!("{}: {fault}\n    {}", query.place, query.expression));
     }
     assert!(faults.is_empty(), "{} faults, {} queries:\n{}", faults.len(), queries.len(), faults.join("\n"));
 }
