@@ -41,11 +41,11 @@ run_tests() {
 
   step 'a private PostgreSQL' start_postgres
   step 'API tests on PostgreSQL' \
-    env "BELFRY_TEST_DATABASE_URL=$postgres_url" cargo test -p belfry --locked --test api
+    env "BELFRY_TEST_DATABASE_URL=$postgres_url" cargo test --workspace --locked --test api
   stop_postgres
   step 'the stack in containers' test_containers
   step 'the stack natively' \
-    cargo test -p belfry --locked --test stack -- --ignored --test-threads=1
+    cargo test --workspace --locked --test stack -- --ignored --test-threads=1
 }
 
 require_test_packages() {
@@ -109,7 +109,7 @@ test_containers() {
   check_compose_files
   infra/local-images/build.sh "$folder/images" "${CARGO_TARGET_DIR:-target}/debug/belfry" ||
     { skipped_if_impossible $?; return; }
-  cargo test -p belfry --locked --test compose -- --ignored --test-threads=1
+  cargo test --workspace --locked --test compose -- --ignored --test-threads=1
   stop_test_engine
 }
 
