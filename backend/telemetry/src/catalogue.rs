@@ -93,10 +93,50 @@ catalogue! {
     /// Threads of this process.
     reading PROCESS_THREADS = "process_threads" {};
 
-    /// Emits that went to a metric's `overflow` series because its series cap was reached.
+    /// Share of this machine's CPU time that was in use since the reading before, from 0 to 1.
+    reading HOST_CPU_USAGE_RATIO = "host_cpu_usage_ratio" {};
+    /// Processors of this machine.
+    reading HOST_CPUS = "host_cpus" {};
+    /// Memory of this machine.
+    reading HOST_MEMORY_TOTAL_BYTES = "host_memory_total_bytes" {};
+    /// Memory of this machine in use; what can be given up at once, such as file caches, is not.
+    reading HOST_MEMORY_USED_BYTES = "host_memory_used_bytes" {};
+    /// Share of this machine's memory in use, from 0 to 1.
+    reading HOST_MEMORY_USAGE_RATIO = "host_memory_usage_ratio" {};
+    /// Size of a file system, by what it is to the service; room for the system's own use is left out.
+    reading HOST_DISK_TOTAL_BYTES = "host_disk_total_bytes" { disk: Open };
+    /// Bytes of a file system in use.
+    reading HOST_DISK_USED_BYTES = "host_disk_used_bytes" { disk: Open };
+    /// Share of a file system in use, from 0 to 1.
+    reading HOST_DISK_USAGE_RATIO = "host_disk_usage_ratio" { disk: Open };
+    /// Processes that ran or waited for a processor or a disk, averaged over a minute.
+    reading HOST_LOAD1 = "host_load1" {};
+    /// The same over five minutes.
+    reading HOST_LOAD5 = "host_load5" {};
+    /// The same over fifteen minutes.
+    reading HOST_LOAD15 = "host_load15" {};
+    /// Bytes that came in over this machine's network interfaces, loopback left out.
+    float_counter HOST_NETWORK_RECEIVE_BYTES_TOTAL = "host_network_receive_bytes_total" {};
+    /// Bytes that went out over this machine's network interfaces, loopback left out.
+    float_counter HOST_NETWORK_TRANSMIT_BYTES_TOTAL = "host_network_transmit_bytes_total" {};
+
+    /// Threads on which the Tokio runtime runs tasks.
+    reading TOKIO_WORKERS = "tokio_workers" {};
+    /// Tasks of the Tokio runtime that have not ended.
+    reading TOKIO_ALIVE_TASKS = "tokio_alive_tasks" {};
+    /// Tasks that are ready to run and wait in the Tokio runtime's shared queue.
+    reading TOKIO_GLOBAL_QUEUE_DEPTH = "tokio_global_queue_depth" {};
+    /// Time for which the Tokio runtime's threads ran tasks.
+    float_counter TOKIO_WORKER_BUSY_SECONDS_TOTAL = "tokio_worker_busy_seconds_total" {};
+
+    /// Emits that did not move a series of their own: past a metric's series cap, or under the name of a metric that they are not.
     counter TELEMETRY_SERIES_DROPPED_TOTAL = "telemetry_series_dropped_total" { metric: Open };
     /// Spans that ended here, and what became of them; the difference waits or was dropped by a full queue.
     counter TELEMETRY_SPANS_TOTAL = "telemetry_spans_total" { stage: Closed(&["ended", "exported", "failed"]) };
+    /// Samples on the page of metrics before this one.
+    reading TELEMETRY_PAGE_SAMPLES = "telemetry_page_samples" {};
+    /// Size of the page of metrics before this one.
+    reading TELEMETRY_PAGE_BYTES = "telemetry_page_bytes" {};
     /// Time to write one page of metrics.
     histogram TELEMETRY_RENDER_DURATION_SECONDS = "telemetry_render_duration_seconds" {} buckets LATENCY_SECONDS;
 }

@@ -16,10 +16,10 @@ pub mod reference;
 pub mod sample;
 pub mod settings;
 pub mod statsd;
+pub mod testing;
 pub mod traces;
 
-use std::sync::Mutex;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 
@@ -105,20 +105,31 @@ impl Telemetry {
         let buckets = settings.http.latency_buckets.as_ref().map(|buckets| buckets.0.as_slice());
         let statsd = settings.statsd.enabled.then(|| settings.statsd.recorder()).transpose()?;
         let rows = [catalogue::ROWS, catalogue];
-        let page = recorder::install(&rows, settings.prometheus.enabled, statsd, buckets)?;
-        let readings = if metric::is_on() { describe_process(identity) } else { Vec::new() };
-        match page {
-            Some(page) => readings.into_iter().for_each(|reading| page.before_render(reading)),
-            None => recorder::read_now_and_then(readings),
+        let wanted = recorder::Wanted {
+            prometheus: settings.prometheus.enabled,
+            native_histograms: settings.prometheus.native_histograms,
+            statsd,
+            latency_buckets: buckets,
+        };
+        let page = recorder::install(&rows, wanted)?;
+        if metric::is_on() {
+            announce(identity);
+            let readings = sample::standard();
+            match page {
+                Some(page) => readings.into_iter().for_each(|reading| page.before_render(reading)),
+                None => recorder::read_now_and_then(readings),
+            }
         }
         let traces = settings.tracing.enabled.then(|| settings.tracing.connect(identity)).transpose()?;
         let shipping = logs::start(identity, &settings.log, &settings.loki, traces.as_ref())?;
         Ok(Self { page, settings: settings.prometheus.clone(), http: settings.http.clone(), shipping, traces })
     }
 
-    /// The router with its requests measured, identified and traced, and `GET /metrics` added. Call it last, so that unmatched requests are seen.
+    /// The router with its requests measured, identified and traced, its panics caught, and `GET /metrics` added.
+    /// Call it last, so that unmatched requests are seen. With metrics off nothing is left of the measuring.
     pub fn observe(&self, router: axum::Router) -> axum::Router {
-        router.layer(axum::middleware::from_fn(http::identify)).merge(self.routes()).layer(self.layer())
+        let router = router.layer(http::catch_panics()).layer(axum::middleware::from_fn(http::identify));
+        if metric::is_on() { router.merge(self.routes()).layer(self.layer()) } else { router }
     }
 
     /// The layer that measures requests; add it with `Router::layer`.
@@ -140,6 +151,12 @@ impl Telemetry {
         }
     }
 
+    /// Shows how full the file system that holds `folder` is, as the disk called `name`, from the next page on.
+    pub fn watch_disk(&self, name: &'static str, folder: impl Into<std::path::PathBuf>) {
+        let folder = folder.into();
+        self.before_scrape(move || sample::DiskReading::emit(sample::DiskReading::take(&folder).ok(), name));
+    }
+
     /// Delivers pending logs and spans, for at most `grace`. Returns whether all of them got through.
     pub async fn shut_down(self, grace: Duration) -> bool {
         let spans = tokio::task::spawn_blocking(move || self.traces.is_none_or(|traces| traces.flush(grace)));
@@ -148,22 +165,9 @@ impl Telemetry {
     }
 }
 
-/// Says who emits, and returns the readings of this process.
-fn describe_process(identity: &Identity) -> Vec<recorder::Reading> {
-    let started = Instant::now();
+/// Says who emits, and since when.
+fn announce(identity: &Identity) {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     catalogue::APP_INFO.with([identity.service, identity.version, &identity.environment]).set(1.0);
     catalogue::APP_START_TIME_SECONDS.set(since_epoch.as_secs_f64());
-    let mut readings: Vec<recorder::Reading> =
-        vec![Box::new(move || catalogue::APP_UPTIME_SECONDS.set(started.elapsed().as_secs_f64()))];
-    if let Ok(system) = sysinfo::System::new() {
-        let system = Mutex::new(system);
-        readings.push(Box::new(move || {
-            let mut system = system.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            if let Some(reading) = sample::ProcessReading::take(&mut system) {
-                reading.emit();
-            }
-        }));
-    }
-    readings
 }

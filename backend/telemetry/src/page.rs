@@ -16,6 +16,10 @@ pub(crate) const PATH: &str = "/metrics";
 
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+#[cfg(feature = "native-histograms")]
+const PROTOBUF_FORMAT: &str =
+    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
+
 /// Metrics for Prometheus.
 #[derive(Args, Clone, Debug)]
 pub struct PrometheusSettings {
@@ -25,6 +29,18 @@ pub struct PrometheusSettings {
     /// When set, `/metrics` asks for it as `Authorization: Bearer <token>`.
     #[arg(id = "PROMETHEUS__BEARER_TOKEN", default_value = "", value_parser = settings::secret, hide_default_value = true)]
     pub bearer_token: Secret,
+    /// Whether a scraper that asks for protobuf is given native histograms; the others keep the classic buckets. Only in a
+    /// build with the cargo feature `native-histograms`.
+    #[arg(id = "PROMETHEUS__NATIVE_HISTOGRAMS", default_value = "false", value_parser = native_histograms, action = clap::ArgAction::Set)]
+    pub native_histograms: bool,
+}
+
+fn native_histograms(text: &str) -> Result<bool, String> {
+    let wanted = settings::switch(text)?;
+    if wanted && !cfg!(feature = "native-histograms") {
+        return Err("false, or a build with the cargo feature native-histograms".to_owned());
+    }
+    Ok(wanted)
 }
 
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(
@@ -39,14 +55,61 @@ async fn show(State((page, token)): State<(&'static Page, Secret)>, headers: Hea
     if !token.is_empty() && !carries(&headers, &token) {
         return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")]).into_response();
     }
-    // Rendering takes microseconds a series; a request must not wait behind it.
-    match tokio::task::spawn_blocking(|| page.render()).await {
-        Ok(text) => ([(header::CONTENT_TYPE, TEXT_FORMAT)], text).into_response(),
+    let protobuf = cfg!(feature = "native-histograms") && prefers_protobuf(&headers);
+    // Rendering takes a while with many series; a request must not wait behind it.
+    match tokio::task::spawn_blocking(move || render(page, protobuf)).await {
+        Ok((format, body)) => ([(header::CONTENT_TYPE, format)], body).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
+}
+
+fn render(page: &Page, protobuf: bool) -> (&'static str, Vec<u8>) {
+    #[cfg(feature = "native-histograms")]
+    if protobuf && let Some(body) = page.render_native() {
+        return (PROTOBUF_FORMAT, body);
+    }
+    let _ = protobuf;
+    (TEXT_FORMAT, page.render().into_bytes())
+}
+
+/// Whether a scraper would rather have protobuf than text: Prometheus says so with its greatest `q` when it takes native histograms.
+fn prefers_protobuf(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let weighed = accepted.flat_map(|value| value.split(',')).map(|range| {
+        let quality = range.split(';').find_map(|part| part.trim().strip_prefix("q=")?.parse().ok()).unwrap_or(1.0_f32);
+        let protobuf = range.trim().starts_with("application/vnd.google.protobuf")
+            && range.contains("io.prometheus.client.MetricFamily")
+            && range.contains("delimited");
+        (quality, protobuf)
+    });
+    // Of equals, the first.
+    let preferred = weighed.reduce(|best, next| if next.0 > best.0 { next } else { best });
+    preferred.is_some_and(|(quality, protobuf)| protobuf && quality > 0.0)
 }
 
 fn carries(headers: &HeaderMap, token: &Secret) -> bool {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     given.is_some_and(|given| given.as_bytes().ct_eq(token.expose().as_bytes()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn protobuf_is_for_those_who_prefer_it() {
+        let prefers = |accept: &'static str| {
+            prefers_protobuf(&HeaderMap::from_iter([(header::ACCEPT, header::HeaderValue::from_static(accept))]))
+        };
+        // What Prometheus sends with native histograms, without them, and what others send.
+        let native = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,\
+            application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.4,*/*;q=0.2";
+        assert!(prefers(native));
+        let classic = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.4,\
+            application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.3,*/*;q=0.2";
+        assert!(!prefers(classic));
+        assert!(!prefers("*/*"));
+        assert!(!prefers("application/vnd.google.protobuf;proto=another.Message;encoding=delimited"));
+        assert!(!prefers_protobuf(&HeaderMap::new()));
+    }
 }

@@ -5,6 +5,7 @@
 mod body;
 mod identity;
 mod options;
+mod panics;
 mod series;
 
 use std::future::Future;
@@ -21,6 +22,7 @@ use tower::{Layer, Service};
 pub use body::MeasuredBody;
 pub use identity::{current_request_id, identify};
 pub use options::HttpOptions;
+pub use panics::catch_panics;
 use series::{Flight, Routes};
 
 /// The route label of a request that matched no route.

@@ -1,6 +1,6 @@
 //! The handles of each (method, route), kept after their first use, and the guard that moves them for one request.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -19,14 +19,14 @@ use crate::{metric, page};
 /// The status under which a client that left early is counted; the number is nginx's.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// Status codes run from 100 to 999 (RFC 9110, section 15).
-const LOWEST_STATUS: u16 = 100;
-const STATUSES: usize = 900;
+/// Status codes run from 100 to 999 (RFC 9110, section 15): nine classes of a hundred codes.
+const CLASSES: usize = 9;
+const CODES: usize = 100;
 
 /// Which routes have been seen. Read by every request without a lock, replaced when a new route is met.
 pub(super) struct Routes {
     options: HttpOptions,
-    series: ArcSwap<HashMap<RouteKey, Arc<RouteSeries>>>,
+    series: ArcSwap<HashMap<RouteKey, &'static RouteSeries>>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -57,8 +57,11 @@ pub(super) struct RouteSeries {
     duration: metrics::Histogram,
     // Of the request and of the response.
     sizes: Option<(metrics::Histogram, metrics::Histogram)>,
-    by_status: Box<[OnceLock<metrics::Counter>]>,
+    by_status: [OnceLock<ByCode>; CLASSES],
 }
+
+/// The counters of one class of status codes.
+type ByCode = Box<[OnceLock<metrics::Counter>; CODES]>;
 
 impl Routes {
     pub(super) fn new(options: HttpOptions) -> Self {
@@ -71,7 +74,7 @@ impl Routes {
             return None;
         }
         let query = RouteQuery { method: method_label(method), route: route.unwrap_or(UNMATCHED) };
-        let known = self.series.load().get(&query).cloned();
+        let known = self.series.load().get(&query).copied();
         let series = known.unwrap_or_else(|| self.add(&query, route.is_none()));
         if !series.measured {
             return None;
@@ -90,17 +93,18 @@ impl Routes {
         })
     }
 
-    fn add(&self, query: &RouteQuery<'_>, unmatched: bool) -> Arc<RouteSeries> {
-        let series = Arc::new(RouteSeries::new(query, &self.options, unmatched));
-        // A route is a template of the router, of which there are finitely many, so the map is bounded.
+    fn add(&self, query: &RouteQuery<'_>, unmatched: bool) -> &'static RouteSeries {
+        // A route is a template of the router, of which there are finitely many, and its series live as long as the
+        // process; counting who still uses them would cost each request more than all else here.
+        let series: &'static RouteSeries = Box::leak(Box::new(RouteSeries::new(query, &self.options, unmatched)));
         self.series.rcu(|known| {
             let mut known = HashMap::clone(known);
             let key = RouteKey { method: query.method, route: query.route.into() };
-            known.entry(key).or_insert_with(|| series.clone());
+            known.entry(key).or_insert(series);
             known
         });
         // Another request may have been first; then its entry is the one that is kept.
-        self.series.load().get(query).cloned().unwrap_or(series)
+        self.series.load().get(query).copied().unwrap_or(series)
     }
 }
 
@@ -121,11 +125,19 @@ impl RouteSeries {
             duration: if measured { HTTP_REQUEST_DURATION_SECONDS.with(labels) } else { metrics::Histogram::noop() },
             sizes: (measured && options.sizes)
                 .then(|| (HTTP_REQUEST_SIZE_BYTES.with(labels), HTTP_RESPONSE_SIZE_BYTES.with(labels))),
-            by_status: (0..if measured { STATUSES } else { 0 }).map(|_| OnceLock::new()).collect(),
+            by_status: [const { OnceLock::new() }; CLASSES],
         }
     }
 
-    fn counter(&self, status: u16) -> metrics::Counter {
+    /// Counts one request that ended with this status.
+    fn count(&self, status: u16) {
+        let status = usize::from(status);
+        let class = (status / CODES).clamp(1, CLASSES);
+        let codes = self.by_status[class - 1].get_or_init(|| Box::new([const { OnceLock::new() }; CODES]));
+        codes[status % CODES].get_or_init(|| self.counter(status)).increment(1);
+    }
+
+    fn counter(&self, status: usize) -> metrics::Counter {
         let status = if self.group_status_codes { format!("{}xx", status / 100) } else { status.to_string() };
         HTTP_REQUESTS_TOTAL.with([self.method, &self.route, &status])
     }
@@ -138,7 +150,7 @@ fn method_label(method: &Method) -> &'static str {
 
 /// One request under way. It is counted when dropped: as a client that left, unless something better was noted before.
 pub(super) struct Flight {
-    series: Arc<RouteSeries>,
+    series: &'static RouteSeries,
     started: Instant,
     status: u16,
     answered_status: u16,
@@ -180,7 +192,7 @@ impl Drop for Flight {
         if std::thread::panicking() {
             self.broke();
         }
-        let series = &self.series;
+        let series = self.series;
         if let Some(in_progress) = &series.in_progress {
             in_progress.decrement(1.0);
         }
@@ -191,8 +203,6 @@ impl Drop for Flight {
         if !self.endless {
             series.duration.record(self.started.elapsed().as_secs_f64());
         }
-        let slot = usize::from(self.status.saturating_sub(LOWEST_STATUS)).min(STATUSES - 1);
-        let counter = series.by_status[slot].get_or_init(|| series.counter(self.status));
-        counter.increment(1);
+        series.count(self.status);
     }
 }

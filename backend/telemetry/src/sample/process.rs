@@ -1,4 +1,4 @@
-//! Readings of this process, taken just before a page of metrics is written. A reading is a value; tests build it by hand.
+//! What the operating system says of this process.
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
@@ -38,18 +38,12 @@ impl ProcessReading {
         })
     }
 
-    /// Sets the process gauges.
+    /// Sets the process gauges. What the system did not tell this time is taken off the page.
     pub fn emit(self) {
         PROCESS_RESIDENT_MEMORY_BYTES.set(self.resident_bytes as f64);
         PROCESS_CPU_SECONDS_TOTAL.set(self.cpu_seconds);
-        if let Some(open) = self.open_fds {
-            PROCESS_OPEN_FDS.set(open as f64);
-        }
-        if let Some(most) = self.max_fds {
-            PROCESS_MAX_FDS.set(most as f64);
-        }
-        if let Some(threads) = self.threads {
-            PROCESS_THREADS.set(threads as f64);
-        }
+        PROCESS_OPEN_FDS.set_or_forget(self.open_fds.map(|open| open as f64));
+        PROCESS_MAX_FDS.set_or_forget(self.max_fds.map(|most| most as f64));
+        PROCESS_THREADS.set_or_forget(self.threads.map(|threads| threads as f64));
     }
 }

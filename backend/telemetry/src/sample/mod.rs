@@ -1,0 +1,60 @@
+//! Readings of the machine, the process and the runtime, taken just before a page of metrics is written.
+//!
+//! A reading is a value; tests build it by hand. What cannot be read is taken off the page rather than left as it was.
+
+mod host;
+mod process;
+mod runtime;
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use sysinfo::System;
+use tokio::runtime::Handle;
+
+pub use host::{DiskReading, Host, HostReading};
+pub use process::ProcessReading;
+pub use runtime::RuntimeReading;
+
+use crate::catalogue::{
+    APP_UPTIME_SECONDS, PROCESS_CPU_SECONDS_TOTAL, PROCESS_MAX_FDS, PROCESS_OPEN_FDS, PROCESS_RESIDENT_MEMORY_BYTES,
+    PROCESS_THREADS,
+};
+use crate::recorder::Reading;
+
+/// What every service reads: its uptime, its process, its runtime and its machine. Must be called inside a Tokio runtime.
+pub(crate) fn standard() -> Vec<Reading> {
+    let (started, runtime) = (Instant::now(), Handle::current());
+    let mut readings: Vec<Reading> = vec![
+        Box::new(move || APP_UPTIME_SECONDS.set(started.elapsed().as_secs_f64())),
+        Box::new(move || RuntimeReading::take(&runtime).emit()),
+    ];
+    if let Ok(system) = System::new() {
+        readings.push(again(system, |system| match ProcessReading::take(system) {
+            Some(reading) => reading.emit(),
+            None => forget_process(),
+        }));
+    }
+    if let Some(host) = Host::begin() {
+        readings.push(again(host, |host| host.read().emit()));
+    }
+    readings
+}
+
+fn forget_process() {
+    for gauge in [
+        &PROCESS_RESIDENT_MEMORY_BYTES,
+        &PROCESS_CPU_SECONDS_TOTAL,
+        &PROCESS_OPEN_FDS,
+        &PROCESS_MAX_FDS,
+        &PROCESS_THREADS,
+    ] {
+        gauge.forget([]);
+    }
+}
+
+/// A reading that keeps `state` for the next.
+fn again<T: Send + 'static>(state: T, read: impl Fn(&mut T) + Send + 'static) -> Reading {
+    let state = Mutex::new(state);
+    Box::new(move || read(&mut state.lock().unwrap_or_else(PoisonError::into_inner)))
+}

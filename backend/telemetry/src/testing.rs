@@ -1,0 +1,40 @@
+//! For tests of a service: which series some code moves, exactly.
+//!
+//! An event that moves one series too many, or too few, fails a test of whole-snapshot equality:
+//!
+//! ```
+//! use belfry_telemetry::catalogue::LOG_EVENTS_TOTAL;
+//! use belfry_telemetry::testing::moved;
+//!
+//! let series = moved(|| LOG_EVENTS_TOTAL.with(["info"]).increment(2));
+//! assert_eq!(series, [r#"log_events_total{level="info"} 2"#]);
+//! ```
+
+use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+
+use crate::metric;
+
+/// Runs `emits` on this thread and returns the series it touched, as the page would show them, in order.
+///
+/// A histogram shows each value that was recorded. Emits of other threads are not seen. It changes how all later emits of
+/// the process find their recorder, so a process that tests with it must not also install one.
+pub fn moved(emits: impl FnOnce()) -> Vec<String> {
+    metric::switch_to_local_recorders();
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    metrics::with_local_recorder(&recorder, emits);
+    let touched = snapshotter.snapshot().into_vec().into_iter().map(|(key, _, _, value)| {
+        let labels: Vec<String> =
+            key.key().labels().map(|label| format!("{}=\"{}\"", label.key(), label.value())).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        let value = match value {
+            DebugValue::Counter(count) => count.to_string(),
+            DebugValue::Gauge(level) => level.to_string(),
+            DebugValue::Histogram(values) => values.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+        };
+        format!("{}{labels} {value}", key.key().name())
+    });
+    let mut touched: Vec<String> = touched.collect();
+    touched.sort_unstable();
+    touched
+}
