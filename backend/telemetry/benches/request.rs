@@ -1,11 +1,13 @@
-//! What measuring a request costs: a trivial handler called in process, bare and under three kinds of instrumentation.
+//! What measuring a request costs: a trivial handler called in process, bare and under three kinds of instrumentation,
+//! on one thread and on two at once.
 //!
 //! `cargo bench -p belfry-telemetry --bench request`. On a shared machine compare medians within one run only.
 
 #![allow(missing_docs, clippy::disallowed_macros, clippy::unwrap_used)]
 
 use std::hint::black_box;
-use std::time::Instant;
+use std::sync::Barrier;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -15,6 +17,7 @@ use axum::response::Response;
 use axum::routing::get;
 use belfry_telemetry::Telemetry;
 use belfry_telemetry::catalogue::LOG_EVENTS_TOTAL;
+use belfry_telemetry::http::{HttpLayer, HttpOptions};
 use criterion::{Criterion, criterion_group, criterion_main};
 use http_body_util::BodyExt;
 use tower::Service;
@@ -46,33 +49,50 @@ async fn call(router: &mut Router<()>) {
     black_box(response.into_body().collect().await.unwrap());
 }
 
-fn requests(criterion: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let mut group = criterion.benchmark_group("request");
-    let mut measure = |name: &str, mut router: Router<()>| {
-        group.bench_function(name, |bencher| {
-            bencher.iter_custom(|rounds| {
-                runtime.block_on(async {
-                    let started = Instant::now();
-                    for _ in 0..rounds {
-                        call(&mut router).await;
-                    }
-                    started.elapsed()
-                })
-            });
-        });
-    };
+/// The time one request takes when `threads` threads make requests at once.
+fn measure(criterion: &mut Criterion, name: &str, router: &Router<()>) {
+    for threads in [1, 2] {
+        let mut group = criterion.benchmark_group(format!("request, {threads} threads"));
+        group.bench_function(name, |bencher| bencher.iter_custom(|rounds| on_threads(threads, rounds, router)));
+    }
+}
 
+/// The slowest thread's time for `rounds` requests, all threads having begun together.
+fn on_threads(threads: usize, rounds: u64, router: &Router<()>) -> Duration {
+    let together = Barrier::new(threads);
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..threads)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut router = router.clone();
+                    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                    together.wait();
+                    runtime.block_on(async {
+                        let started = Instant::now();
+                        for _ in 0..rounds {
+                            call(&mut router).await;
+                        }
+                        started.elapsed()
+                    })
+                })
+            })
+            .collect();
+        running.into_iter().map(|thread| thread.join().unwrap()).max().unwrap()
+    })
+}
+
+fn requests(criterion: &mut Criterion) {
     // Off first: the recorder cannot be taken out again.
-    let off = belfry_telemetry::http::HttpLayer::new(belfry_telemetry::http::HttpOptions::default());
-    measure("bare", bare());
-    measure("belfry, monitoring off", bare().layer(off));
+    let off = HttpLayer::new(HttpOptions::default());
+    measure(criterion, "bare", &bare());
+    measure(criterion, "belfry, monitoring off", &bare().layer(off));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let telemetry = runtime.block_on(async { Telemetry::from_env("bench", "0", &[]).unwrap() });
-    measure("bare, again", bare());
-    measure("belfry", bare().layer(telemetry.layer()));
-    measure("per-call macros", bare().layer(middleware::from_fn(naive)));
+    measure(criterion, "bare, again", &bare());
+    measure(criterion, "belfry", &bare().layer(telemetry.layer()));
+    measure(criterion, "per-call macros", &bare().layer(middleware::from_fn(naive)));
     let axum_prometheus = axum_prometheus::PrometheusMetricLayerBuilder::new().with_prefix("axum").build();
-    measure("axum-prometheus", bare().layer(axum_prometheus));
+    measure(criterion, "axum-prometheus", &bare().layer(axum_prometheus));
 }
 
 fn emits(criterion: &mut Criterion) {

@@ -1,4 +1,4 @@
-//! The minimal example as a process of its own, asked over HTTP.
+//! An example as a process of its own, asked over HTTP.
 
 #![allow(dead_code, clippy::unwrap_used)]
 
@@ -17,10 +17,15 @@ pub struct Service {
 }
 
 impl Service {
+    /// Starts the minimal example.
     pub fn start(variables: &[(&str, &str)]) -> Self {
+        Self::start_example("minimal", variables)
+    }
+
+    pub fn start_example(name: &str, variables: &[(&str, &str)]) -> Self {
         // Freed at once; nobody else on this machine takes it in between.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let child = Command::new(example())
+        let child = Command::new(example(name))
             .env_clear()
             .env("ADDRESS", &address)
             .envs(variables.iter().copied())
@@ -36,11 +41,17 @@ impl Service {
         service
     }
 
-    /// Sends raw HTTP and returns the whole answer.
-    pub fn send(&self, request: &str) -> String {
+    /// Sends raw HTTP and leaves the answer on the connection.
+    pub fn begin(&self, request: &str) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
+        stream
+    }
+
+    /// Sends raw HTTP and returns the whole answer.
+    pub fn send(&self, request: &str) -> String {
+        let mut stream = self.begin(request);
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
         String::from_utf8_lossy(&answer).into_owned()
@@ -52,6 +63,12 @@ impl Service {
 
     pub fn page(&self) -> String {
         self.ask("GET", "/metrics")
+    }
+
+    /// The value of a series on the page, or nothing when it is not there.
+    pub fn value(&self, series: &str) -> Option<f64> {
+        let page = self.page();
+        page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
     }
 
     /// Waits until the page has this line.
@@ -72,9 +89,9 @@ impl Drop for Service {
 }
 
 /// The example's binary, which cargo builds beside this test's.
-fn example() -> PathBuf {
+fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    let path = test.parent().unwrap().parent().unwrap().join("examples/minimal");
+    let path = test.parent().unwrap().parent().unwrap().join("examples").join(name);
     assert!(path.exists(), "{} is missing; cargo test -p belfry-telemetry builds it", path.display());
     path
 }
