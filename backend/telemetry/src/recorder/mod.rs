@@ -5,6 +5,8 @@
 #[cfg(feature = "native-histograms")]
 mod native;
 mod store;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,8 +24,8 @@ use store::Store;
 /// Why a recorder could not be installed.
 #[derive(Debug, thiserror::Error)]
 pub enum InstallError {
-    /// Two rows have one name and would be one metric.
-    #[error("metric {0} is declared twice")]
+    /// Two rows have one name, or one has a name of another's lines, and would be one metric.
+    #[error("metric {0} is declared twice, or is also a line of a histogram")]
     Duplicate(&'static str),
     /// A histogram counts into buckets.
     #[error("histogram {0} has no buckets, or they do not ascend")]
@@ -128,7 +130,7 @@ pub(crate) fn install(
 /// What no recorder could mend.
 fn check(rows: &[&'static Row]) -> Result<(), InstallError> {
     for (index, row) in rows.iter().enumerate() {
-        if rows[..index].iter().any(|earlier| earlier.name == row.name) {
+        if rows[..index].iter().any(|earlier| earlier.name == row.name) || is_line_of_a_histogram(row, rows) {
             return Err(InstallError::Duplicate(row.name));
         }
         let ascending = !row.buckets.is_empty() && row.buckets.windows(2).all(|pair| pair[0] < pair[1]);
@@ -137,6 +139,11 @@ fn check(rows: &[&'static Row]) -> Result<(), InstallError> {
         }
     }
     Ok(())
+}
+
+fn is_line_of_a_histogram(row: &Row, rows: &[&'static Row]) -> bool {
+    let base = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| row.name.strip_suffix(suffix));
+    base.is_some_and(|base| rows.iter().any(|other| other.kind == Kind::Histogram && other.name == base))
 }
 
 /// Takes readings where nobody scrapes a page, as with StatsD alone.
