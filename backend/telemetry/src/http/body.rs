@@ -16,7 +16,7 @@ use super::series::Flight;
 
 pin_project! {
     /// A response body that ends its request's measurement when it ends or is dropped.
-    pub struct MeasuredBody<B> {
+    pub(super) struct MeasuredBody<B> {
         #[pin]
         inner: B,
         flight: Option<Flight>,
@@ -26,12 +26,8 @@ pin_project! {
 }
 
 impl<B> MeasuredBody<B> {
-    pub(super) fn measured(inner: B, flight: Flight, length: Option<u64>) -> Self {
+    pub(super) fn new(inner: B, flight: Flight, length: Option<u64>) -> Self {
         Self { inner, flight: Some(flight), length }
-    }
-
-    pub(super) fn unmeasured(inner: B) -> Self {
-        Self { inner, flight: None, length: None }
     }
 }
 

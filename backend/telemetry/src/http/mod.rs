@@ -10,16 +10,17 @@ mod series;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use axum::BoxError;
+use axum::body::{Body as AxumBody, Bytes};
 use axum::extract::{MatchedPath, Request};
 use axum::http::{Method, Response, StatusCode, header};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
-pub use body::MeasuredBody;
+use body::MeasuredBody;
 pub use identity::{current_request_id, identify};
 pub use options::HttpOptions;
 pub use panics::catch_panics;
@@ -31,13 +32,14 @@ pub const UNMATCHED: &str = "unmatched";
 /// Measures requests; see the [module](self).
 #[derive(Clone)]
 pub struct HttpLayer {
-    routes: Arc<Routes>,
+    // A router clones its layers for each request, and a count of who still uses this would be written by all threads.
+    routes: &'static Routes,
 }
 
 impl HttpLayer {
-    /// A layer that measures as `options` say.
+    /// A layer that measures as `options` say. What it keeps lives as long as the process, so make one, not one a request.
     pub fn new(options: HttpOptions) -> Self {
-        Self { routes: Arc::new(Routes::new(options)) }
+        Self { routes: Box::leak(Box::new(Routes::new(options))) }
     }
 }
 
@@ -45,7 +47,7 @@ impl<S> Layer<S> for HttpLayer {
     type Service = HttpService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        HttpService { inner, routes: self.routes.clone() }
+        HttpService { inner, routes: self.routes }
     }
 }
 
@@ -53,15 +55,15 @@ impl<S> Layer<S> for HttpLayer {
 #[derive(Clone)]
 pub struct HttpService<S> {
     inner: S,
-    routes: Arc<Routes>,
+    routes: &'static Routes,
 }
 
 impl<S, B> Service<Request> for HttpService<S>
 where
     S: Service<Request, Response = Response<B>>,
-    B: Body,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    type Response = Response<MeasuredBody<B>>;
+    type Response = Response<AxumBody>;
     type Error = S::Error;
     type Future = Measured<S::Future>;
 
@@ -93,16 +95,16 @@ pin_project! {
 impl<F, B, E> Future for Measured<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
-    B: Body,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    type Output = Result<Response<MeasuredBody<B>>, E>;
+    type Output = Result<Response<AxumBody>, E>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let answer = ready!(this.inner.poll(context));
         let flight = this.flight.take();
         Poll::Ready(answer.map(|response| match flight {
-            None => response.map(MeasuredBody::unmeasured),
+            None => response.map(AxumBody::new),
             Some(flight) => {
                 let bodiless = *this.head_only || is_bodiless(response.status()) || response.body().is_end_stream();
                 measure_response(response, flight, bodiless)
@@ -115,16 +117,19 @@ fn is_bodiless(status: StatusCode) -> bool {
     status.is_informational() || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED
 }
 
-fn measure_response<B: Body>(response: Response<B>, mut flight: Flight, bodiless: bool) -> Response<MeasuredBody<B>> {
+fn measure_response<B>(response: Response<B>, mut flight: Flight, bodiless: bool) -> Response<AxumBody>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
     let endless = response.status() == StatusCode::SWITCHING_PROTOCOLS || is_event_stream(&response);
     flight.answered(response.status(), endless);
     if bodiless {
         flight.finished();
         drop(flight);
-        return response.map(MeasuredBody::unmeasured);
+        return response.map(AxumBody::new);
     }
     let length = response.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    response.map(|body| MeasuredBody::measured(body, flight, length))
+    response.map(|body| AxumBody::new(MeasuredBody::new(body, flight, length)))
 }
 
 fn is_event_stream<B>(response: &Response<B>) -> bool {

@@ -42,9 +42,8 @@ pub(super) enum Value {
 /// How many values fell between two bounds each, and their sum.
 pub(super) struct Distribution {
     bounds: Arc<[(f64, String)]>,
-    counts: Box<[AtomicU64]>,
-    // The bits of a float.
-    sum: AtomicU64,
+    // The sum, as the bits of a float, then a count for each bucket. Apart from the bounds, which other threads read meanwhile.
+    sum_and_counts: Box<[AtomicU64]>,
 }
 
 impl Store {
@@ -199,18 +198,18 @@ impl Recorder for Store {
 
 impl Distribution {
     fn new(bounds: Arc<[(f64, String)]>) -> Self {
-        // One more for what is above the last bound.
-        let counts = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
-        Self { bounds, counts, sum: AtomicU64::new(0) }
+        // One more for the sum, and one for what is above the last bound.
+        let sum_and_counts = (0..bounds.len() + 2).map(|_| AtomicU64::new(0)).collect();
+        Self { bounds, sum_and_counts }
     }
 
     /// Values in each bucket alone, the one above the last bound included.
     pub(super) fn counts(&self) -> impl Iterator<Item = u64> {
-        self.counts.iter().map(|count| count.load(Ordering::Relaxed))
+        self.sum_and_counts[1..].iter().map(|count| count.load(Ordering::Relaxed))
     }
 
     pub(super) fn sum(&self) -> f64 {
-        f64::from_bits(self.sum.load(Ordering::Relaxed))
+        f64::from_bits(self.sum_and_counts[0].load(Ordering::Relaxed))
     }
 }
 
@@ -225,9 +224,9 @@ impl HistogramFn for Distribution {
             return;
         }
         let bucket = self.bounds.partition_point(|(bound, _)| *bound < value);
-        self.counts[bucket].fetch_add(count as u64, Ordering::Relaxed);
+        self.sum_and_counts[bucket + 1].fetch_add(count as u64, Ordering::Relaxed);
         let add = |sum: u64| Some((f64::from_bits(sum) + value * count as f64).to_bits());
         // It always has a new value, so this never fails.
-        let _ = self.sum.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        let _ = self.sum_and_counts[0].fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
     }
 }
