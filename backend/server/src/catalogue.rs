@@ -25,9 +25,9 @@ catalogue! {
     /// Uploads under way.
     gauge UPLOADS_IN_PROGRESS = "belfry_uploads_in_progress" {};
     /// Datasets stored and not expired.
-    gauge DATASETS = "belfry_datasets" {};
+    reading DATASETS = "belfry_datasets" {};
     /// Bytes of the stored datasets.
-    gauge DATASET_BYTES = "belfry_dataset_bytes" {};
+    reading DATASET_BYTES = "belfry_dataset_bytes" {};
 
     /// Training runs ended, by outcome.
     counter TRAINING_RUNS_TOTAL = "belfry_training_runs_total" { algorithm: Closed(ALGORITHMS), outcome: Closed(RUN_OUTCOMES) };
@@ -36,7 +36,7 @@ catalogue! {
     /// Runs this process trains now.
     gauge TRAINING_IN_PROGRESS = "belfry_training_in_progress" {};
     /// Runs in the database that have not ended.
-    gauge QUEUE_DEPTH = "belfry_queue_depth" { status: Closed(&["queued", "running"]) };
+    reading QUEUE_DEPTH = "belfry_queue_depth" { status: Closed(&["queued", "running"]) };
     /// Time a run waited before a worker took it.
     histogram TRAINING_QUEUE_WAIT_SECONDS = "belfry_training_queue_wait_seconds" {} buckets WORK_SECONDS;
     /// Training steps done: trees grown or solver rounds.
@@ -61,7 +61,7 @@ catalogue! {
     /// Time a clean-up cycle took.
     histogram CLEANUP_DURATION_SECONDS = "belfry_cleanup_duration_seconds" {} buckets WORK_SECONDS;
     /// How long ago the oldest dataset that should be gone expired.
-    gauge CLEANUP_LAG_SECONDS = "belfry_cleanup_lag_seconds" {};
+    reading CLEANUP_LAG_SECONDS = "belfry_cleanup_lag_seconds" {};
     /// When clean-up last completed a cycle, as a Unix timestamp.
     reading CLEANUP_LAST_SUCCESS_TIMESTAMP_SECONDS = "belfry_cleanup_last_success_timestamp_seconds" {};
 }

@@ -35,10 +35,10 @@ pub async fn sweep(app: &App) -> Result<Value> {
 /// Refreshes the lag gauge, so that it grows even when clean-up itself does not run.
 pub async fn measure_lag(database: &Database) -> Result<()> {
     let now = now_micros();
-    let oldest: Option<i64> = sqlx::query_scalar(OLDEST).bind(now).fetch_one(&database.pool).await?;
-    let seconds = oldest.map_or(0.0, |oldest| (now - oldest) as f64 / 1e6);
-    CleanupLag { seconds }.emit();
-    Ok(())
+    let oldest: sqlx::Result<Option<i64>> = sqlx::query_scalar(OLDEST).bind(now).fetch_one(&database.pool).await;
+    let seconds = |oldest: &Option<i64>| oldest.map_or(0.0, |oldest| (now - oldest) as f64 / 1e6);
+    CleanupLag { seconds: oldest.as_ref().ok().map(seconds) }.emit();
+    Ok(oldest.map(drop)?)
 }
 
 async fn remove_expired(app: &App) -> Result<(u64, u64)> {

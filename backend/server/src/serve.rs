@@ -43,6 +43,7 @@ async fn run(config: Config, telemetry: &Telemetry) -> anyhow::Result<()> {
     let storage = Storage::open(&config)?;
     let pool = database.clone();
     telemetry.before_scrape(move || pool.emit_pool());
+    telemetry.watch_disk("data", &config.data.dir);
 
     let address = std::net::SocketAddr::new(config.server.host, config.server.port);
     let grace = config.server.shutdown_grace;

@@ -131,6 +131,9 @@ catalogue! {
 
     /// Emits that did not move a series of their own: past a metric's series cap, or under the name of a metric that they are not.
     counter TELEMETRY_SERIES_DROPPED_TOTAL = "telemetry_series_dropped_total" { metric: Open };
+    /// Log events on their way to Loki: `emitted` are in time `sent`, `refused` by Loki for good, or `dropped` by a full queue;
+    /// `retried` counts those whose batch had to be sent again, each time.
+    counter TELEMETRY_LOKI_EVENTS_TOTAL = "telemetry_loki_events_total" { stage: Closed(&["emitted", "sent", "retried", "refused", "dropped"]) };
     /// Spans that ended here, and what became of them; the difference waits or was dropped by a full queue.
     counter TELEMETRY_SPANS_TOTAL = "telemetry_spans_total" { stage: Closed(&["ended", "exported", "failed"]) };
     /// Samples on the page of metrics before this one.

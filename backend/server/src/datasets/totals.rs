@@ -9,12 +9,13 @@ use crate::events::upload::DatasetTotals;
 /// Another instance's uploads are seen after this time at most.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// Counts and emits. A failure is logged and leaves the gauges as they are.
+/// Counts and emits. A failure is logged and takes the gauges off the page: the last count may be wrong by now.
 pub async fn refresh(database: &Database) {
-    match count(database).await {
-        Ok(totals) => totals.emit(),
-        Err(error) => tracing::warn!(cause = crate::error::chain(&error), "the datasets could not be counted"),
+    let totals = count(database).await;
+    if let Err(error) = &totals {
+        tracing::warn!(cause = crate::error::chain(error), "the datasets could not be counted");
     }
+    DatasetTotals::emit(totals.ok());
 }
 
 /// Refreshes at once and then regularly until the process stops.

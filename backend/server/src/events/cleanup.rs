@@ -82,13 +82,13 @@ impl ExpiredDatasetKept<'_> {
 
 /// How far clean-up is behind.
 pub struct CleanupLag {
-    /// Time since the oldest dataset that should be gone expired, in seconds; 0 when there is none.
-    pub seconds: f64,
+    /// Time since the oldest dataset that should be gone expired, in seconds; 0 when there is none, `None` when nobody knows.
+    pub seconds: Option<f64>,
 }
 
 impl CleanupLag {
-    /// Sets the gauge.
+    /// Sets the gauge, or takes it off the page.
     pub fn emit(self) {
-        CLEANUP_LAG_SECONDS.set(self.seconds);
+        CLEANUP_LAG_SECONDS.set_or_forget(self.seconds);
     }
 }

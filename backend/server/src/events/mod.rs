@@ -2,5 +2,7 @@
 //! Handlers hold no metric names.
 
 pub mod cleanup;
+#[cfg(test)]
+mod tests;
 pub mod training;
 pub mod upload;

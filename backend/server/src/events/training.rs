@@ -202,6 +202,12 @@ impl QueueDepth {
         QUEUE_DEPTH.with(["queued"]).set(self.queued as f64);
         QUEUE_DEPTH.with(["running"]).set(self.running as f64);
     }
+
+    /// The database cannot say: what was true before may not be now.
+    pub fn forget() {
+        QUEUE_DEPTH.forget(["queued"]);
+        QUEUE_DEPTH.forget(["running"]);
+    }
 }
 
 /// A worker is up for as long as the guard lives.

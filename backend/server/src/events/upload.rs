@@ -110,9 +110,9 @@ pub struct DatasetTotals {
 }
 
 impl DatasetTotals {
-    /// Sets the gauges.
-    pub fn emit(self) {
-        DATASETS.set(self.datasets as f64);
-        DATASET_BYTES.set(self.size_bytes as f64);
+    /// Sets the gauges, or takes them off the page when the totals are not known.
+    pub fn emit(totals: Option<Self>) {
+        DATASETS.set_or_forget(totals.as_ref().map(|totals| totals.datasets as f64));
+        DATASET_BYTES.set_or_forget(totals.as_ref().map(|totals| totals.size_bytes as f64));
     }
 }

@@ -270,7 +270,10 @@ pub async fn cancel(database: &Database, id: &str) -> Result<Cancelled> {
 pub async fn emit_depth(database: &Database) {
     match depth(database).await {
         Ok(depth) => depth.emit(),
-        Err(error) => WorkFailed { what: "the queue's depth could not be read", cause: &error }.emit(),
+        Err(error) => {
+            QueueDepth::forget();
+            WorkFailed { what: "the queue's depth could not be read", cause: &error }.emit();
+        }
     }
 }
 

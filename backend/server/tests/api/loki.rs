@@ -3,21 +3,19 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use axum::Router;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode as Status;
 use axum::routing::post;
-use loki_api::logproto::PushRequest;
-use loki_api::prost::Message;
+use axum::{Json, Router};
 use reqwest::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::runs::upload;
 use crate::server::{PATIENCE, Server};
 
-/// A stream's labels, as Loki writes them, and one line.
-type Line = (String, Value);
+/// A stream's labels and one line.
+type Line = (Value, Value);
 
 #[derive(Clone, Default)]
 struct Receiver {
@@ -48,13 +46,12 @@ impl Receiver {
     }
 }
 
-async fn push(State(receiver): State<Receiver>, body: Bytes) -> Status {
-    let decoded = snap::raw::Decoder::new().decompress_vec(&body).unwrap();
-    let request = PushRequest::decode(decoded.as_slice()).unwrap();
+async fn push(State(receiver): State<Receiver>, Json(body): Json<Value>) -> Status {
     let mut lines = receiver.lines.lock().unwrap();
-    for stream in request.streams {
-        for entry in stream.entries {
-            lines.push((stream.labels.clone(), serde_json::from_str(&entry.line).unwrap()));
+    for stream in body["streams"].as_array().unwrap() {
+        for entry in stream["values"].as_array().unwrap() {
+            assert!(entry[0].as_str().unwrap().parse::<u128>().unwrap() > 1_700_000_000_000_000_000);
+            lines.push((stream["stream"].clone(), serde_json::from_str(entry[1].as_str().unwrap()).unwrap()));
         }
     }
     Status::NO_CONTENT
@@ -66,14 +63,24 @@ async fn switched_on_every_line_reaches_loki_with_its_labels_up_to_the_last() {
     let url = receiver.start().await;
     let mut server = Server::start_with(&[("LOKI__ENABLED", "true"), ("LOKI__URL", &url)]).await;
     let (labels, line) = receiver.await_message("listening").await;
-    for label in [r#"service="belfry""#, r#"environment="production""#, r#"level="info""#] {
-        assert!(labels.contains(label), "{labels}");
-    }
+    assert_eq!(labels, json!({"service": "belfry", "environment": "production", "level": "info"}));
     assert!(line["address"].is_string(), "{line}");
     assert_eq!(server.stop().await, Some(0));
     // Written when the process was about to end, and delivered before it did.
     let last = receiver.lines.lock().unwrap().iter().any(|(_, line)| line["message"] == "stopping");
     assert!(last, "the last line was not delivered");
+}
+
+#[tokio::test]
+async fn a_line_written_for_a_request_carries_its_id() {
+    let receiver = Receiver::default();
+    let url = receiver.start().await;
+    let server = Server::start_with(&[("LOKI__ENABLED", "true"), ("LOKI__URL", &url)]).await;
+    let dataset = upload(&server, "a,b\n1,2\n").await;
+    let (_, line) = receiver.await_message("an upload was stored").await;
+    assert_eq!(line["dataset_id"], json!(dataset));
+    assert_eq!(line["request_id"].as_str().map(str::len), Some(36), "{line}");
+    assert_eq!(line["route"], "/api/v1/datasets");
 }
 
 #[tokio::test]

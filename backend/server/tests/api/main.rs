@@ -9,6 +9,7 @@ mod demo;
 mod health;
 mod jobs;
 mod loki;
+mod metrics;
 mod predict;
 mod recovery;
 mod runs;

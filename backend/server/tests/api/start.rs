@@ -2,6 +2,7 @@
 
 use reqwest::StatusCode;
 
+use crate::runs::upload;
 use crate::server::{Server, command, problem};
 
 #[tokio::test]
@@ -78,16 +79,30 @@ async fn a_secret_can_come_from_a_file() {
 
 #[tokio::test]
 async fn every_combination_of_switches_serves_and_shows_only_what_is_on() {
-    for bits in 0..8_u8 {
-        let switch = |bit: u8| if bits & (1 << bit) == 0 { "false" } else { "true" };
-        let switches =
-            [("PROMETHEUS__ENABLED", switch(0)), ("LOKI__ENABLED", switch(1)), ("STATSD__ENABLED", switch(2))];
-        // Nothing listens where logs and packets go: neither may get in the way.
-        let addresses = [("LOKI__URL", "http://127.0.0.1:9"), ("STATSD__ADDRESS", "127.0.0.1:9")];
-        let mut server = Server::start_with(&[switches, [addresses[0], addresses[1], addresses[1]]].concat()).await;
-        let page = if switches[0].1 == "true" { StatusCode::OK } else { StatusCode::NOT_FOUND };
+    const SWITCHES: [&str; 4] = ["PROMETHEUS__ENABLED", "LOKI__ENABLED", "STATSD__ENABLED", "TRACING__ENABLED"];
+    // Nothing listens where logs, packets and spans go: none of them may get in the way.
+    const ADDRESSES: [(&str, &str); 3] = [
+        ("LOKI__URL", "http://127.0.0.1:9"),
+        ("STATSD__ADDRESS", "127.0.0.1:9"),
+        ("TRACING__ENDPOINT", "http://127.0.0.1:9"),
+    ];
+    for bits in 0..1_u8 << SWITCHES.len() {
+        let is_on = |switch: usize| bits & (1 << switch) != 0;
+        let switches: Vec<(&str, &str)> = SWITCHES
+            .iter()
+            .enumerate()
+            .map(|(switch, name)| (*name, if is_on(switch) { "true" } else { "false" }))
+            .chain(ADDRESSES)
+            .collect();
+        let mut server = Server::start_with(&switches).await;
+        let page = if is_on(0) { StatusCode::OK } else { StatusCode::NOT_FOUND };
         assert_eq!(server.get("/metrics").await.status(), page, "{switches:?}");
         assert_eq!(server.get("/readyz").await.status(), StatusCode::OK, "{switches:?}");
+        let id = upload(&server, "a,b\n1,2\n").await;
+        assert_eq!(server.get(&format!("/api/v1/datasets/{id}")).await.status(), StatusCode::OK, "{switches:?}");
+        if is_on(0) {
+            server.await_metric(r#"belfry_uploads_total{outcome="stored"}"#, 1.0).await;
+        }
         assert_eq!(server.stop().await, Some(0), "{switches:?}");
     }
 }

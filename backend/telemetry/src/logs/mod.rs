@@ -46,8 +46,12 @@ pub(crate) fn start(
     loki: &LokiSettings,
     traces: Option<&Traces>,
 ) -> Result<Shipping, SettingsError> {
-    let (loki, shipping) =
-        if loki.enabled { loki.connect(identity.service, &identity.environment)? } else { (None, Shipping::off()) };
+    let (loki, shipping) = match loki.enabled {
+        true => {
+            loki.connect(identity.service, &identity.environment).map(|(layer, shipping)| (Some(layer), shipping))?
+        }
+        false => (None, Shipping::off()),
+    };
     let console = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let console = match settings.format {
         Format::Pretty => console.with_ansi(std::io::stderr().is_terminal()).boxed(),
@@ -66,10 +70,13 @@ pub(crate) fn start(
     Ok(shipping)
 }
 
+/// Statements are measured, not logged; and what the HTTP client says of a delivery to Loki would become a line to deliver.
+const QUIET: [&str; 5] = ["sqlx", "hyper", "hyper_util", "reqwest", "h2"];
+
 fn env_filter(level: &str) -> EnvFilter {
-    // Statements are measured, not logged, unless asked for by name.
-    let quiet = if level.contains("sqlx") { level.to_owned() } else { format!("sqlx=warn,{level}") };
-    EnvFilter::builder().parse_lossy(quiet)
+    // Unless asked for by name.
+    let quiet = QUIET.iter().filter(|target| !level.contains(**target)).map(|target| format!("{target}=warn"));
+    EnvFilter::builder().parse_lossy(quiet.chain([level.to_owned()]).collect::<Vec<_>>().join(","))
 }
 
 fn filter(text: &str) -> Result<String, String> {

@@ -1,0 +1,184 @@
+//! Each event moves exactly its own series: whole-snapshot equality, so that one too many fails as one too few does.
+
+use std::time::Duration;
+
+use belfry_learning::algorithm::Task;
+use belfry_learning::outcome::Outcome;
+use belfry_learning::protocol::Report;
+use belfry_telemetry::testing::moved;
+
+use super::cleanup::{CleanupCycle, CleanupLag, ExpiredDatasetKept, ExpiredDatasetRemoved};
+use super::training::{
+    Prediction, QueueDepth, RunFinished, RunQueued, RunRequeued, RunStarted, StepsDone, WorkFailed, WorkerPanicked,
+    run_under_way, worker_up,
+};
+use super::upload::{DatasetDeleted, DatasetTotals, Upload};
+use crate::error::Error;
+
+/// The series that `emits` moves, with the values of durations left out, which no test can know.
+fn series(emits: impl FnOnce()) -> Vec<String> {
+    let timed = |line: String| match line.split_once(' ') {
+        Some((name, _)) if name.contains("_seconds") && !name.contains("_lag_") => format!("{name} ?"),
+        _ => line,
+    };
+    moved(emits).into_iter().map(timed).collect()
+}
+
+#[test]
+fn an_upload_that_is_stored() {
+    let expected = [
+        r#"belfry_upload_duration_seconds{outcome="stored"} ?"#,
+        "belfry_upload_size_bytes 1000",
+        "belfry_uploads_in_progress 0",
+        r#"belfry_uploads_total{outcome="stored"} 1"#,
+    ];
+    assert_eq!(series(|| Upload::begin().stored("id", 1_000, 10, 3)), expected);
+}
+
+#[test]
+fn an_upload_under_way() {
+    assert_eq!(series(|| std::mem::forget(Upload::begin())), ["belfry_uploads_in_progress 1"]);
+}
+
+#[test]
+fn an_upload_that_ends_in_an_error_or_without_a_word() {
+    let ended = |outcome: &str| {
+        vec![
+            format!("belfry_upload_duration_seconds{{outcome=\"{outcome}\"}} ?"),
+            "belfry_uploads_in_progress 0".to_owned(),
+            format!("belfry_uploads_total{{outcome=\"{outcome}\"}} 1"),
+        ]
+    };
+    let by = |error: Error| series(|| Upload::begin().ended_by(&error));
+    assert_eq!(by(Error::Incomplete), ended("cancelled"));
+    assert_eq!(by(Error::Stalled(30)), ended("cancelled"));
+    assert_eq!(by(Error::TooLarge { limit_bytes: 1 }), ended("too_large"));
+    assert_eq!(by(Error::UnsupportedMediaType("text/html".to_owned())), ended("rejected"));
+    assert_eq!(by(Error::Storage(anyhow::anyhow!("gone"))), ended("failed"));
+    assert_eq!(series(|| drop(Upload::begin())), ended("cancelled"));
+}
+
+#[test]
+fn a_dataset_that_is_deleted_moves_nothing_by_itself() {
+    assert!(series(|| DatasetDeleted { dataset_id: "id", size_bytes: 5, file: None }.emit()).is_empty());
+}
+
+#[test]
+fn totals_that_are_known_and_that_are_not() {
+    let totals = DatasetTotals { datasets: 3, size_bytes: 900 };
+    assert_eq!(series(|| DatasetTotals::emit(Some(totals))), ["belfry_dataset_bytes 900", "belfry_datasets 3"]);
+    assert_eq!(series(|| DatasetTotals::emit(None)), ["belfry_dataset_bytes NaN", "belfry_datasets NaN"]);
+}
+
+fn report(scores: &[(&str, f64)]) -> Report {
+    Report {
+        task: Task::Regression,
+        scores: scores.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
+        rows_train: 80,
+        rows_test: 20,
+        rows_without_target: 0,
+        clamped_values: 0,
+        dropped_columns: Vec::new(),
+        iterations: 7,
+        model_size_bytes: 1_000,
+        model_sha256: String::new(),
+        cpu_seconds: 1.0,
+        peak_resident_bytes: 1,
+    }
+}
+
+#[test]
+fn a_run_from_the_queue_to_its_end() {
+    assert!(series(|| RunQueued { run_id: "r", dataset_id: "d", algorithm: "elastic_net" }.emit()).is_empty());
+    let started =
+        |attempt| RunStarted { run_id: "r", algorithm: "elastic_net", attempt, waited: Duration::from_secs(2) };
+    assert_eq!(series(|| started(1).emit()), ["belfry_training_queue_wait_seconds ?"]);
+    assert!(series(|| started(2).emit()).is_empty(), "a second attempt was not only waiting");
+    let steps = StepsDone { algorithm: "elastic_net", count: 7 };
+    assert_eq!(series(|| steps.emit()), [r#"belfry_training_iterations_total{algorithm="elastic_net"} 7"#]);
+
+    let report = report(&[("rmse", 0.5)]);
+    let finished = RunFinished {
+        algorithm: "elastic_net",
+        outcome: Outcome::Completed,
+        elapsed: Some(Duration::from_secs(3)),
+        report: Some(&report),
+        ..RunFinished::default()
+    };
+    let expected = [
+        r#"belfry_training_duration_seconds{algorithm="elastic_net",outcome="completed"} ?"#,
+        r#"belfry_training_last_score{algorithm="elastic_net",score="rmse"} 0.5"#,
+        r#"belfry_training_runs_total{algorithm="elastic_net",outcome="completed"} 1"#,
+    ];
+    assert_eq!(series(|| finished.emit()), expected);
+    assert!(series(|| RunRequeued { run_id: "r", attempt: 1, reason: "a reason" }.emit()).is_empty());
+}
+
+#[test]
+fn a_run_that_never_began_and_whose_algorithm_is_no_label() {
+    for outcome in crate::catalogue::RUN_OUTCOMES {
+        let outcome: Outcome = serde_json::from_value(serde_json::Value::from(*outcome)).unwrap();
+        let finished = RunFinished { algorithm: "fake", outcome, ..RunFinished::default() };
+        let expected = format!("belfry_training_runs_total{{algorithm=\"other\",outcome=\"{outcome}\"}} 1");
+        assert_eq!(series(|| finished.emit()), [expected]);
+    }
+}
+
+#[test]
+fn workers_and_what_goes_wrong_around_them() {
+    assert_eq!(series(|| std::mem::forget(worker_up())), ["belfry_training_workers 1"]);
+    assert_eq!(series(|| drop(run_under_way())), ["belfry_training_in_progress 0"]);
+    let cause = Error::Internal(anyhow::anyhow!("a bug"));
+    let failed = series(|| WorkFailed { what: "something failed", cause: &cause }.emit());
+    assert_eq!(failed, [r#"errors_total{error_type="internal",component="training"} 1"#]);
+    let panicked = series(|| WorkerPanicked { run_id: "r" }.emit());
+    assert_eq!(panicked, [r#"errors_total{error_type="panic",component="training"} 1"#]);
+}
+
+#[test]
+fn the_depth_of_the_queue_that_is_known_and_that_is_not() {
+    let depth = series(|| QueueDepth { queued: 4, running: 1 }.emit());
+    assert_eq!(depth, [r#"belfry_queue_depth{status="queued"} 4"#, r#"belfry_queue_depth{status="running"} 1"#]);
+    let forgotten = series(QueueDepth::forget);
+    assert_eq!(
+        forgotten,
+        [r#"belfry_queue_depth{status="queued"} NaN"#, r#"belfry_queue_depth{status="running"} NaN"#]
+    );
+}
+
+#[test]
+fn a_prediction_by_its_outcome() {
+    let ended = |outcome: &str| {
+        [
+            r#"belfry_prediction_duration_seconds{algorithm="random_forest"} ?"#.to_owned(),
+            format!("belfry_predictions_total{{algorithm=\"random_forest\",outcome=\"{outcome}\"}} 1"),
+        ]
+    };
+    let start = || Prediction::start("random_forest".to_owned());
+    assert_eq!(series(|| start().completed()), ended("completed"));
+    assert_eq!(series(|| start().rejected()), ended("rejected"));
+    assert_eq!(series(|| drop(start())), ended("failed"));
+}
+
+#[test]
+fn a_cycle_of_the_clean_up_and_what_it_met() {
+    let ended = |outcome: &str| {
+        [
+            format!("belfry_cleanup_cycles_total{{outcome=\"{outcome}\"}} 1"),
+            "belfry_cleanup_duration_seconds ?".to_owned(),
+        ]
+    };
+    let mut completed = ended("completed").to_vec();
+    completed.push("belfry_cleanup_last_success_timestamp_seconds ?".to_owned());
+    assert_eq!(series(|| CleanupCycle::begin().completed(1, 0)), completed);
+    assert_eq!(series(|| CleanupCycle::begin().failed()), ended("failed"));
+    assert_eq!(series(|| drop(CleanupCycle::begin())), ended("cancelled"));
+
+    let removed = series(|| ExpiredDatasetRemoved { dataset_id: "d".to_owned(), size_bytes: 12 }.emit());
+    assert_eq!(removed, ["belfry_cleanup_bytes_freed_total 12", "belfry_cleanup_files_removed_total 1"]);
+    let error = Error::Storage(anyhow::anyhow!("read-only"));
+    let kept = series(|| ExpiredDatasetKept { dataset_id: "d".to_owned(), error: &error }.emit());
+    assert_eq!(kept, ["belfry_cleanup_errors_total 1"]);
+    assert_eq!(series(|| CleanupLag { seconds: Some(2.5) }.emit()), ["belfry_cleanup_lag_seconds 2.5"]);
+    assert_eq!(series(|| CleanupLag { seconds: None }.emit()), ["belfry_cleanup_lag_seconds NaN"]);
+}

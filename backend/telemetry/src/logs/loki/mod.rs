@@ -1,0 +1,83 @@
+//! Ships log events to Loki, behind `LOKI__ENABLED`, and accounts for each one: `telemetry_loki_events_total`.
+//!
+//! An event becomes a line (`line.rs`), waits in a bounded queue, and is sent in batches that are tried again until Loki has
+//! decided (`ship.rs`). The service never waits for any of it: what the queue cannot hold is dropped and counted.
+
+mod line;
+mod ship;
+
+use std::time::Duration;
+
+use clap::Args;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::instrument::WithSubscriber;
+use tracing::subscriber::NoSubscriber;
+use url::Url;
+
+pub(super) use line::LokiLayer;
+use ship::Shipper;
+
+use crate::settings::{self, Secret, SettingsError, between};
+
+/// Logs to Loki.
+#[derive(Args, Clone, Debug)]
+pub struct LokiSettings {
+    /// Whether log events are also sent to Loki.
+    #[arg(id = "LOKI__ENABLED", default_value = "false", value_parser = settings::switch, action = clap::ArgAction::Set)]
+    pub enabled: bool,
+    /// Where Loki listens.
+    #[arg(id = "LOKI__URL", default_value = "http://127.0.0.1:3100", value_parser = settings::http_url)]
+    pub url: Url,
+    /// Sent as `Authorization: Bearer <token>`, where something before Loki asks for one.
+    #[arg(id = "LOKI__BEARER_TOKEN", default_value = "", value_parser = settings::secret, hide_default_value = true)]
+    pub bearer_token: Secret,
+    /// Sent as `X-Scope-OrgID`, where Loki has several tenants.
+    #[arg(id = "LOKI__TENANT", default_value = "")]
+    pub tenant: String,
+    /// Events that may wait while Loki is away; further ones are dropped and counted.
+    #[arg(id = "LOKI__QUEUE", default_value = "10000", value_parser = between(1_usize, 10_000_000))]
+    pub queue: usize,
+}
+
+/// One event on its way.
+struct Line {
+    /// Nanoseconds since 1970 UTC.
+    time: u128,
+    level: &'static str,
+    text: String,
+}
+
+impl LokiSettings {
+    /// The layer that takes events, and the task that sends them. Needs a Tokio runtime.
+    pub(super) fn connect(&self, service: &str, environment: &str) -> Result<(LokiLayer, Shipping), SettingsError> {
+        let (sender, waiting) = mpsc::channel(self.queue);
+        let labels =
+            vec![("service".to_owned(), service.to_owned()), ("environment".to_owned(), environment.to_owned())];
+        let shipper = Shipper::new(self, labels).map_err(|cause| SettingsError {
+            variable: "LOKI__URL".to_owned(),
+            found: format!("`{}` ({cause})", self.url),
+            expected: "a URL such as http://loki:3100".to_owned(),
+        })?;
+        let ending = CancellationToken::new();
+        // What the task does must not become log events that the task then has to send.
+        let task = tokio::spawn(shipper.run(waiting, ending.clone()).with_subscriber(NoSubscriber::default()));
+        Ok((LokiLayer::new(sender), Shipping(Some((ending, task)))))
+    }
+}
+
+/// The task that delivers log events.
+pub struct Shipping(Option<(CancellationToken, tokio::task::JoinHandle<()>)>);
+
+impl Shipping {
+    pub(super) fn off() -> Self {
+        Self(None)
+    }
+
+    /// Delivers what is pending, for at most `grace`. Returns whether all of it got through.
+    pub async fn flush(self, grace: Duration) -> bool {
+        let Some((ending, task)) = self.0 else { return true };
+        ending.cancel();
+        matches!(tokio::time::timeout(grace, task).await, Ok(Ok(())))
+    }
+}
