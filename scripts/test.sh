@@ -39,6 +39,7 @@ run_tests() {
   step 'unit and API tests on SQLite' cargo test --workspace --locked
   [[ $what == quick ]] && return 0
 
+  step 'native histograms, a feature of its own' test_native_histograms
   step 'a private PostgreSQL' start_postgres
   step 'API tests on PostgreSQL' \
     env "BELFRY_TEST_DATABASE_URL=$postgres_url" cargo test --workspace --locked --test api
@@ -49,14 +50,25 @@ run_tests() {
 }
 
 require_test_packages() {
-  local packages=(shellcheck postgresql)
+  local packages=(shellcheck postgresql protobuf-compiler)
   find_monitoring_tools
   mapfile -t -O "${#packages[@]}" packages < <(missing_tool_packages)
   have shellcheck && unset 'packages[0]'
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && unset 'packages[1]'
+  have protoc && unset 'packages[2]'
   ((${#packages[@]} == 0)) || install_packages "${packages[@]}"
   find_monitoring_tools
   say 'All there.'
+}
+
+# The exporter's protobuf format needs protoc at build time, so nothing else is built with it.
+test_native_histograms() {
+  local feature=(--package belfry-telemetry --features native-histograms --locked)
+  cargo clippy "${feature[@]}" --all-targets -- -D warnings
+  cargo build "${feature[@]}" --example minimal
+  PATH=$(dirname -- "${tool[prometheus]}"):$PATH cargo test "${feature[@]}" --test native
+  # The tests that follow start the example as everyone builds it.
+  cargo build --package belfry-telemetry --locked --example minimal
 }
 
 # Everything that is checked without compiling.

@@ -60,55 +60,63 @@ pub(crate) fn allowed_empty() -> Vec<Place> {
 
 /// Every Prometheus query of every dashboard: panels, annotations and the lists behind variables.
 pub(crate) fn queries() -> Vec<Query> {
+    queries_of(".*")
+}
+
+/// The same with one service chosen.
+pub(crate) fn queries_of(job: &str) -> Vec<Query> {
     let files = fs::read_dir(folder()).expect("the dashboards folder");
     let paths = files.map(|file| file.expect("a readable folder").path());
-    paths.filter(|path| path.extension().is_some_and(|extension| extension == "json")).flat_map(of_dashboard).collect()
+    paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .flat_map(|path| of_dashboard(path, job))
+        .collect()
 }
 
 fn folder() -> PathBuf {
     project_root().join("dashboards")
 }
 
-fn of_dashboard(path: PathBuf) -> Vec<Query> {
+fn of_dashboard(path: PathBuf, job: &str) -> Vec<Query> {
     let text = fs::read_to_string(path).expect("a readable dashboard");
     let dashboard: Value = serde_json::from_str(&text).expect("a dashboard is JSON");
     let uid = dashboard["uid"].as_str().expect("a dashboard has a uid");
     let nowhere = Place { dashboard: uid.to_owned(), panel: None, annotation: None, variable: None };
     let mut found = Vec::new();
-    collect_panels(&nowhere, &dashboard["panels"], &mut found);
+    collect_panels(&nowhere, &dashboard["panels"], job, &mut found);
     for annotation in list(&dashboard["annotations"]["list"]) {
         if is_prometheus(&annotation["datasource"]) {
             let place = Place { annotation: annotation["name"].as_str().map(str::to_owned), ..nowhere.clone() };
-            found.push(query(place, annotation["expr"].as_str(), false));
+            found.push(query(place, annotation["expr"].as_str(), job, false));
         }
     }
     for variable in list(&dashboard["templating"]["list"]) {
         if is_prometheus(&variable["datasource"]) {
             let place = Place { variable: variable["name"].as_str().map(str::to_owned), ..nowhere.clone() };
             let series = variable["query"]["query"].as_str().and_then(series_of_label_values);
-            found.push(query(place, series.as_deref(), true));
+            found.push(query(place, series.as_deref(), job, true));
         }
     }
     found
 }
 
 /// Rows that are folded hold their panels inside.
-fn collect_panels(nowhere: &Place, panels: &Value, found: &mut Vec<Query>) {
+fn collect_panels(nowhere: &Place, panels: &Value, job: &str, found: &mut Vec<Query>) {
     for panel in list(panels) {
-        collect_panels(nowhere, &panel["panels"], found);
+        collect_panels(nowhere, &panel["panels"], job, found);
         for target in list(&panel["targets"]) {
             let source = if target["datasource"].is_null() { &panel["datasource"] } else { &target["datasource"] };
             if is_prometheus(source) {
                 let place = Place { panel: panel["id"].as_u64(), ..nowhere.clone() };
-                found.push(query(place, target["expr"].as_str(), target["instant"] == true));
+                found.push(query(place, target["expr"].as_str(), job, target["instant"] == true));
             }
         }
     }
 }
 
-fn query(place: Place, template: Option<&str>, instant: bool) -> Query {
+fn query(place: Place, template: Option<&str>, job: &str, instant: bool) -> Query {
     let template = template.unwrap_or_else(|| panic!("{place} has no query"));
-    let expression = filled_in(template);
+    let expression = filled_in(template, job);
     assert!(!expression.contains('$'), "{place} uses a variable this test does not know: {expression}");
     Query { place, expression, instant }
 }
@@ -119,10 +127,10 @@ fn series_of_label_values(text: &str) -> Option<String> {
     Some(format!("group by ({}) ({series})", label.trim()))
 }
 
-/// Grafana's variables with what they stand for at a scrape interval of 15 s and everything selected.
-fn filled_in(template: &str) -> String {
+/// Grafana's variables with what they stand for at a scrape interval of 15 s and every instance selected.
+fn filled_in(template: &str, job: &str) -> String {
     let values =
-        [("__rate_interval", "1m"), ("__interval", "15s"), ("__range", "5m"), ("job", ".*"), ("instance", ".*")];
+        [("__rate_interval", "1m"), ("__interval", "15s"), ("__range", "5m"), ("job", job), ("instance", ".*")];
     values.iter().fold(template.to_owned(), |text, (name, value)| {
         text.replace(&format!("${{{name}}}"), value).replace(&format!("${name}"), value)
     })

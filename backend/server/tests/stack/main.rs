@@ -4,6 +4,7 @@
 
 mod dashboards;
 mod running;
+mod services;
 
 use std::{
     net::TcpListener,

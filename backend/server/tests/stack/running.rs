@@ -58,6 +58,17 @@ impl Stack {
         answer.text
     }
 
+    /// The folder of everything native mode writes.
+    pub(crate) fn state(&self) -> &Path {
+        self.state.path()
+    }
+
+    /// A program of the monitoring: from PATH, else unpacked by run.sh.
+    pub(crate) fn tool(&self, name: &str) -> PathBuf {
+        let unpacked = self.state.path().join("tools/usr/bin").join(name);
+        if unpacked.exists() { unpacked } else { name.into() }
+    }
+
     /// A variable for every later command.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.settings.retain(|(known, _)| known != name);

@@ -41,6 +41,11 @@ impl Service {
         service
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Sends raw HTTP and leaves the answer on the connection.
     pub fn begin(&self, request: &str) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).unwrap();

@@ -1,0 +1,132 @@
+//! A service of somebody else's beside the backend: its target file is all it takes to be scraped, shown and watched.
+
+use std::{
+    fs,
+    io::Write,
+    net::TcpListener,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use crate::dashboards::{self, Query};
+use crate::running::{Stack, eventually};
+
+const JOB: &str = "greeter";
+
+struct Greeter {
+    child: Child,
+    address: String,
+}
+
+impl Greeter {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("a bound listener").to_string();
+        drop(listener);
+        let path = example();
+        let child = Command::new(&path).env("ADDRESS", &address).stderr(Stdio::null()).spawn();
+        Self {
+            child: child.unwrap_or_else(|error| panic!("{}: {error}; cargo test builds it", path.display())),
+            address,
+        }
+    }
+}
+
+impl Drop for Greeter {
+    fn drop(&mut self) {
+        self.child.kill().and_then(|()| self.child.wait()).expect("the greeter ends when we say so");
+    }
+}
+
+/// `backend/telemetry/examples/minimal.rs`, as cargo builds it with the tests.
+fn example() -> PathBuf {
+    let test = std::env::current_exe().expect("this program has a path");
+    let target = test.parent().and_then(|deps| deps.parent()).expect("a target folder");
+    target.join("examples/minimal")
+}
+
+/// What a service without Belfry's own domain has on the dashboards: every query that names standard metrics alone and that
+/// its traffic fills.
+fn applies(query: &Query) -> bool {
+    let others =
+        ["belfry_", "db_", "scheduler_", "health_check_", "node_", "probe_", "errors_total", "ALERTS", "alert"];
+    !others.iter().any(|other| query.expression.contains(other))
+}
+
+#[tokio::test]
+#[ignore = "starts the native stack: ./run.sh test"]
+async fn dashboards_and_rules_work_for_another_service_once_its_target_file_is_there() {
+    let stack = Stack::up();
+    let greeter = Greeter::start();
+    let target = format!("- targets: ['{}']\n  labels: {{job: {JOB}}}\n", greeter.address);
+    fs::write(stack.state().join("prometheus/targets/greeter.yml"), target).expect("a writable targets folder");
+
+    let client = reqwest::Client::new();
+    let base = format!("http://{}", greeter.address);
+    let asking = tokio::spawn(async move {
+        loop {
+            // The greeter may be gone at the end of the test.
+            let _ = client.get(format!("{base}/greet/en")).send().await;
+            let _ = client.get(format!("{base}/nowhere")).send().await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    eventually("the greeter is scraped", 60, async || {
+        let up = stack.query(&format!("up{{job=\"{JOB}\"}} == 1"), Duration::ZERO).await.ok()?;
+        (!up.is_empty()).then_some(())
+    })
+    .await;
+
+    let queries: Vec<Query> = dashboards::queries_of(JOB).into_iter().filter(applies).collect();
+    assert!(queries.len() > 25, "only {} queries apply", queries.len());
+    let allowed = dashboards::allowed_empty();
+    let mut empty: Vec<Query> = queries.into_iter().filter(|query| !allowed.contains(&query.place)).collect();
+    // Rates need a second scrape; what is filled once is done.
+    for _ in 0..60 {
+        let mut still = Vec::new();
+        for query in empty {
+            let found = stack.query(&query.expression, Duration::ZERO).await;
+            if !found.is_ok_and(|series| series.iter().any(crate::has_a_number)) {
+                still.push(query);
+            }
+        }
+        empty = still;
+        if empty.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let left: Vec<String> = empty.iter().map(|query| format!("{}: {}", query.place, query.expression)).collect();
+    assert!(left.is_empty(), "no data for job={JOB}:\n{}", left.join("\n"));
+
+    for rule in ["job:http_requests:rate5m", "job:http_requests_failed:ratio_rate5m"] {
+        eventually(rule, 60, async || {
+            let series = stack.query(&format!("{rule}{{job=\"{JOB}\"}}"), Duration::ZERO).await.ok()?;
+            series.iter().any(crate::has_a_number).then_some(())
+        })
+        .await;
+    }
+    asking.abort();
+}
+
+#[tokio::test]
+#[ignore = "starts the native stack: ./run.sh test"]
+async fn promtool_has_nothing_to_say_about_the_page_of_a_running_server() {
+    let stack = Stack::up();
+    let demo = stack.run(&["demo", "--for", "10s"]);
+    assert!(demo.succeeded, "{}", demo.text);
+    let page = reqwest::get(stack.url("backend", "/metrics")).await.expect("the backend answers");
+    let page = page.text().await.expect("a page of text");
+    let mut promtool = Command::new(stack.tool("promtool"))
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool starts");
+    promtool.stdin.take().expect("its input is ours").write_all(page.as_bytes()).expect("it reads");
+    let output = promtool.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{said}");
+}
