@@ -5,43 +5,22 @@
 
 #![allow(missing_docs, clippy::disallowed_macros, clippy::unwrap_used)]
 
+mod variants;
+
 use std::hint::black_box;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request};
-use axum::middleware::{self, Next};
-use axum::response::Response;
-use axum::routing::get;
+use axum::extract::Request;
 use belfry_telemetry::Telemetry;
 use belfry_telemetry::catalogue::LOG_EVENTS_TOTAL;
 use belfry_telemetry::http::{HttpLayer, HttpOptions};
 use criterion::{Criterion, criterion_group, criterion_main};
 use http_body_util::BodyExt;
 use tower::Service;
-
-fn bare() -> Router<()> {
-    Router::new().route("/hello/{name}", get(async || "hello"))
-}
-
-/// What a first version in most services looks like: labels made for each request.
-async fn naive(request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let method = request.method().to_string();
-    let route =
-        request.extensions().get::<MatchedPath>().map_or("unmatched".to_owned(), |path| path.as_str().to_owned());
-    metrics::gauge!("naive_in_progress", "method" => method.clone(), "endpoint" => route.clone()).increment(1.0);
-    let response = next.run(request).await;
-    metrics::gauge!("naive_in_progress", "method" => method.clone(), "endpoint" => route.clone()).decrement(1.0);
-    let status = response.status().as_u16().to_string();
-    metrics::counter!("naive_requests_total", "method" => method.clone(), "endpoint" => route.clone(), "status" => status)
-        .increment(1);
-    metrics::histogram!("http_request_duration_seconds", "method" => method, "endpoint" => route)
-        .record(started.elapsed().as_secs_f64());
-    response
-}
+use variants::bare;
 
 async fn call(router: &mut Router<()>) {
     let request = Request::get("/hello/world").body(Body::empty()).unwrap();
@@ -89,10 +68,9 @@ fn requests(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let telemetry = runtime.block_on(async { Telemetry::from_env("bench", "0", &[]).unwrap() });
     measure(criterion, "bare, again", &bare());
-    measure(criterion, "belfry", &bare().layer(telemetry.layer()));
-    measure(criterion, "per-call macros", &bare().layer(middleware::from_fn(naive)));
-    let axum_prometheus = axum_prometheus::PrometheusMetricLayerBuilder::new().with_prefix("axum").build();
-    measure(criterion, "axum-prometheus", &bare().layer(axum_prometheus));
+    for variant in ["belfry", "per-call macros", "axum-prometheus"] {
+        measure(criterion, variant, &variants::router(variant, &telemetry));
+    }
 }
 
 fn emits(criterion: &mut Criterion) {

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Throughput and CPU time of a request over HTTP, bare and under three kinds of instrumentation, in turns:
+# a shared machine drifts, so each round measures all of them and only ratios within a round are compared.
+#
+#   backend/telemetry/benches/wrk.sh [ROUNDS [SECONDS]]
+set -Eeuo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../../.."
+
+rounds=${1:-7} seconds=${2:-4}
+variants=('bare' 'belfry' 'per-call macros' 'axum-prometheus')
+command -v wrk >/dev/null || { echo 'wrk is missing: apt-get install wrk' >&2; exit 1; }
+
+cargo build --release --quiet --package belfry-telemetry --example variants
+server=${CARGO_TARGET_DIR:-target}/release/examples/variants
+work=$(mktemp -d)
+pid=''
+stop() { [[ -z $pid ]] || { kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; pid=''; } || true; }
+trap 'stop; rm -rf -- "$work"' EXIT
+
+# cpu_ticks PID: user and system time so far
+cpu_ticks() {
+  local fields
+  read -r -a fields <"/proc/$1/stat"
+  echo $((fields[13] + fields[14]))
+}
+
+# measure VARIANT: prints "requests-per-second microseconds-of-CPU-per-request"
+measure() {
+  local before after requests
+  VARIANT=$1 ADDRESS=127.0.0.1:18471 LOG__LEVEL=error "$server" &
+  pid=$!
+  for _ in {1..100}; do
+    (exec 3<>/dev/tcp/127.0.0.1/18471) 2>/dev/null && break
+    sleep 0.05
+  done
+  wrk -t1 -c16 -d1s http://127.0.0.1:18471/hello/world >/dev/null
+  before=$(cpu_ticks "$pid")
+  wrk -t1 -c16 -d"${seconds}s" http://127.0.0.1:18471/hello/world >"$work/wrk"
+  after=$(cpu_ticks "$pid")
+  stop
+  requests=$(awk '/requests in/ {print $1}' "$work/wrk")
+  awk -v r="$requests" -v s="$seconds" -v t=$((after - before)) -v hz="$(getconf CLK_TCK)" \
+    'BEGIN {printf "%.0f %.3f\n", r / s, t / hz * 1e6 / r}'
+}
+
+for ((round = 1; round <= rounds; round++)); do
+  for variant in "${variants[@]}"; do
+    echo "$round|$variant|$(measure "$variant")" | tr ' ' '|' | sed 's/per-call|macros/per-call macros/' >>"$work/all"
+  done
+done
+
+# The median of the ratios to the bare server of the same round.
+awk -F'|' -v rounds="$rounds" '
+  { rps[$1, $2] = $3; cpu[$1, $2] = $4; if (!($2 in seen)) { seen[$2] = 1; names[++n] = $2 } }
+  function median(of, count,   i, j, t) {
+    for (i = 2; i <= count; i++) for (j = i; j > 1 && of[j - 1] > of[j]; j--) { t = of[j]; of[j] = of[j - 1]; of[j - 1] = t }
+    return count % 2 ? of[(count + 1) / 2] : (of[count / 2] + of[count / 2 + 1]) / 2
+  }
+  END {
+    printf "%-18s %14s %16s %14s %16s\n", "", "requests/s", "against bare", "CPU us", "against bare"
+    for (k = 1; k <= n; k++) {
+      for (r = 1; r <= rounds; r++) {
+        a[r] = rps[r, names[k]]; b[r] = a[r] / rps[r, "bare"]; c[r] = cpu[r, names[k]]; d[r] = c[r] / cpu[r, "bare"]
+      }
+      printf "%-18s %14.0f %15.2fx %14.2f %+15.1f%%\n", names[k], median(a, rounds), median(b, rounds), median(c, rounds), (median(d, rounds) - 1) * 100
+    }
+  }' "$work/all"
