@@ -42,6 +42,11 @@ fn there_is_one_tls_provider_and_no_openssl() {
 }
 
 #[test]
+fn there_is_one_http_client() {
+    assert_eq!(versions(&packages(), "reqwest").len(), 1);
+}
+
+#[test]
 fn there_is_one_sqlite() {
     assert_eq!(versions(&packages(), "libsqlite3-sys").len(), 1);
 }
