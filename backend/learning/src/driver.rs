@@ -7,7 +7,7 @@ use crate::algorithm::Task;
 use crate::error::TrainError;
 use crate::model::{Model, Outline};
 use crate::params::Params;
-use crate::protocol::{DroppedColumn, Spec};
+use crate::protocol::{Spec, Summary};
 use crate::scores::{self, Outputs};
 use crate::split::Split;
 use crate::steps;
@@ -47,18 +47,8 @@ pub struct Trained {
     pub task: Task,
     /// Scores on the held-out rows.
     pub scores: BTreeMap<String, f64>,
-    /// Rows learned from.
-    pub rows_train: u64,
-    /// Rows held out.
-    pub rows_test: u64,
-    /// Rows left out for want of a target.
-    pub rows_without_target: u64,
-    /// Values moved to the greatest magnitude trained on.
-    pub clamped_values: u64,
-    /// Columns not learned from.
-    pub dropped_columns: Vec<DroppedColumn>,
-    /// Steps taken.
-    pub iterations: u64,
+    /// What it was learned from, and in how many steps.
+    pub summary: Summary,
 }
 
 /// Trains what `spec` describes, here and now. Its paths for the model, memory limit and deadline are the
@@ -131,11 +121,13 @@ pub fn train(
         model,
         task: split.task,
         scores,
-        rows_train: split.train.rows as u64,
-        rows_test: split.test.rows as u64,
-        rows_without_target: table.rows_without_target,
-        clamped_values: table.clamped_values,
-        dropped_columns: table.dropped,
-        iterations: iteration,
+        summary: Summary {
+            rows_train: split.train.rows as u64,
+            rows_test: split.test.rows as u64,
+            rows_without_target: table.rows_without_target,
+            clamped_values: table.clamped_values,
+            dropped_columns: table.dropped,
+            iterations: iteration,
+        },
     })
 }

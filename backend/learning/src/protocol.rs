@@ -76,13 +76,9 @@ pub enum Message {
     },
 }
 
-/// The result of a finished run.
+/// What a model was learned from, and in how many steps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Report {
-    /// The task, given or inferred.
-    pub task: Task,
-    /// Scores on the held-out rows by name: accuracy, macro_f1, log_loss; or rmse, mae, r2.
-    pub scores: BTreeMap<String, f64>,
+pub struct Summary {
     /// Rows learned from.
     pub rows_train: u64,
     /// Rows held out.
@@ -95,6 +91,18 @@ pub struct Report {
     pub dropped_columns: Vec<DroppedColumn>,
     /// Steps taken.
     pub iterations: u64,
+}
+
+/// The result of a finished run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The task, given or inferred.
+    pub task: Task,
+    /// Scores on the held-out rows by name: accuracy, macro_f1, log_loss; or rmse, mae, r2.
+    pub scores: BTreeMap<String, f64>,
+    /// What it was learned from, and in how many steps.
+    #[serde(flatten)]
+    pub summary: Summary,
     /// Size of the model file.
     pub model_size_bytes: u64,
     /// SHA-256 of the model file, lower-case hexadecimal.

@@ -97,12 +97,7 @@ fn finish(spec: &Spec, trained: Trained) -> Result<Report, TrainError> {
     Ok(Report {
         task: trained.task,
         scores: trained.scores,
-        rows_train: trained.rows_train,
-        rows_test: trained.rows_test,
-        rows_without_target: trained.rows_without_target,
-        clamped_values: trained.clamped_values,
-        dropped_columns: trained.dropped_columns,
-        iterations: trained.iterations,
+        summary: trained.summary,
         model_size_bytes: bytes.len() as u64,
         model_sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
         cpu_seconds: limits::cpu_seconds(),

@@ -128,8 +128,8 @@ fn a_completed_run_leaves_the_model_it_reports() {
     assert_eq!(run_id, "test-run");
     let steps = ended.messages.iter().filter(|message| matches!(message, Message::Progress { .. })).count();
     let Some(Message::Finished(report)) = ended.messages.last() else { panic!("no report") };
-    assert_eq!((steps as u64, report.iterations), (100, 100));
-    assert_eq!((report.rows_train, report.rows_test), (258, 86));
+    assert_eq!((steps as u64, report.summary.iterations), (100, 100));
+    assert_eq!((report.summary.rows_train, report.summary.rows_test), (258, 86));
     assert!(report.scores["accuracy"] > 0.96);
     assert!(report.cpu_seconds > 0.0 && report.peak_resident_bytes > 1 << 20);
 

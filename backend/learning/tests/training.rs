@@ -125,7 +125,7 @@ fn the_loss_falls_and_is_reported_after_every_step() {
         let spec = spec(&data("breast_cancer.csv"), "diagnosis", algorithm, folder.path());
         let mut steps: Vec<Progress> = Vec::new();
         let trained = train(&spec, &|| None, &mut |step| steps.push(step)).unwrap();
-        assert_eq!(steps.len() as u64, trained.iterations);
+        assert_eq!(steps.len() as u64, trained.summary.iterations);
         assert!(steps.iter().zip(1..).all(|(step, iteration)| step.iteration == iteration));
         let (first, last) = (steps[0], steps[steps.len() - 1]);
         assert!(last.train_loss < first.train_loss, "{algorithm}");
@@ -141,7 +141,7 @@ fn logistic_regression_stops_when_nothing_is_left_to_gain() {
     let folder = TempDir::new().unwrap();
     let spec = spec(&data("iris.csv"), "species", Algorithm::LogisticRegression, folder.path());
     let trained = run(&spec).unwrap();
-    assert!(trained.iterations < 40, "{} steps", trained.iterations);
+    assert!(trained.summary.iterations < 40, "{} steps", trained.summary.iterations);
 }
 
 #[test]
@@ -187,13 +187,13 @@ fn columns_that_say_nothing_are_dropped_and_reported() {
     let few_levels = run(&written(&csv).spec(Algorithm::LogisticRegression)).unwrap();
     let dropped = |name: &str, reason| DroppedColumn { name: name.to_owned(), reason };
     let expected = [dropped("empty", DropReason::AllMissing), dropped("same", DropReason::Constant)];
-    assert_eq!(few_levels.dropped_columns, expected);
+    assert_eq!(few_levels.summary.dropped_columns, expected);
 
     let mut many = String::from("a,id,y\n");
     (0..300).for_each(|i| many.push_str(&format!("{i},key {i},{}\n", i % 2)));
     for algorithm in CLASSIFIERS {
         let trained = run(&written(&many).spec(algorithm)).unwrap();
-        assert_eq!(trained.dropped_columns, [dropped("id", DropReason::TooManyLevels)], "{algorithm}");
+        assert_eq!(trained.summary.dropped_columns, [dropped("id", DropReason::TooManyLevels)], "{algorithm}");
     }
 }
 
@@ -201,7 +201,7 @@ fn columns_that_say_nothing_are_dropped_and_reported() {
 fn rows_without_a_target_are_left_out_and_counted() {
     let csv = rows("y", |i| if i < 3 { "NA".to_owned() } else { (i % 2).to_string() });
     let trained = run(&written(&csv).spec(Algorithm::GradientBoosting)).unwrap();
-    assert_eq!((trained.rows_without_target, trained.rows_train + trained.rows_test), (3, 17));
+    assert_eq!((trained.summary.rows_without_target, trained.summary.rows_train + trained.summary.rows_test), (3, 17));
 }
 
 #[test]
@@ -209,11 +209,11 @@ fn enormous_values_are_bounded_and_counted() {
     let csv = rows("c,y", |i| format!("{},{}", if i == 4 { "1e300" } else { "1.5" }, i % 2));
     for algorithm in CLASSIFIERS {
         let trained = run(&written(&csv).spec(algorithm)).unwrap();
-        assert_eq!(trained.clamped_values, 1, "{algorithm}");
+        assert_eq!(trained.summary.clamped_values, 1, "{algorithm}");
     }
     let csv = rows("c,y", |i| format!("{},{}", if i == 4 { "-1e300" } else { "1.5" }, i as f64 * 1.5));
     for algorithm in [Algorithm::GradientBoosting, Algorithm::RandomForest, Algorithm::ElasticNet] {
-        assert_eq!(run(&written(&csv).spec(algorithm)).unwrap().clamped_values, 1, "{algorithm}");
+        assert_eq!(run(&written(&csv).spec(algorithm)).unwrap().summary.clamped_values, 1, "{algorithm}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use belfry_learning::algorithm::Task;
 use belfry_learning::outcome::Outcome;
-use belfry_learning::protocol::Report;
+use belfry_learning::protocol::{Report, Summary};
 use belfry_telemetry::testing::moved;
 
 use super::cleanup::{CleanupCycle, CleanupLag, ExpiredDatasetKept, ExpiredDatasetRemoved};
@@ -74,12 +74,14 @@ fn report(scores: &[(&str, f64)]) -> Report {
     Report {
         task: Task::Regression,
         scores: scores.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
-        rows_train: 80,
-        rows_test: 20,
-        rows_without_target: 0,
-        clamped_values: 0,
-        dropped_columns: Vec::new(),
-        iterations: 7,
+        summary: Summary {
+            rows_train: 80,
+            rows_test: 20,
+            rows_without_target: 0,
+            clamped_values: 0,
+            dropped_columns: Vec::new(),
+            iterations: 7,
+        },
         model_size_bytes: 1_000,
         model_sha256: String::new(),
         cpu_seconds: 1.0,

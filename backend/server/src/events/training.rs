@@ -84,7 +84,8 @@ impl RunFinished<'_> {
         let elapsed_seconds = elapsed.unwrap_or_default().as_secs_f64();
         match outcome {
             Outcome::Completed => {
-                let (rows, iterations) = report.map_or((0, 0), |report| (report.rows_train, report.iterations));
+                let (rows, iterations) =
+                    report.map_or((0, 0), |report| (report.summary.rows_train, report.summary.iterations));
                 tracing::info!(
                     run_id,
                     algorithm,

@@ -1,6 +1,6 @@
 //! A run as the API shows it, read from its row and its latest progress.
 
-use belfry_learning::protocol::DroppedColumn;
+use belfry_learning::protocol::Summary;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -102,12 +102,8 @@ impl Progress {
 /// What training noted, besides scores and model.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Notes {
-    pub rows_train: u64,
-    pub rows_test: u64,
-    pub rows_without_target: u64,
-    pub clamped_values: u64,
-    pub dropped_columns: Vec<DroppedColumn>,
-    pub iterations: u64,
+    #[serde(flatten)]
+    pub summary: Summary,
     pub cpu_seconds: f64,
     pub peak_resident_bytes: u64,
 }
