@@ -10,6 +10,7 @@ pub mod http;
 pub mod jobs;
 pub mod logs;
 pub mod metric;
+pub mod outgoing;
 mod page;
 mod recorder;
 pub mod reference;
@@ -80,6 +81,7 @@ pub struct Telemetry {
     http: http::HttpOptions,
     shipping: logs::Shipping,
     traces: Option<traces::Traces>,
+    started: f64,
 }
 
 impl Telemetry {
@@ -106,14 +108,20 @@ impl Telemetry {
         let statsd = settings.statsd.enabled.then(|| settings.statsd.recorder()).transpose()?;
         let rows = [catalogue::ROWS, catalogue];
         let page = recorder::install(&rows, settings.prometheus.enabled, statsd, buckets)?;
-        let readings = if metric::is_on() { describe_process(identity) } else { Vec::new() };
+        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let readings = if metric::is_on() { describe_process(identity, started) } else { Vec::new() };
         match page {
             Some(page) => readings.into_iter().for_each(|reading| page.before_render(reading)),
             None => recorder::read_now_and_then(readings),
         }
         let traces = settings.tracing.enabled.then(|| settings.tracing.connect(identity)).transpose()?;
         let shipping = logs::start(identity, &settings.log, &settings.loki, traces.as_ref())?;
-        Ok(Self { page, settings: settings.prometheus.clone(), http: settings.http.clone(), shipping, traces })
+        Ok(Self { page, settings: settings.prometheus.clone(), http: settings.http.clone(), shipping, traces, started })
+    }
+
+    /// The value of `app_start_time_seconds`, which tells this process from every other.
+    pub fn started(&self) -> f64 {
+        self.started
     }
 
     /// The router with its requests measured, identified and traced, and `GET /metrics` added. Call it last, so that unmatched requests are seen.
@@ -149,11 +157,10 @@ impl Telemetry {
 }
 
 /// Says who emits, and returns the readings of this process.
-fn describe_process(identity: &Identity) -> Vec<recorder::Reading> {
+fn describe_process(identity: &Identity, started_at: f64) -> Vec<recorder::Reading> {
     let started = Instant::now();
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     catalogue::APP_INFO.with([identity.service, identity.version, &identity.environment]).set(1.0);
-    catalogue::APP_START_TIME_SECONDS.set(since_epoch.as_secs_f64());
+    catalogue::APP_START_TIME_SECONDS.set(started_at);
     let mut readings: Vec<recorder::Reading> =
         vec![Box::new(move || catalogue::APP_UPTIME_SECONDS.set(started.elapsed().as_secs_f64()))];
     if let Ok(system) = sysinfo::System::new() {

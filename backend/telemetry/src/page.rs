@@ -25,6 +25,18 @@ pub struct PrometheusSettings {
     /// When set, `/metrics` asks for it as `Authorization: Bearer <token>`.
     #[arg(id = "PROMETHEUS__BEARER_TOKEN", default_value = "", value_parser = settings::secret, hide_default_value = true)]
     pub bearer_token: Secret,
+    /// Where Prometheus can be asked whether it still scrapes this process, such as http://prometheus:9090; unset: not asked.
+    #[arg(id = "PROMETHEUS__URL", value_parser = settings::http_url)]
+    pub url: Option<url::Url>,
+    /// The `job` label under which Prometheus scrapes this service.
+    #[arg(id = "PROMETHEUS__JOB", default_value = "backend", value_parser = job_label)]
+    pub job: String,
+}
+
+/// It stands in a query, so it keeps to what needs no quoting.
+fn job_label(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':');
+    if text.chars().all(plain) { Ok(text.to_owned()) } else { Err("letters, digits and _ - . / :".to_owned()) }
 }
 
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(
