@@ -25,6 +25,9 @@ use crate::{catalogue, datasets, health, jobs, starting, training};
 /// How long pending logs and spans may take to be delivered at the end, and no more than a quarter of the grace.
 const FLUSH_GRACE: Duration = Duration::from_secs(3);
 
+/// Of the time before the flush: for work to end by itself. The rest is for giving it up in order.
+const WORK_SHARE: f64 = 0.85;
+
 /// What the second signal makes of the exit code.
 const CUT_OFF: i32 = 130;
 
@@ -87,6 +90,7 @@ async fn run(config: Config, telemetry: &Telemetry, signals: &mut Signals) -> an
         models: Models::default(),
         draining: CancellationToken::new(),
         stopping: CancellationToken::new(),
+        cut_off: CancellationToken::new(),
         config,
         database,
         storage,
@@ -127,14 +131,22 @@ async fn run(config: Config, telemetry: &Telemetry, signals: &mut Signals) -> an
         }
         result
     };
-    tokio::select! {
-        result = tokio::time::timeout(grace, rest) => match result {
+    let ending = async {
+        let mut rest = std::pin::pin!(rest);
+        let result = match tokio::time::timeout(grace.mul_f64(WORK_SHARE), &mut rest).await {
             Ok(result) => result,
             Err(_) => {
-                tracing::warn!(grace_seconds = grace.as_secs_f64(), "work was cut off at the end of the grace");
-                Ok(())
+                tracing::warn!(grace_seconds = grace.as_secs_f64(), "work is cut off at the end of the grace");
+                app.cut_off.cancel();
+                tokio::time::timeout(grace.mul_f64((1.0 - WORK_SHARE) / 2.0), rest).await.unwrap_or(Ok(()))
             }
-        },
+        };
+        // A store that hangs must not keep the process.
+        let _ = tokio::time::timeout(grace.mul_f64((1.0 - WORK_SHARE) / 2.0), app.storage.settle()).await;
+        result
+    };
+    tokio::select! {
+        result = ending => result,
         () = signals.next() => std::process::exit(CUT_OFF),
     }
 }
