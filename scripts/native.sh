@@ -83,6 +83,7 @@ set_backend_variables() {
   export SERVER__HOST=$BIND_ADDRESS SERVER__PORT=$BACKEND_PORT
   export DATA__DIR=${DATA__DIR:-$state/data}
   export LOKI__ENABLED=${LOKI__ENABLED:-false}
+  export PROMETHEUS__URL=${PROMETHEUS__URL:-http://$(host_port "$(local_address)" "$PROMETHEUS_PORT")}
   if [[ $1 == dev ]]; then
     export LOG__LEVEL=${LOG__LEVEL:-debug}
     export APP__ENVIRONMENT=${APP__ENVIRONMENT:-development}

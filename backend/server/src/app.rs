@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::database::Database;
 use crate::jobs::Scheduler;
 use crate::storage::Storage;
-use crate::training::{Models, Wakers};
+use crate::training::{Beats, Models, Wakers};
 use crate::{datasets, health, jobs, request, training};
 
 /// The largest JSON body; uploads have their own limit.
@@ -31,6 +31,8 @@ pub struct App {
     pub storage: Storage,
     /// The health checks.
     pub checks: Checks,
+    /// The signs of life of the workers of this process.
+    pub beats: Arc<Beats>,
     /// Uploads that may run at the same time.
     pub upload_slots: Semaphore,
     /// What the scheduler last did.
@@ -41,8 +43,12 @@ pub struct App {
     pub wakers: Wakers,
     /// The models that predict.
     pub models: Models,
-    /// Cancelled when the process was asked to stop.
+    /// Cancelled when the process was asked to stop: it is not ready for more, and still serves for `SERVER__DRAIN`.
+    pub draining: CancellationToken,
+    /// Cancelled after that: nothing new is begun.
     pub stopping: CancellationToken,
+    /// Cancelled near the end of `SERVER__SHUTDOWN_GRACE`: what still waits for a client is given up, in order.
+    pub cut_off: CancellationToken,
 }
 
 /// The state of every router.

@@ -40,6 +40,12 @@ pub struct Config {
     /// Training runs.
     #[command(flatten)]
     pub training: TrainingConfig,
+    /// The AI provider.
+    #[command(flatten)]
+    pub ai: AiConfig,
+    /// Telegram.
+    #[command(flatten)]
+    pub telegram: TelegramConfig,
     /// Metrics and logs.
     #[command(flatten)]
     pub telemetry: TelemetrySettings,
@@ -62,9 +68,12 @@ pub struct ServerConfig {
     /// Port to listen on; 0 takes a free one.
     #[arg(id = "SERVER__PORT", default_value = "8000", value_parser = between(0_u16, u16::MAX))]
     pub port: u16,
-    /// For how long requests and runs under way may go on once the process was asked to stop.
+    /// Time from SIGTERM to the end of the process: requests and runs under way may go on for most of it.
     #[arg(id = "SERVER__SHUTDOWN_GRACE", default_value = "15s", value_parser = settings::duration)]
     pub shutdown_grace: Duration,
+    /// Time before that in which everything is still served and `/readyz` answers 503, for a load balancer to notice.
+    #[arg(id = "SERVER__DRAIN", default_value = "0s", value_parser = settings::duration_or_none)]
+    pub drain: Duration,
 }
 
 /// `DATA__*`
@@ -85,7 +94,7 @@ pub struct DatabaseConfig {
     #[arg(id = "DATABASE__MAX_CONNECTIONS", default_value = "8", value_parser = between(2_u32, 500))]
     pub max_connections: u32,
     /// How long a request waits for a connection before it is answered 503.
-    #[arg(id = "DATABASE__ACQUIRE_TIMEOUT", default_value = "3s", value_parser = settings::duration)]
+    #[arg(id = "DATABASE__ACQUIRE_TIMEOUT", default_value = "2s", value_parser = settings::duration)]
     pub acquire_timeout: Duration,
 }
 
@@ -161,6 +170,9 @@ pub struct CleanupConfig {
     /// Datasets removed between two looks at the clock; bounds memory.
     #[arg(id = "CLEANUP__BATCH", default_value = "500", value_parser = between(1_u32, 10_000))]
     pub batch: u32,
+    /// Files that no row knows are left alone until they are this old: their row may be about to be committed.
+    #[arg(id = "CLEANUP__ORPHAN_GRACE", default_value = "1h", value_parser = settings::duration)]
+    pub orphan_grace: Duration,
 }
 
 /// `ALERTS__*`
@@ -203,6 +215,34 @@ pub struct TrainingConfig {
     pub allow_fake: bool,
 }
 
+/// `AI__*`
+#[derive(Args, Clone, Debug)]
+pub struct AiConfig {
+    /// Whether an AI provider is used.
+    #[arg(id = "AI__ENABLED", default_value = "false", value_parser = settings::switch, action = ArgAction::Set)]
+    pub enabled: bool,
+    /// The OpenAI-compatible API, such as https://api.openai.com/v1.
+    #[arg(id = "AI__BASE_URL", value_parser = settings::http_url)]
+    pub base_url: Option<url::Url>,
+    /// The key it asks for.
+    #[arg(id = "AI__API_KEY", default_value = "", value_parser = settings::secret, hide_default_value = true)]
+    pub api_key: Secret,
+}
+
+/// `TELEGRAM__*`
+#[derive(Args, Clone, Debug)]
+pub struct TelegramConfig {
+    /// Whether a Telegram bot is used.
+    #[arg(id = "TELEGRAM__ENABLED", default_value = "false", value_parser = settings::switch, action = ArgAction::Set)]
+    pub enabled: bool,
+    /// The Bot API's address.
+    #[arg(id = "TELEGRAM__BASE_URL", default_value = "https://api.telegram.org", value_parser = settings::http_url)]
+    pub base_url: url::Url,
+    /// The bot's token.
+    #[arg(id = "TELEGRAM__TOKEN", default_value = "", value_parser = settings::secret, hide_default_value = true)]
+    pub token: Secret,
+}
+
 impl Config {
     /// Reads and checks the settings in `variables`.
     pub fn read(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
@@ -235,6 +275,20 @@ impl Config {
         }
         if self.storage.url.is_empty() && !self.storage.endpoint.is_empty() {
             return contradiction("STORAGE__ENDPOINT", "an address".to_owned(), "STORAGE__URL to be set with it");
+        }
+        if self.ai.enabled && self.ai.base_url.is_none() {
+            let expected = "the provider's URL, because AI__ENABLED is true";
+            return contradiction("AI__BASE_URL", "nothing".to_owned(), expected);
+        }
+        let token = self.telegram.token.expose();
+        if self.telegram.enabled && token.is_empty() {
+            let expected = "the bot's token, because TELEGRAM__ENABLED is true";
+            return contradiction("TELEGRAM__TOKEN", "nothing".to_owned(), expected);
+        }
+        // It becomes part of a URL's path.
+        if !token.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, ':' | '_' | '-')) {
+            let expected = "a token such as 123456:ABC-DEF, of letters, digits, : _ and -";
+            return contradiction("TELEGRAM__TOKEN", "other characters".to_owned(), expected);
         }
         Ok(())
     }

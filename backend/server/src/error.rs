@@ -46,7 +46,7 @@ pub enum Error {
     /// Full for now: 503 with Retry-After.
     #[error("{0}")]
     Busy(String),
-    /// The database failed: 503 when it cannot be reached, else 500.
+    /// The database failed: 503 when it cannot be reached or is locked, 507 when its disk is full, else 500.
     #[error("the database is not available")]
     Database(#[source] sqlx::Error),
     /// The file store failed: 503, or 507 when it is full.
@@ -75,6 +75,7 @@ impl Error {
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Database(error) if is_unreachable(error) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Database(error) if is_database_full(error) => StatusCode::INSUFFICIENT_STORAGE,
             Self::Database(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Storage(cause) if is_full(cause) => StatusCode::INSUFFICIENT_STORAGE,
             Self::Storage(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -92,6 +93,7 @@ impl Error {
             Self::Stalled(_) => "stalled",
             Self::Range { .. } => "range_not_satisfiable",
             Self::Busy(_) => "busy",
+            Self::Database(error) if is_database_full(error) => "database_full",
             Self::Database(_) => "database_unavailable",
             Self::Storage(cause) if is_full(cause) => "storage_full",
             Self::Storage(_) => "storage_unavailable",
@@ -152,11 +154,39 @@ fn database_kind(error: &dyn sqlx::error::DatabaseError) -> &'static str {
         | ErrorKind::ForeignKeyViolation
         | ErrorKind::NotNullViolation
         | ErrorKind::CheckViolation => "constraint",
-        // PostgreSQL: class 08 is connection trouble, 57P0x is a server that shuts down or starts.
-        _ => match error.code().as_deref() {
-            Some(code) if code.starts_with("08") || code.starts_with("57P") => "connection",
+        _ => match error.code().as_deref().map(Code::of) {
+            // Class 08 is connection trouble, 57P0x a server that shuts down or starts; too many connections; a replica.
+            Some(Code::Postgres(code)) if code.starts_with("08") || code.starts_with("57P") => "connection",
+            Some(Code::Postgres("53300" | "25006")) => "connection",
+            // SQLITE_BUSY and SQLITE_LOCKED: another writer takes too long.
+            Some(Code::Sqlite(5 | 6)) => "timeout",
+            // SQLITE_READONLY, SQLITE_IOERR and SQLITE_CANTOPEN: its file is out of reach.
+            Some(Code::Sqlite(8 | 10 | 14)) => "connection",
             _ => "other",
         },
+    }
+}
+
+/// Whether the database has no room left: PostgreSQL's disk_full, SQLITE_FULL.
+fn is_database_full(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else { return false };
+    matches!(error.code().as_deref().map(Code::of), Some(Code::Postgres("53100") | Code::Sqlite(13)))
+}
+
+/// An engine's own code.
+enum Code<'c> {
+    /// A SQLSTATE: five characters.
+    Postgres(&'c str),
+    /// A primary result code: the lowest byte of the extended one.
+    Sqlite(u32),
+}
+
+impl<'c> Code<'c> {
+    fn of(code: &'c str) -> Self {
+        match code.parse::<u32>() {
+            Ok(number) if code.len() < 5 => Self::Sqlite(number & 0xff),
+            _ => Self::Postgres(code),
+        }
     }
 }
 

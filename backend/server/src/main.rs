@@ -13,8 +13,11 @@ mod health;
 mod healthcheck;
 mod jobs;
 mod orphans;
+mod outgoing;
 mod request;
 mod serve;
+mod signals;
+mod starting;
 mod storage;
 mod training;
 
@@ -54,6 +57,9 @@ enum Command {
     Demo(demo::DemoArguments),
 }
 
+/// How long what still runs at the end may take to notice.
+const RUNTIME_GRACE: std::time::Duration = std::time::Duration::from_millis(500);
+
 fn main() -> ExitCode {
     let command = Arguments::parse().command.unwrap_or(Command::Serve);
     // A training child must not pay for a server's runtime.
@@ -92,5 +98,9 @@ fn with_settings(run: impl FnOnce(config::Config) -> anyhow::Result<()>) -> anyh
 }
 
 fn with_runtime(future: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(future)
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(future);
+    // A thread that hangs in a system call must not keep the process from its end.
+    runtime.shutdown_timeout(RUNTIME_GRACE);
+    ended
 }

@@ -1,15 +1,10 @@
 //! Orphan sweep: files that no row knows, left by a process that died between writing a file and committing its row.
 
-use std::time::Duration;
-
 use futures::StreamExt;
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::error::Result;
-
-/// Younger files are left alone: their row may be about to be committed.
-const GRACE: Duration = Duration::from_secs(3_600);
 
 /// A folder of the store, and whether a row knows the file with a key.
 const FOLDERS: [(&str, Option<&str>); 3] = [
@@ -21,9 +16,10 @@ const FOLDERS: [(&str, Option<&str>); 3] = [
 
 /// Removes orphaned files and half-written ones. Returns what was done.
 pub async fn sweep(app: &App) -> Result<Value> {
+    let grace = app.config.cleanup.orphan_grace;
     let (mut orphans, mut half_written) = (0_u64, 0);
     for (folder, known) in FOLDERS {
-        half_written += app.storage.remove_abandoned(folder, GRACE).await?;
+        half_written += app.storage.remove_abandoned(folder, grace).await?;
         let mut files = app.storage.list(folder);
         while let Some(file) = files.next().await {
             let file = file?;
@@ -31,7 +27,7 @@ pub async fn sweep(app: &App) -> Result<Value> {
                 return Ok(json!({ "orphans": orphans, "half_written": half_written, "interrupted": true }));
             }
             let age = jiff::Timestamp::now().as_second() - file.last_modified.timestamp();
-            if age < GRACE.as_secs().cast_signed() || is_known(app, known, file.location.as_ref()).await? {
+            if age < grace.as_secs().cast_signed() || is_known(app, known, file.location.as_ref()).await? {
                 continue;
             }
             app.storage.delete(file.location.as_ref()).await?;

@@ -21,6 +21,7 @@ use object_store::{
 };
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, SeekFrom};
 use tokio_util::io::ReaderStream;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::config::{Config, StorageConfig};
@@ -58,6 +59,8 @@ pub struct Storage {
     /// The same store where it is a folder of this machine.
     local: Option<LocalFileSystem>,
     part_bytes: usize,
+    /// Writers that were dropped and are being given up.
+    given_up: TaskTracker,
 }
 
 impl Storage {
@@ -68,20 +71,37 @@ impl Storage {
         }
         let part_bytes = REMOTE_PART_BYTES.max(config.upload.max_bytes.div_ceil(REMOTE_MOST_PARTS));
         let part_bytes = usize::try_from(part_bytes).context("UPLOAD__MAX_BYTES is too large for this machine")?;
-        Ok(Self { store: Arc::new(open_remote(&config.storage)?), local: None, part_bytes })
+        Ok(Self {
+            store: Arc::new(open_remote(&config.storage)?),
+            local: None,
+            part_bytes,
+            given_up: TaskTracker::new(),
+        })
     }
 
     fn open_local(folder: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let local = LocalFileSystem::new_with_prefix(folder).context("cannot open the file store")?.with_fsync(true);
-        Ok(Self { store: Arc::new(local.clone()), local: Some(local), part_bytes: LOCAL_PART_BYTES })
+        Ok(Self {
+            store: Arc::new(local.clone()),
+            local: Some(local),
+            part_bytes: LOCAL_PART_BYTES,
+            given_up: TaskTracker::new(),
+        })
     }
 
     /// Begins a new file. Nothing is to be read under `key` before [`Writer::finish`] has returned.
     pub async fn write(&self, key: &str) -> Result<Writer> {
         let upload = self.store.put_multipart(&key.into()).await?;
         let upload = WriteMultipart::new_with_chunk_size(upload, self.part_bytes);
-        Ok(Writer { upload: Some(upload) })
+        Ok(Writer { upload: Some(upload), given_up: self.given_up.clone() })
+    }
+
+    /// Waits until nothing is left of the writers that were dropped. Called at the end of the process: a runtime that
+    /// ends takes with it what it has not done yet.
+    pub async fn settle(&self) {
+        self.given_up.close();
+        self.given_up.wait().await;
     }
 
     /// Copies a local file in and returns its size. It is durable when this returns.
@@ -180,10 +200,19 @@ impl Storage {
             if !entry.file_name().to_string_lossy().contains('#') {
                 continue;
             }
-            let changed = entry.metadata().await?.modified()?;
-            if SystemTime::now().duration_since(changed).is_ok_and(|age| age >= at_least) {
-                tokio::fs::remove_file(entry.path()).await?;
-                removed += 1;
+            let aged = async {
+                let changed = entry.metadata().await?.modified()?;
+                let old = SystemTime::now().duration_since(changed).is_ok_and(|age| age >= at_least);
+                if old {
+                    tokio::fs::remove_file(entry.path()).await?;
+                }
+                Ok::<_, std::io::Error>(old)
+            };
+            match aged.await {
+                Ok(old) => removed += u64::from(old),
+                // Its writer has finished it, or given it up, since the folder was read.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(removed)
@@ -194,6 +223,7 @@ impl Storage {
 #[derive(Debug)]
 pub struct Writer {
     upload: Option<WriteMultipart>,
+    given_up: TaskTracker,
 }
 
 impl Writer {
@@ -217,7 +247,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         // Without a runtime the process is at its end; a folder cleans up by itself, a bucket by its rules.
         if let (Some(upload), Ok(runtime)) = (self.upload.take(), tokio::runtime::Handle::try_current()) {
-            runtime.spawn(async move {
+            let giving_up = self.given_up.track_future(async move {
                 let mut upload = upload;
                 // A part that arrives after the store was told to forget the upload would stay there unseen, so those
                 // under way are let in first. Whether they succeed does not matter.
@@ -226,6 +256,7 @@ impl Drop for Writer {
                     tracing::warn!(cause = crate::error::chain(&error), "a file could not be given up cleanly");
                 }
             });
+            runtime.spawn(giving_up);
         }
     }
 }

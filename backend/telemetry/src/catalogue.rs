@@ -77,6 +77,11 @@ catalogue! {
     /// Times a job was due and did not start, because the process was down or busy.
     counter SCHEDULER_JOB_MISSES_TOTAL = "scheduler_job_misses_total" { job_name: Open };
 
+    /// Calls to other services that ended, by HTTP status, or `timeout`, `unreachable`, `broken`, `cancelled`.
+    counter EXTERNAL_API_REQUESTS_TOTAL = "external_api_requests_total" { service: Open, endpoint: Open, status: Open };
+    /// Time from the beginning of a call to another service to the end of its answer.
+    histogram EXTERNAL_API_DURATION_SECONDS = "external_api_duration_seconds" { service: Open } buckets LATENCY_SECONDS;
+
     /// 1 when the check passed when last asked, 0 when it failed.
     reading HEALTH_CHECK_STATUS = "health_check_status" { check: Open };
     /// Time a health check took.

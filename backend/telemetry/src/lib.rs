@@ -10,6 +10,7 @@ pub mod http;
 pub mod jobs;
 pub mod logs;
 pub mod metric;
+pub mod outgoing;
 mod page;
 mod recorder;
 pub mod reference;
@@ -80,6 +81,7 @@ pub struct Telemetry {
     http: http::HttpOptions,
     shipping: logs::Shipping,
     traces: Option<traces::Traces>,
+    started: f64,
 }
 
 impl Telemetry {
@@ -112,8 +114,10 @@ impl Telemetry {
             latency_buckets: buckets,
         };
         let page = recorder::install(&rows, wanted)?;
+        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         if metric::is_on() {
-            announce(identity);
+            catalogue::APP_INFO.with([identity.service, identity.version, &identity.environment]).set(1.0);
+            catalogue::APP_START_TIME_SECONDS.set(started);
             let readings = sample::standard();
             match page {
                 Some(page) => readings.into_iter().for_each(|reading| page.before_render(reading)),
@@ -122,7 +126,12 @@ impl Telemetry {
         }
         let traces = settings.tracing.enabled.then(|| settings.tracing.connect(identity)).transpose()?;
         let shipping = logs::start(identity, &settings.log, &settings.loki, traces.as_ref())?;
-        Ok(Self { page, settings: settings.prometheus.clone(), http: settings.http.clone(), shipping, traces })
+        Ok(Self { page, settings: settings.prometheus.clone(), http: settings.http.clone(), shipping, traces, started })
+    }
+
+    /// The value of `app_start_time_seconds`, which tells this process from every other.
+    pub fn started(&self) -> f64 {
+        self.started
     }
 
     /// The router with its requests measured, identified and traced, its panics caught, and `GET /metrics` added.
@@ -163,11 +172,4 @@ impl Telemetry {
         let (logs, spans) = tokio::join!(self.shipping.flush(grace), spans);
         logs && spans.unwrap_or(false)
     }
-}
-
-/// Says who emits, and since when.
-fn announce(identity: &Identity) {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    catalogue::APP_INFO.with([identity.service, identity.version, &identity.environment]).set(1.0);
-    catalogue::APP_START_TIME_SECONDS.set(since_epoch.as_secs_f64());
 }

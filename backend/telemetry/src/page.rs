@@ -33,6 +33,12 @@ pub struct PrometheusSettings {
     /// build with the cargo feature `native-histograms`.
     #[arg(id = "PROMETHEUS__NATIVE_HISTOGRAMS", default_value = "false", value_parser = native_histograms, action = clap::ArgAction::Set)]
     pub native_histograms: bool,
+    /// Where Prometheus can be asked whether it still scrapes this process, such as http://prometheus:9090; unset: not asked.
+    #[arg(id = "PROMETHEUS__URL", value_parser = settings::http_url)]
+    pub url: Option<url::Url>,
+    /// The `job` label under which Prometheus scrapes this service.
+    #[arg(id = "PROMETHEUS__JOB", default_value = "backend", value_parser = job_label)]
+    pub job: String,
 }
 
 fn native_histograms(text: &str) -> Result<bool, String> {
@@ -41,6 +47,12 @@ fn native_histograms(text: &str) -> Result<bool, String> {
         return Err("false, or a build with the cargo feature native-histograms".to_owned());
     }
     Ok(wanted)
+}
+
+/// It stands in a query, so it keeps to what needs no quoting.
+fn job_label(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':');
+    if text.chars().all(plain) { Ok(text.to_owned()) } else { Err("letters, digits and _ - . / :".to_owned()) }
 }
 
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(

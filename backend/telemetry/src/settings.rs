@@ -161,6 +161,11 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     if duration.is_zero() { Err(expected()) } else { Ok(duration) }
 }
 
+/// Parses a duration that may be nothing, such as `0s`.
+pub fn duration_or_none(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| "a duration such as 0s, 5s or 10m".to_owned())
+}
+
 /// Parses `true` or `false`, also as `1`, `0`, `yes`, `no`, `on`, `off`.
 pub fn switch(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {

@@ -82,10 +82,14 @@ where
     })
 }
 
-/// Waits for the client, but not longer than `UPLOAD__IDLE_TIMEOUT`.
+/// Waits for the client, but not longer than `UPLOAD__IDLE_TIMEOUT`, nor beyond the end of this process.
 pub async fn patiently<F: Future>(app: &App, future: F) -> Result<F::Output> {
     let patience = app.config.upload.idle_timeout;
-    tokio::time::timeout(patience, future).await.map_err(|_| Error::Stalled(patience.as_secs()))
+    let waited = tokio::time::timeout(patience, future);
+    match app.cut_off.run_until_cancelled(waited).await {
+        Some(waited) => waited.map_err(|_| Error::Stalled(patience.as_secs())),
+        None => Err(Error::Busy("the server stops".to_owned())),
+    }
 }
 
 /// The pieces as they come, counted and bounded.

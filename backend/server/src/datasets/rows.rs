@@ -89,7 +89,10 @@ pub async fn find(database: &Database, id: &str) -> Result<Option<Stored>> {
     if !is_id(id) {
         return Ok(None);
     }
-    let query = format!("SELECT {FIELDS} FROM datasets WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2)");
+    let query = format!(
+        "SELECT {FIELDS} FROM datasets WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2) \
+         AND removal_began_at IS NULL"
+    );
     let query = sqlx::query_as::<_, Row>(sqlx::AssertSqlSafe(query)).bind(id).bind(now_micros());
     query.fetch_optional(&database.pool).await?.map(Stored::try_from).transpose()
 }
@@ -98,7 +101,7 @@ pub async fn find(database: &Database, id: &str) -> Result<Option<Stored>> {
 pub async fn page(database: &Database, before: Option<(i64, String)>, limit: i64) -> Result<Vec<Stored>> {
     let (created_at, id) = before.unwrap_or((i64::MAX, String::new()));
     let query = format!(
-        "SELECT {FIELDS} FROM datasets WHERE (expires_at IS NULL OR expires_at > $1) \
+        "SELECT {FIELDS} FROM datasets WHERE (expires_at IS NULL OR expires_at > $1) AND removal_began_at IS NULL \
          AND (created_at < $2 OR (created_at = $2 AND id < $3)) ORDER BY created_at DESC, id DESC LIMIT $4"
     );
     let query = sqlx::query_as::<_, Row>(sqlx::AssertSqlSafe(query));

@@ -31,7 +31,7 @@ pub async fn watch(app: Shared) -> anyhow::Result<()> {
 async fn count(database: &Database) -> sqlx::Result<DatasetTotals> {
     // PostgreSQL's sum of big integers is a decimal number, which the driver for both engines does not read.
     let query = "SELECT COUNT(*), CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) FROM datasets \
-        WHERE expires_at IS NULL OR expires_at > $1";
+        WHERE (expires_at IS NULL OR expires_at > $1) AND removal_began_at IS NULL";
     let (datasets, size_bytes) = sqlx::query_as(query).bind(now_micros()).fetch_one(&database.pool).await?;
     Ok(DatasetTotals { datasets, size_bytes })
 }

@@ -87,7 +87,7 @@ async fn take_in(app: &App, id: &str, request: Request) -> Result<(Received, Pla
 
 async fn keep(app: Shared, id: String, received: Received, plan: Plan, event: Upload) -> Result<Dataset> {
     let (size_bytes, rows, columns) = (received.size_bytes, received.profile.rows, received.profile.columns.len());
-    match commit(&app, id, received, plan).await {
+    match commit(app.clone(), id, received, plan).await {
         Ok(dataset) => {
             event.stored(&dataset.id, size_bytes, rows, columns);
             totals::refresh(&app.database).await;
@@ -101,7 +101,7 @@ async fn keep(app: Shared, id: String, received: Received, plan: Plan, event: Up
 }
 
 /// Bytes first, then the row: a kill in between leaves a file that belongs to nobody, never a dataset without one.
-async fn commit(app: &App, id: String, received: Received, plan: Plan) -> Result<Dataset> {
+async fn commit(app: Shared, id: String, received: Received, plan: Plan) -> Result<Dataset> {
     let Received { storage_key, writer, format, size_bytes, sha256, profile } = received;
     writer.finish().await?;
     let unreadable = |error| Error::Internal(anyhow::Error::new(error).context("columns cannot be written as JSON"));
@@ -119,7 +119,8 @@ async fn commit(app: &App, id: String, received: Received, plan: Plan) -> Result
         expires_at: plan.lifetime.map(|life| created_at.saturating_add_unsigned(micros(life))),
     };
     if let Err(error) = rows::insert(&app.database, &row).await {
-        give_up(app, &row).await;
+        // The client need not wait for a database that is away a second time.
+        tokio::spawn(async move { give_up(&app, &row).await }.in_current_span());
         return Err(error);
     }
     Ok(Stored::try_from(row)?.dataset)

@@ -27,7 +27,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::serve::asked_to_stop;
+use crate::signals::asked_to_stop;
 use api::{Answer, Api};
 use deck::{Action, Deck};
 use made::Made;

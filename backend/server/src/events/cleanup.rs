@@ -30,6 +30,11 @@ impl CleanupCycle {
         }
     }
 
+    /// The process stops before the cycle has seen everything; the next one goes on.
+    pub fn interrupted(self, removed: u64, failed: u64) {
+        tracing::info!(removed, failed, "the removal of expired datasets was interrupted");
+    }
+
     /// The cycle could not go on; its caller logs why.
     pub fn failed(mut self) {
         self.outcome = "failed";

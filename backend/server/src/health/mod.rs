@@ -1,77 +1,29 @@
-//! Health: which checks there are, and the four endpoints that show them.
+//! Health: the four endpoints that show what the checks found. Which checks there are stands in `checks.rs`.
 
+mod cgroup;
+mod checks;
+mod dependencies;
 mod resources;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
-use belfry_telemetry::health::{Checks, Report};
+use belfry_telemetry::health::Report;
 use serde_json::{Value, json};
 use tokio::time::MissedTickBehavior;
 
+pub use checks::{StandsOn, checks};
+
 use crate::app::{App, Shared};
-use crate::config::Config;
-use crate::database::{Database, now_micros, rfc3339};
-use crate::jobs::Scheduler;
+use crate::database::{now_micros, rfc3339};
 use crate::request::Json;
-use crate::storage::Storage;
 use resources::{Level, Usage};
-
-/// How long a check of a dependency may take. With `/readyz` asked every few seconds, an outage shows within three.
-const DEADLINE: Duration = Duration::from_millis(2_500);
-
-/// The scheduler looks every second; silent for this long, it is stuck.
-const SCHEDULER_SILENCE: Duration = Duration::from_secs(15);
 
 /// How often the checks run when nobody asks, so that their metrics are true.
 const WATCH_EVERY: Duration = Duration::from_secs(10);
-
-/// The checks of this service.
-pub fn checks(config: &Config, database: &Database, storage: &Storage, scheduler: &Arc<Scheduler>) -> Checks {
-    let (database, storage, scheduler) = (database.clone(), storage.clone(), scheduler.clone());
-    let (disk, memory) = (config.clone(), config.clone());
-    Checks::default()
-        .required("database", DEADLINE, move || {
-            let database = database.clone();
-            async move { database.probe().await.map(|()| "reads and writes".to_owned()) }
-        })
-        .required("storage", DEADLINE, move || {
-            let storage = storage.clone();
-            async move {
-                let probed = storage.probe().await;
-                probed
-                    .map(|()| "writes, reads and deletes".to_owned())
-                    .map_err(|error| format!("not usable: {error:#}"))
-            }
-        })
-        .optional("scheduler", DEADLINE, move || {
-            let silence = scheduler.silence();
-            async move {
-                match silence {
-                    Some(silence) if silence < SCHEDULER_SILENCE => Ok("looks for due jobs".to_owned()),
-                    Some(silence) => Err(format!("silent for {} s", silence.as_secs())),
-                    None => Err("has not looked for due jobs yet".to_owned()),
-                }
-            }
-        })
-        .optional("disk", DEADLINE, move || {
-            let usage = Usage::of_disk(&disk.data.dir, disk.alerts.threshold_disk);
-            async move { verdict(usage) }
-        })
-        .optional("memory", DEADLINE, move || {
-            let usage = Usage::of_memory(memory.alerts.threshold_memory);
-            async move { verdict(usage) }
-        })
-}
-
-fn verdict(usage: Result<Usage, String>) -> Result<String, String> {
-    let usage = usage?;
-    if usage.level() == Level::Ok { Ok(usage.to_string()) } else { Err(usage.to_string()) }
-}
 
 /// The routes of this feature.
 pub fn router() -> Router<Shared> {
@@ -111,10 +63,8 @@ async fn health(State(app): State<Shared>) -> (StatusCode, Json<Report>) {
 }
 
 async fn healthz(State(app): State<Shared>) -> (StatusCode, Json<Value>) {
-    let report = app.checks.report().await;
+    let (report, (disk, memory)) = tokio::join!(app.checks.report(), Usage::of_both(&app.config, checks::DEADLINE));
     let database = report.checks.get("database").is_some_and(|check| check.healthy == Some(true));
-    let disk = Usage::of_disk(&app.config.data.dir, app.config.alerts.threshold_disk);
-    let memory = Usage::of_memory(app.config.alerts.threshold_memory);
     let level = |usage: &Result<Usage, String>| usage.as_ref().map_or(Level::Error, Usage::level);
     let database_level = if database { Level::Ok } else { Level::Error };
     let worst = database_level.max(level(&disk)).max(level(&memory));
@@ -157,7 +107,7 @@ async fn livez() -> &'static str {
 }
 
 async fn readyz(State(app): State<Shared>) -> (StatusCode, Json<Value>) {
-    if app.stopping.is_cancelled() {
+    if app.draining.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false, "message": "stopping" })));
     }
     let report = app.checks.report().await;

@@ -2,9 +2,13 @@
 
 use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 
 use bytesize::ByteSize;
 use sysinfo::System;
+
+use super::cgroup::memory_limit;
+use crate::config::Config;
 
 /// From this share in use on, in percent, a resource counts as spent.
 const SPENT_PERCENT: f64 = 98.0;
@@ -48,13 +52,27 @@ impl Usage {
     pub(super) fn of_memory(warning_percent: u32) -> Result<Self, String> {
         let mut system = System::new().map_err(|error| format!("cannot be read: {error}"))?;
         system.refresh_memory();
-        let (used_bytes, total_bytes) = match system.cgroup_limits() {
-            Some(limits) if limits.total_memory < system.total_memory() => {
-                (limits.total_memory - limits.free_memory, limits.total_memory)
-            }
+        // Not sysinfo's reading of it, which counts page cache as used: a container that serves files would look full.
+        let (used_bytes, total_bytes) = match memory_limit("/proc/self/cgroup".as_ref(), "/sys/fs/cgroup".as_ref()) {
+            Some(limit) if limit.limit_bytes < system.total_memory() => (limit.used_bytes, limit.limit_bytes),
             _ => (system.used_memory(), system.total_memory()),
         };
         Ok(Self { used_bytes, total_bytes, warning_percent })
+    }
+
+    /// Both readings, each within `deadline`: a file system that hangs must not hang who asks.
+    pub(super) async fn of_both(config: &Config, deadline: Duration) -> (Result<Self, String>, Result<Self, String>) {
+        let (folder, alerts) = (config.data.dir.clone(), config.alerts.clone());
+        let disk = tokio::task::spawn_blocking(move || Self::of_disk(&folder, alerts.threshold_disk));
+        let memory = tokio::task::spawn_blocking(move || Self::of_memory(alerts.threshold_memory));
+        let within = |reading| async move {
+            match tokio::time::timeout(deadline, reading).await {
+                Ok(Ok(usage)) => usage,
+                Ok(Err(_)) => Err("the reading panicked".to_owned()),
+                Err(_) => Err(format!("no answer within {} ms", deadline.as_millis())),
+            }
+        };
+        tokio::join!(within(disk), within(memory))
     }
 
     pub(super) fn used_percent(&self) -> f64 {

@@ -6,6 +6,7 @@
 //! predictions (`predict`).
 
 mod api;
+mod beats;
 mod child;
 mod lease;
 mod model;
@@ -30,6 +31,7 @@ use axum::routing::{get, post};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
+pub use beats::Beats;
 pub use predict::Models;
 pub use wakers::Wakers;
 
@@ -58,8 +60,8 @@ pub async fn work(app: Shared) -> anyhow::Result<()> {
     let workplace = Arc::new(workplace);
 
     let mut tasks = JoinSet::new();
-    for _ in 0..app.config.training.workers {
-        tasks.spawn(worker::work(app.clone(), workplace.clone()));
+    for number in 0..app.config.training.workers as usize {
+        tasks.spawn(worker::work(app.clone(), workplace.clone(), number));
     }
     tasks.spawn(reaper::reap_regularly(app.clone(), dead));
     tasks.spawn(watch_depth(app.clone()));

@@ -74,7 +74,7 @@ pub async fn insert(database: &Database, new: &NewRun, max_queued: u32) -> Resul
         "INSERT INTO runs (id, dataset_id, target, algorithm, task, params, seed, test_fraction, status, attempts, \
          cancel_requested, created_at) \
          SELECT $1, d.id, $3, $4, $5, $6, $7, $8, 'queued', 0, 0, $9 FROM datasets d \
-         WHERE d.id = $2 AND (d.expires_at IS NULL OR d.expires_at > $9) \
+         WHERE d.id = $2 AND (d.expires_at IS NULL OR d.expires_at > $9) AND d.removal_began_at IS NULL \
          AND (SELECT COUNT(*) FROM runs WHERE status = 'queued') < $10 {lock}"
     );
     let seed = i64::try_from(new.seed).map_err(|error| Error::Internal(error.into()))?;

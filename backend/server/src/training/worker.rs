@@ -8,6 +8,7 @@ use belfry_learning::protocol::{Message, Spec};
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::beats::BEAT;
 use super::child::{self, Ask, asked_for};
 use super::lease::keep;
 use super::progress;
@@ -30,19 +31,22 @@ const STEPS_UNDER_WAY: usize = 256;
 /// Codes by which a training process tells of a failure that is ours, not the data's.
 const OUR_FAILURES: &[&str] = &["bad_spec", "sandbox", "dataset_unreadable", "model_unwritable"];
 
-/// Trains one run after the other until the process stops.
-pub async fn work(app: Shared, workplace: Arc<Workplace>) {
+/// Trains one run after the other until the process stops, as worker `number` of this process.
+pub async fn work(app: Shared, workplace: Arc<Workplace>, number: usize) {
     let _up = worker_up();
     while !app.stopping.is_cancelled() {
+        app.beats.beat(number);
         let pause = match queue::claim(&app.database, &workplace.instance, app.config.training.lease).await {
             Ok(Some(claim)) => {
                 // There may be more for another worker.
                 app.wakers.run_queued();
                 let training = tokio::spawn(train_claimed(app.clone(), workplace.clone(), claim.clone()));
+                app.beats.busy(number);
                 // A bug in here must not take the worker along; the lease will free the run.
-                if AbortOnDropHandle::new(training).await.is_err_and(|error| error.is_panic()) {
+                if alive_until(&app, number, AbortOnDropHandle::new(training)).await.is_err_and(|end| end.is_panic()) {
                     WorkerPanicked { run_id: &claim.run_id }.emit();
                 }
+                app.beats.idle(number);
                 continue;
             }
             Ok(None) => POLL,
@@ -55,6 +59,17 @@ pub async fn work(app: Shared, workplace: Arc<Workplace>) {
             () = app.stopping.cancelled() => {}
             () = app.wakers.queued() => {}
             () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Waits and shows that the worker lives meanwhile.
+async fn alive_until<F: Future + Unpin>(app: &App, number: usize, mut work: F) -> F::Output {
+    let mut beats = tokio::time::interval(BEAT);
+    loop {
+        tokio::select! {
+            ended = &mut work => return ended,
+            _ = beats.tick() => app.beats.beat(number),
         }
     }
 }

@@ -24,9 +24,10 @@ async fn health_names_each_dependency_with_what_it_found() {
     // This machine may be fuller than a service's should be.
     let server = Server::start_with(&[("ALERTS__THRESHOLD_DISK", "97"), ("ALERTS__THRESHOLD_MEMORY", "97")]).await;
     let health = await_status(&server, "ok").await;
-    for name in ["database", "storage", "scheduler", "disk", "memory"] {
+    for name in ["database", "storage", "scheduler", "workers", "disk", "memory"] {
         let check = &health["checks"][name];
-        assert_eq!(check["healthy"], true, "{name}: {check}");
+        assert_eq!((&check["healthy"], &check["status"]), (&true.into(), &"ok".into()), "{name}: {check}");
+        assert_eq!(check["required"], ["database", "storage"].contains(&name), "{name}: {check}");
         assert!(check["message"].is_string() && check["latency_ms"].is_f64() && check["required"].is_boolean());
     }
 }
@@ -52,6 +53,43 @@ async fn a_disk_over_its_threshold_is_a_warning_and_still_serves() {
     assert_eq!(health["status"], "warning", "{health}");
     await_status(&server, "degraded").await;
     assert_eq!(server.get("/readyz").await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn memory_over_its_threshold_is_a_warning_and_still_serves() {
+    let server = Server::start_with(&[("ALERTS__THRESHOLD_MEMORY", "1"), ("ALERTS__THRESHOLD_DISK", "97")]).await;
+    let answer = server.get("/healthz").await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    let health: serde_json::Value = answer.json().await.unwrap();
+    assert_eq!(
+        (&health["checks"]["memory"]["status"], &health["healthy"]),
+        (&"warning".into(), &true.into()),
+        "{health}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_without_workers_says_that_others_train() {
+    let server = Server::start_with(&[("TRAINING__WORKERS", "0")]).await;
+    let health: serde_json::Value = server.get("/health").await.json().await.unwrap();
+    let workers = &health["checks"]["workers"];
+    assert_eq!((&workers["status"], &workers["healthy"]), (&"disabled".into(), &serde_json::Value::Null), "{workers}");
+    assert_eq!(workers["message"], "TRAINING__WORKERS is 0: other processes train");
+}
+
+#[tokio::test]
+async fn the_scheduler_says_what_is_due_next() {
+    let server = Server::start().await;
+    let started = Instant::now();
+    loop {
+        let health: serde_json::Value = server.get("/health").await.json().await.unwrap();
+        let message = health["checks"]["scheduler"]["message"].as_str().unwrap().to_owned();
+        if message.starts_with("looks for due jobs; ") && message.contains(" is due in ") {
+            break;
+        }
+        assert!(started.elapsed() < PATIENCE, "{message}");
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
 }
 
 #[tokio::test]

@@ -4,18 +4,26 @@
 
 #![allow(clippy::unwrap_used)] // Tests throughout, helpers included.
 
+mod cleanup;
 mod datasets;
 mod demo;
+mod dependencies;
+mod faults;
 mod health;
 mod jobs;
+mod kills;
+mod limits;
 mod loki;
 mod metrics;
+mod mounts;
+mod postgres;
 mod predict;
 mod recovery;
 mod runs;
 mod s3;
 mod server;
 mod start;
+mod stop;
 mod training;
 mod training_errors;
 mod upload_errors;

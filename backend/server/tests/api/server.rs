@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use reqwest::{Response, StatusCode};
@@ -22,6 +22,8 @@ pub struct Server {
     pub client: reqwest::Client,
     /// Its data folder.
     pub folder: Arc<TempDir>,
+    /// What it has logged since it listens, line by line; of all its lives.
+    pub log: Arc<Mutex<Vec<String>>>,
     variables: Vec<(String, String)>,
     child: Child,
 }
@@ -34,20 +36,28 @@ impl Server {
 
     /// Starts a server with these settings besides the defaults.
     pub async fn start_with(variables: &[(&str, &str)]) -> Self {
-        let folder = Arc::new(tempfile::tempdir().unwrap());
+        Self::start_in(Arc::new(tempfile::tempdir().unwrap()), variables).await
+    }
+
+    /// Starts a server on this data folder.
+    pub async fn start_in(folder: Arc<TempDir>, variables: &[(&str, &str)]) -> Self {
         let mut all: Vec<(String, String)> =
             variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        if let Ok(url) = std::env::var("BELFRY_TEST_DATABASE_URL") {
+        if let Ok(url) = std::env::var("BELFRY_TEST_DATABASE_URL")
+            && !variables.iter().any(|(key, _)| *key == "DATABASE__URL")
+        {
             all.push(("DATABASE__URL".to_owned(), fresh_database(&url).await));
         }
-        let (child, url) = spawn(&all, folder.path());
-        Self { url, client: client(), folder, variables: all, child }
+        let log = Arc::default();
+        let (child, url) = spawn(&all, folder.path(), &log);
+        Self { url, client: client(), folder, log, variables: all, child }
     }
 
     /// Starts another server with the same settings on the same state.
     pub fn beside(&self) -> Self {
-        let (child, url) = spawn(&self.variables, self.folder.path());
-        Self { url, client: client(), folder: self.folder.clone(), variables: self.variables.clone(), child }
+        let (log, folder) = (Arc::default(), self.folder.clone());
+        let (child, url) = spawn(&self.variables, folder.path(), &log);
+        Self { url, client: client(), folder, log, variables: self.variables.clone(), child }
     }
 
     /// Kills the server without warning and starts it again on the same state.
@@ -66,13 +76,23 @@ impl Server {
     /// Starts a stopped server again on the same state, with these settings besides those it had.
     pub fn start_again(&mut self, variables: &[(&str, &str)]) {
         self.variables.extend(variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
-        (self.child, self.url) = spawn(&self.variables, self.folder.path());
+        (self.child, self.url) = spawn(&self.variables, self.folder.path(), &self.log);
     }
 
     /// Asks the server to stop, as an orchestrator would, and returns its exit code.
     pub async fn stop(&mut self) -> Option<i32> {
+        self.terminate();
+        self.ended().await
+    }
+
+    /// Sends SIGTERM and does not wait.
+    pub fn terminate(&self) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    }
+
+    /// Waits for the server's end and returns its exit code.
+    pub async fn ended(&mut self) -> Option<i32> {
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -81,6 +101,15 @@ impl Server {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         panic!("the server did not stop within {PATIENCE:?}");
+    }
+
+    /// Its database, for what the API does not show and for states that only time would bring about.
+    pub async fn database(&self) -> sqlx::AnyPool {
+        sqlx::any::install_default_drivers();
+        let url = self.variables.iter().find(|(key, _)| key == "DATABASE__URL").map(|(_, url)| url.clone());
+        let file = self.folder.path().join("belfry.db");
+        let url = url.unwrap_or_else(|| format!("sqlite://{}", file.display()));
+        sqlx::any::AnyPoolOptions::new().max_connections(2).connect(&url).await.unwrap()
     }
 
     /// The server's process id.
@@ -167,7 +196,7 @@ fn client() -> reqwest::Client {
 }
 
 /// Starts the server and reads the address it took from its log. The rest of its log goes to the test's output.
-fn spawn(variables: &[(String, String)], folder: &Path) -> (Child, String) {
+fn spawn(variables: &[(String, String)], folder: &Path, log: &Arc<Mutex<Vec<String>>>) -> (Child, String) {
     let mut child = command(variables, folder).arg("serve").stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let mut seen = Vec::new();
@@ -179,9 +208,11 @@ fn spawn(variables: &[(String, String)], folder: &Path) -> (Child, String) {
         }
         seen.push(line);
     };
+    let log = log.clone();
     std::thread::spawn(move || {
         for line in lines.map_while(Result::ok) {
             println!("{line}");
+            log.lock().unwrap().push(line);
         }
     });
     (child, format!("http://{address}"))

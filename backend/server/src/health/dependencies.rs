@@ -1,0 +1,121 @@
+//! The checks that ask other services: the AI provider, Telegram, Loki and Prometheus.
+//!
+//! Their sentences are made here from statuses; nothing that a service or the HTTP client says is passed on.
+
+use belfry_telemetry::health::Outcome;
+use belfry_telemetry::outgoing::Failure;
+use belfry_telemetry::settings::Secret;
+use reqwest::StatusCode;
+use serde_json::Value;
+use url::Url;
+
+use crate::outgoing::{Answer, Outgoing};
+
+/// A scrape may be this old, in seconds: four turns of the stack's interval. As long, a new process may wait for its first.
+const FRESH_SECONDS: f64 = 60.0;
+
+/// `GET {base}/models`, which every OpenAI-compatible service answers and nobody is billed for.
+pub(super) async fn ai(outgoing: &Outgoing, base: &Url, key: &Secret) -> Outcome {
+    let answer = outgoing.get("ai", "/models", &below(base, "models"), Some(key)).await;
+    verdict(answer, "lists its models", "AI__API_KEY")
+}
+
+/// `getMe`, which names the bot that a token belongs to.
+pub(super) async fn telegram(outgoing: &Outgoing, base: &Url, token: &Secret) -> Outcome {
+    let url = below(base, &format!("bot{}/getMe", token.expose()));
+    verdict(outgoing.get("telegram", "getMe", &url, None).await, "knows the bot", "TELEGRAM__TOKEN")
+}
+
+/// Whether Loki takes log lines.
+pub(super) async fn loki(outgoing: &Outgoing, base: &Url) -> Outcome {
+    verdict(outgoing.get("loki", "/ready", &below(base, "ready"), None).await, "is ready", "the request")
+}
+
+/// When Prometheus last scraped this very process, which is known by its start time.
+pub(super) async fn prometheus(outgoing: &Outgoing, base: &Url, job: &str, started: f64, now: f64) -> Outcome {
+    let mut url: Url = below(base, "api/v1/query").parse().map_err(|_| "PROMETHEUS__URL cannot be used".to_owned())?;
+    let series = format!("app_start_time_seconds{{job=\"{job}\"}}");
+    // `timestamp` tells the time of a sample only of a bare selector, hence the `and`.
+    url.query_pairs_mut().append_pair("query", &format!("max(timestamp({series}) and ({series} == {started}))"));
+    let answer = outgoing.get("prometheus", "/api/v1/query", url.as_str(), None).await;
+    let Answer { status, body } = answer.map_err(|failure| sentence(failure).to_owned())?;
+    if status != StatusCode::OK {
+        return Err(format!("answers {}", status.as_u16()));
+    }
+    let result: Value = serde_json::from_slice(&body).map_err(|_| "its answer is no JSON".to_owned())?;
+    scraped(&result, job, now - started)
+}
+
+/// What the answer to that query says of a process that began `age` seconds ago.
+fn scraped(result: &Value, job: &str, age: f64) -> Outcome {
+    let value = &result["data"]["result"][0]["value"];
+    let scraped = value[1].as_str().and_then(|seconds| seconds.parse::<f64>().ok());
+    // Both times are by Prometheus's own clock.
+    match (value[0].as_f64(), scraped) {
+        (Some(asked), Some(scraped)) if asked - scraped <= FRESH_SECONDS => {
+            Ok(format!("scraped this process {:.0} s ago", (asked - scraped).max(0.0)))
+        }
+        (Some(asked), Some(scraped)) => Err(format!("last scraped this process {:.0} s ago", asked - scraped)),
+        _ if age <= FRESH_SECONDS => {
+            Ok(format!("has not scraped this process yet, which began {:.0} s ago", age.max(0.0)))
+        }
+        _ => Err(format!("does not scrape this process under job=\"{job}\"")),
+    }
+}
+
+/// A base URL may have a path of its own, with a slash at its end or without.
+fn below(base: &Url, path: &str) -> String {
+    format!("{}/{path}", base.as_str().trim_end_matches('/'))
+}
+
+fn verdict(answer: Result<Answer, Failure>, success: &str, credential: &str) -> Outcome {
+    match answer.map(|answer| answer.status) {
+        Ok(status) if status.is_success() => Ok(success.to_owned()),
+        Ok(status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)) => {
+            Err(format!("refuses {credential}: answers {}", status.as_u16()))
+        }
+        Ok(status) => Err(format!("answers {}", status.as_u16())),
+        Err(failure) => Err(sentence(failure).to_owned()),
+    }
+}
+
+fn sentence(failure: Failure) -> &'static str {
+    match failure {
+        Failure::Timeout => "no answer in time",
+        Failure::Unreachable => "cannot be reached",
+        Failure::Broken => "broke its answer off",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn scraped_at(sample: Option<&str>, age: f64) -> Outcome {
+        let vector: Vec<Value> = sample.iter().map(|at| json!({"metric": {}, "value": [1_000.5, at]})).collect();
+        scraped(&json!({"status": "success", "data": {"resultType": "vector", "result": vector}}), "backend", age)
+    }
+
+    #[test]
+    fn a_scrape_is_fresh_for_a_minute() {
+        assert_eq!(scraped_at(Some("990.5"), 500.0), Ok("scraped this process 10 s ago".to_owned()));
+        assert_eq!(scraped_at(Some("940.5"), 500.0), Ok("scraped this process 60 s ago".to_owned()));
+        assert_eq!(scraped_at(Some("925.5"), 500.0), Err("last scraped this process 75 s ago".to_owned()));
+    }
+
+    #[test]
+    fn a_new_process_may_wait_a_minute_for_its_first_scrape() {
+        let waits = Ok("has not scraped this process yet, which began 59 s ago".to_owned());
+        assert_eq!(scraped_at(None, 59.0), waits);
+        assert_eq!(scraped_at(None, 61.0), Err("does not scrape this process under job=\"backend\"".to_owned()));
+    }
+
+    #[test]
+    fn a_base_may_end_in_a_slash() {
+        for base in ["http://host/v1", "http://host/v1/"] {
+            assert_eq!(below(&base.parse().unwrap(), "models"), "http://host/v1/models");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The memory limit of the server's own control group, set by the real kernel.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::server::Server;
+
+const MIB: u64 = 1 << 20;
+
+/// Two nested groups with limits of their own; removed with the value, once their process is gone.
+struct Groups {
+    outer: PathBuf,
+    inner: PathBuf,
+}
+
+impl Groups {
+    /// Makes them, by whichever version of control groups has the memory controller here. `None`, said aloud, otherwise.
+    fn new(outer_bytes: u64, inner_bytes: u64) -> Option<Self> {
+        let version_1 = Path::new("/sys/fs/cgroup/memory");
+        let (root, limit) = if version_1.join("memory.limit_in_bytes").exists() {
+            (version_1, "memory.limit_in_bytes")
+        } else {
+            (Path::new("/sys/fs/cgroup"), "memory.max")
+        };
+        let outer = root.join(format!("belfry-test-{}", std::process::id()));
+        let groups = Self { inner: outer.join("inner"), outer };
+        let made = || {
+            std::fs::create_dir(&groups.outer)?;
+            if limit == "memory.max" {
+                std::fs::write(groups.outer.join("cgroup.subtree_control"), "+memory")?;
+            }
+            std::fs::create_dir(&groups.inner)?;
+            std::fs::write(groups.outer.join(limit), outer_bytes.to_string())?;
+            std::fs::write(groups.inner.join(limit), inner_bytes.to_string())
+        };
+        match made() {
+            Ok(()) => Some(groups),
+            Err(error) => {
+                eprintln!("SKIPPED: cannot make control groups here: {error}");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Groups {
+    fn drop(&mut self) {
+        for group in [&self.inner, &self.outer] {
+            // The kernel lets go of a group a moment after its last process.
+            for _ in 0..100 {
+                match std::fs::remove_dir(group) {
+                    Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {
+                        std::thread::sleep(std::time::Duration::from_millis(20));
+                    }
+                    _ => break,
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_nested_memory_limits_the_smallest_is_what_health_counts_by() {
+    // Neither is anywhere near what this test needs.
+    let Some(groups) = Groups::new(700 * MIB, 900 * MIB) else { return };
+    let server = Server::start().await;
+    let before: Value = server.get("/healthz").await.json().await.unwrap();
+    assert_ne!(before["checks"]["memory"]["total_bytes"], 700 * MIB, "{before}");
+    std::fs::write(groups.inner.join("cgroup.procs"), server.pid().to_string()).unwrap();
+    let health: Value = server.get("/healthz").await.json().await.unwrap();
+    let memory = &health["checks"]["memory"];
+    assert_eq!(memory["total_bytes"], 700 * MIB, "{health}");
+    assert!(memory["used_bytes"].as_u64() < Some(600 * MIB), "{health}");
+    drop(server);
+    drop(groups);
+}

@@ -1,0 +1,141 @@
+//! The beginning and the end of a server: not ready, draining, finishing, cut off.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use reqwest::{Body, Response, StatusCode};
+use serde_json::Value;
+use sqlx::{ConnectOptions, Connection, Executor};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::runs::{FAKE, await_gone, await_step, children, submit_fake, upload_shipped};
+use crate::server::{PATIENCE, Server, command};
+use crate::uploads::{await_files, kept_files, post};
+
+/// An upload that has begun and goes on as the test tells it to.
+async fn begin_upload(server: &Server) -> (mpsc::Sender<Bytes>, JoinHandle<reqwest::Result<Response>>) {
+    let (sender, mut pieces) = mpsc::channel::<Bytes>(1);
+    let body = futures::stream::poll_fn(move |context| {
+        pieces.poll_recv(context).map(|piece| piece.map(Ok::<_, std::io::Error>))
+    });
+    let request = post(server, "").header("content-type", "text/csv").body(Body::wrap_stream(body));
+    let answer = tokio::spawn(request.send());
+    sender.send(Bytes::from_static(b"a,b\n1,2\n")).await.unwrap();
+    server.await_metric("belfry_uploads_in_progress", 1.0).await;
+    (sender, answer)
+}
+
+async fn await_log(server: &Server, message: &str) {
+    let started = Instant::now();
+    while !server.log.lock().unwrap().iter().any(|line| line.contains(message)) {
+        assert!(started.elapsed() < PATIENCE, "nothing says {message}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_starts_is_alive_and_not_ready() {
+    if std::env::var("BELFRY_TEST_DATABASE_URL").is_ok() {
+        return; // What holds the start up is a lock on the embedded database.
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("belfry.db"));
+    let mut other = options.create_if_missing(true).connect().await.unwrap();
+    other.execute("CREATE TABLE unrelated (id INTEGER)").await.unwrap();
+    other.execute("BEGIN EXCLUSIVE").await.unwrap();
+    let mut child = command(&[], folder.path()).arg("serve").stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let starting = lines.find(|line| line.contains("\"starting\"")).unwrap();
+    let starting: Value = serde_json::from_str(&starting).unwrap();
+    let url = format!("http://{}", starting["address"].as_str().unwrap());
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let get = |path: &str| client.get(format!("{url}{path}")).send();
+    assert_eq!(get("/livez").await.unwrap().status(), StatusCode::OK);
+    for path in ["/readyz", "/api/v1/datasets"] {
+        let answer = get(path).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert_eq!(answer.json::<Value>().await.unwrap()["message"], "starting");
+    }
+    other.execute("ROLLBACK").await.unwrap();
+    other.close().await.unwrap();
+    let started = Instant::now();
+    loop {
+        // Between the two listeners an idle connection may be closed.
+        if get("/readyz").await.is_ok_and(|answer| answer.status() == StatusCode::OK) {
+            break;
+        }
+        assert!(started.elapsed() < PATIENCE, "it is never ready");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(get("/api/v1/datasets").await.unwrap().status(), StatusCode::OK);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[tokio::test]
+async fn a_draining_server_is_not_ready_and_serves_what_still_comes() {
+    let mut server = Server::start_with(&[("SERVER__DRAIN", "3s")]).await;
+    assert_eq!(server.get("/readyz").await.status(), StatusCode::OK);
+    let (pieces, answer) = begin_upload(&server).await;
+    let asked = Instant::now();
+    server.terminate();
+    await_log(&server, "not ready any more").await;
+    // On a connection of its own, as a balancer's probe is.
+    let probe = reqwest::Client::builder().no_proxy().build().unwrap();
+    let ready = probe.get(format!("{}/readyz", server.url)).send().await.unwrap();
+    assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(ready.json::<Value>().await.unwrap()["message"], "stopping");
+    assert_eq!(probe.get(format!("{}/livez", server.url)).send().await.unwrap().status(), StatusCode::OK);
+    assert_eq!(probe.get(format!("{}/api/v1/datasets", server.url)).send().await.unwrap().status(), StatusCode::OK);
+    await_log(&server, "\"stopping\"").await;
+    assert!(asked.elapsed() >= Duration::from_secs(3), "it drained for {:?}", asked.elapsed());
+    // The upload ends after that, within the grace.
+    pieces.send(Bytes::from_static(b"3,4\n")).await.unwrap();
+    drop(pieces);
+    assert_eq!(answer.await.unwrap().unwrap().status(), StatusCode::CREATED);
+    assert_eq!(server.ended().await, Some(0));
+    assert!(reqwest::get(format!("{}/livez", server.url)).await.is_err(), "somebody still listens");
+}
+
+#[tokio::test]
+async fn work_that_does_not_end_is_cut_off_within_the_grace_and_leaves_nothing_behind() {
+    let mut server =
+        Server::start_with(&[FAKE, ("SERVER__SHUTDOWN_GRACE", "2s"), ("UPLOAD__IDLE_TIMEOUT", "1h")]).await;
+    let dataset_id = upload_shipped(&server, "iris.csv").await;
+    let id = submit_fake(&server, &dataset_id, "slow", 1_000_000).await;
+    await_step(&server, &id).await;
+    let processes = children(server.pid());
+    let (_pieces, answer) = begin_upload(&server).await;
+    let asked = Instant::now();
+    assert_eq!(server.stop().await, Some(0));
+    assert!(asked.elapsed() < Duration::from_millis(2_500), "it took {:?}", asked.elapsed());
+    crate::server::problem(answer.await.unwrap().unwrap(), StatusCode::SERVICE_UNAVAILABLE, "busy").await;
+    await_gone(&processes).await;
+    await_files(&server, 1).await;
+    assert!(server.log.lock().unwrap().iter().any(|line| line.contains("work is cut off")));
+}
+
+#[tokio::test]
+async fn the_second_signal_ends_it_at_once() {
+    let grace = ("SERVER__SHUTDOWN_GRACE", "40s");
+    for drain in ["0s", "40s"] {
+        let mut server = Server::start_with(&[FAKE, grace, ("SERVER__DRAIN", drain)]).await;
+        let dataset_id = upload_shipped(&server, "iris.csv").await;
+        let id = submit_fake(&server, &dataset_id, "slow", 1_000_000).await;
+        await_step(&server, &id).await;
+        let processes = children(server.pid());
+        let (_pieces, _answer) = begin_upload(&server).await;
+        server.terminate();
+        await_log(&server, if drain == "0s" { "\"stopping\"" } else { "not ready any more" }).await;
+        let asked = Instant::now();
+        server.terminate();
+        assert_eq!(server.ended().await, Some(130));
+        assert!(asked.elapsed() < Duration::from_secs(2), "it took {:?}", asked.elapsed());
+        await_gone(&processes).await;
+        // What was cut off so is found at the next start.
+        assert!(kept_files(&server).len() <= 2);
+    }
+}
