@@ -1,30 +1,59 @@
 //! What is answered before the service stands: alive, not ready. A migration may take minutes, in which an orchestrator
 //! must neither send requests nor think the process dead.
+//!
+//! The listener and its connections are the same before and after, so that nobody who connects in between is cut off.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 
 use axum::Router;
+use axum::extract::Request;
 use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::response::{IntoResponse, Response};
+use axum::routing::future::RouteFuture;
+use futures::future::Either;
 use serde_json::json;
-use tokio::net::TcpListener;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tower::Service;
 
 use crate::request::Json;
 
-/// Answers on `listener` until the guard is dropped.
-pub fn answer(listener: TcpListener) -> DropGuard {
-    let ended = CancellationToken::new();
-    let router = Router::new().route("/livez", get(async || "ok")).fallback(not_yet);
-    let server = axum::serve(listener, router).with_graceful_shutdown(ended.clone().cancelled_owned());
-    tokio::spawn(async move {
-        if let Err(error) = server.await {
-            tracing::warn!(cause = %error, "nothing was answered while the service started");
-        }
-    });
-    ended.drop_guard()
+/// The service that every connection talks to.
+#[derive(Clone, Default)]
+pub struct Gate {
+    open: Arc<OnceLock<Router>>,
 }
 
-async fn not_yet() -> impl IntoResponse {
+impl Gate {
+    /// From now on requests go to `router`.
+    pub fn open(&self, router: Router) {
+        // Opened once; a second router would change nothing.
+        let _ = self.open.set(router);
+    }
+}
+
+impl Service<Request> for Gate {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Either<RouteFuture<Infallible>, Ready<Result<Response, Infallible>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        match self.open.get() {
+            Some(router) => Either::Left(router.clone().call(request)),
+            None => Either::Right(ready(Ok(not_yet(&request)))),
+        }
+    }
+}
+
+fn not_yet(request: &Request) -> Response {
+    if request.uri().path() == "/livez" {
+        return "ok".into_response();
+    }
     let answer = Json(json!({ "ready": false, "message": "starting" }));
-    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], answer)
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], answer).into_response()
 }

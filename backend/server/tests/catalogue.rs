@@ -22,10 +22,14 @@ const FOREIGN: &[&str] = &["up", "probe_success", "ALERTS", "scrape_duration_sec
 const ADDED_LABELS: &[&str] = &["job", "instance", "le", "tier", "quantile"];
 
 /// Metrics that no panel and no rule shows, each with its reason.
-const UNUSED: &[(&str, &str)] = &[(
-    "telemetry_spans_total",
-    "traces are off by default; for a person's own queries until a pipeline dashboard exists",
-)];
+const UNUSED: &[(&str, &str)] = &[
+    ("external_api_requests_total", "panel follows"),
+    ("external_api_duration_seconds", "panel follows"),
+    (
+        "telemetry_spans_total",
+        "traces are off by default; for a person's own queries until a pipeline dashboard exists",
+    ),
+];
 
 struct Metric {
     kind: String,

@@ -77,13 +77,25 @@ fn own(on: &StandsOn<'_>, checks: Checks) -> Checks {
             }
         })
         .optional("disk", DEADLINE, move || {
-            let config = disk.clone();
-            async move { verdict(Usage::of_both(&config, DEADLINE).await.0) }
+            let reading = disk_usage(&disk);
+            async move { verdict(reading.await) }
         })
         .optional("memory", DEADLINE, move || {
-            let config = memory.clone();
-            async move { verdict(Usage::of_both(&config, DEADLINE).await.1) }
+            let reading = memory_usage(&memory);
+            async move { verdict(reading.await) }
         })
+}
+
+/// How full the disk of the data folder is.
+pub(super) fn disk_usage(config: &Config) -> impl Future<Output = Result<Usage, String>> + use<> {
+    let (folder, threshold) = (config.data.dir.clone(), config.alerts.threshold_disk);
+    Usage::within(DEADLINE, move || Usage::of_disk(&folder, threshold))
+}
+
+/// How full the memory is that this process may use.
+pub(super) fn memory_usage(config: &Config) -> impl Future<Output = Result<Usage, String>> + use<> {
+    let threshold = config.alerts.threshold_memory;
+    Usage::within(DEADLINE, move || Usage::of_memory(threshold))
 }
 
 fn verdict(usage: Result<Usage, String>) -> Outcome {

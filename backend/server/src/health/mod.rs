@@ -63,7 +63,8 @@ async fn health(State(app): State<Shared>) -> (StatusCode, Json<Report>) {
 }
 
 async fn healthz(State(app): State<Shared>) -> (StatusCode, Json<Value>) {
-    let (report, (disk, memory)) = tokio::join!(app.checks.report(), Usage::of_both(&app.config, checks::DEADLINE));
+    let (disk, memory) = (checks::disk_usage(&app.config), checks::memory_usage(&app.config));
+    let (report, disk, memory) = tokio::join!(app.checks.report(), disk, memory);
     let database = report.checks.get("database").is_some_and(|check| check.healthy == Some(true));
     let level = |usage: &Result<Usage, String>| usage.as_ref().map_or(Level::Error, Usage::level);
     let database_level = if database { Level::Ok } else { Level::Error };

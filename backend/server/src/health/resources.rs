@@ -8,7 +8,6 @@ use bytesize::ByteSize;
 use sysinfo::System;
 
 use super::cgroup::memory_limit;
-use crate::config::Config;
 
 /// From this share in use on, in percent, a resource counts as spent.
 const SPENT_PERCENT: f64 = 98.0;
@@ -60,19 +59,16 @@ impl Usage {
         Ok(Self { used_bytes, total_bytes, warning_percent })
     }
 
-    /// Both readings, each within `deadline`: a file system that hangs must not hang who asks.
-    pub(super) async fn of_both(config: &Config, deadline: Duration) -> (Result<Self, String>, Result<Self, String>) {
-        let (folder, alerts) = (config.data.dir.clone(), config.alerts.clone());
-        let disk = tokio::task::spawn_blocking(move || Self::of_disk(&folder, alerts.threshold_disk));
-        let memory = tokio::task::spawn_blocking(move || Self::of_memory(alerts.threshold_memory));
-        let within = |reading| async move {
-            match tokio::time::timeout(deadline, reading).await {
-                Ok(Ok(usage)) => usage,
-                Ok(Err(_)) => Err("the reading panicked".to_owned()),
-                Err(_) => Err(format!("no answer within {} ms", deadline.as_millis())),
-            }
-        };
-        tokio::join!(within(disk), within(memory))
+    /// A reading on a thread of its own, given up after `deadline`: a file system that hangs must not hang who asks.
+    pub(super) async fn within<R>(deadline: Duration, reading: R) -> Result<Self, String>
+    where
+        R: FnOnce() -> Result<Self, String> + Send + 'static,
+    {
+        match tokio::time::timeout(deadline, tokio::task::spawn_blocking(reading)).await {
+            Ok(Ok(usage)) => usage,
+            Ok(Err(_)) => Err("the reading panicked".to_owned()),
+            Err(_) => Err(format!("no answer within {} ms", deadline.as_millis())),
+        }
     }
 
     pub(super) fn used_percent(&self) -> f64 {

@@ -37,6 +37,8 @@ async fn assert_database_is_gone(server: &Server) {
     assert!(ready["message"].as_str().unwrap().starts_with("database: "), "{ready}");
     let health = await_status(server, "/health", StatusCode::SERVICE_UNAVAILABLE).await;
     assert_eq!(health["checks"]["database"]["status"], "failed", "{health}");
+    let healthz = await_status(server, "/healthz", StatusCode::SERVICE_UNAVAILABLE).await;
+    assert_eq!((&healthz["status"], &healthz["healthy"]), (&json!("error"), &json!(false)), "{healthz}");
     let asked = Instant::now();
     problem(server.get("/api/v1/datasets").await, StatusCode::SERVICE_UNAVAILABLE, "database_unavailable").await;
     assert!(asked.elapsed() < BOUND, "a read took {:?}", asked.elapsed());
@@ -185,7 +187,10 @@ async fn a_full_disk_under_the_embedded_database_is_told_and_got_over() {
     let refused = send(&server, "text/csv", TABLE).await;
     assert_eq!(refused.status(), StatusCode::INSUFFICIENT_STORAGE, "{}", refused.text().await.unwrap());
     await_status(&server, "/readyz", StatusCode::SERVICE_UNAVAILABLE).await;
+    let healthz = await_status(&server, "/healthz", StatusCode::SERVICE_UNAVAILABLE).await;
+    assert_eq!(healthz["checks"]["disk"]["status"], "error", "{healthz}");
     std::fs::remove_file(ballast).unwrap();
     assert_all_is_well(&server, &dataset).await;
+    assert_eq!(await_status(&server, "/healthz", StatusCode::OK).await["checks"]["disk"]["status"], "ok");
     await_files(&server, 2).await;
 }

@@ -165,7 +165,7 @@ async fn no_kill_breaks_a_promise() {
         let ledger = ledger.lock().unwrap();
         let (uploads, runs, deleted) = (ledger.uploads.len(), ledger.runs.len(), ledger.deleted.len());
         println!("{kills} kills in {:?}: {uploads} uploads, {runs} runs, {deleted} deletions", began.elapsed());
-        assert!(uploads as u32 > kills && runs as u32 > kills / 5, "too little happened for a verdict");
+        assert!(uploads as u32 >= kills && runs as u32 >= kills / 10, "too little happened for a verdict");
     }
 
     // One more life, in which everything comes to its end.

@@ -55,6 +55,14 @@ fn a_wrong_setting_stops_the_start_with_one_line_that_names_it() {
         ("LOG__LEVEL", "loud", "LOG__LEVEL: found `loud`, expected error, warn, info, debug, trace"),
         ("STORAGE__URL", "ftp://x", "STORAGE__URL: found `ftp://x`, expected s3://bucket/prefix"),
         ("PROMETHEUS__BEARER_TOKEN_FILE", "/nowhere", "PROMETHEUS__BEARER_TOKEN_FILE: found the path `/nowhere`"),
+        (
+            "AI__ENABLED",
+            "true",
+            "AI__BASE_URL: found nothing, expected the provider's URL, because AI__ENABLED is true",
+        ),
+        ("TELEGRAM__ENABLED", "true", "TELEGRAM__TOKEN: found nothing, expected the bot's token"),
+        ("TELEGRAM__TOKEN", "hunter2/../x", "TELEGRAM__TOKEN: found other characters, expected a token such as"),
+        ("SERVER__DRAIN", "long", "SERVER__DRAIN: found `long`, expected a duration such as 0s, 5s or 10m"),
         ("DATABASE__URL", "mysql://user:hunter2@host/db", "DATABASE__URL: found another kind of URL"),
     ];
     let folder = tempfile::tempdir().unwrap();
