@@ -1,7 +1,7 @@
-//! A whole service of somebody else's, observed: HTTP metrics, logs, health and one metric of its own.
+//! A whole service of somebody else's, observed: HTTP metrics, logs, traces, health and one metric of its own.
 
 use axum::{Router, extract::Path, routing::get};
-use belfry_telemetry::{Telemetry, catalogue, metric::Values::Closed};
+use belfry_telemetry::{Telemetry, catalogue, health, metric::Values::Closed};
 
 catalogue! {
     /// Greetings given, by language.
@@ -16,7 +16,7 @@ async fn main() -> anyhow::Result<()> {
         tracing::info!(language, "greeted");
         if language == "de" { "Hallo" } else { "Hello" }
     };
-    let router = Router::new().route("/greet/{language}", get(greet)).route("/livez", get(async || "ok"));
+    let router = Router::new().route("/greet/{language}", get(greet)).merge(health::router(health::Checks::default()));
     let address = std::env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
     axum::serve(tokio::net::TcpListener::bind(address).await?, telemetry.observe(router)).await?;
     Ok(())

@@ -165,3 +165,18 @@ fn statsd_works_without_prometheus() {
         }
     }
 }
+
+#[test]
+fn it_is_alive_and_ready_and_says_how_it_is() {
+    let service = Service::start(&[]);
+    assert!(service.ask("GET", "/livez").ends_with("ok"));
+    assert!(service.ask("GET", "/readyz").ends_with(r#"{"message":"serving","ready":true}"#));
+    assert!(service.ask("GET", "/health").ends_with(r#"{"status":"ok","checks":{}}"#));
+}
+
+#[test]
+fn it_is_under_twenty_lines_of_code() {
+    let source = include_str!("../examples/minimal.rs");
+    let code = source.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count();
+    assert!(code < 20, "{code} lines");
+}

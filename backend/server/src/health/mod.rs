@@ -47,14 +47,9 @@ pub async fn watch(app: Shared) -> anyhow::Result<()> {
         let report = app.checks.report().await;
         if report.status != last {
             last = report.status;
-            tracing::warn!(status = last, failing = failing(&report), "health has changed");
+            tracing::warn!(status = last, failing = report.failing(), "health has changed");
         }
     }
-}
-
-fn failing(report: &Report) -> String {
-    let failing = report.checks.iter().filter(|(_, check)| check.healthy == Some(false));
-    failing.map(|(name, check)| format!("{name}: {}", check.message)).collect::<Vec<_>>().join("; ")
 }
 
 async fn health(State(app): State<Shared>) -> (StatusCode, Json<Report>) {
@@ -112,7 +107,7 @@ async fn readyz(State(app): State<Shared>) -> (StatusCode, Json<Value>) {
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false, "message": "stopping" })));
     }
     let report = app.checks.report().await;
-    let message = if report.is_serving() { "serving".to_owned() } else { failing(&report) };
+    let message = if report.is_serving() { "serving".to_owned() } else { report.failing() };
     (status_of(report.is_serving()), Json(json!({ "ready": report.is_serving(), "message": message })))
 }
 

@@ -1,71 +1,23 @@
 //! Health checks that run side by side, each with its own deadline, so that one hanging dependency never hangs the answer.
 
+mod report;
+mod routes;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
 use tokio::sync::watch;
+
+pub use report::{CheckResult, Report, Status};
+pub use routes::router;
 
 use crate::catalogue::{HEALTH_CHECK_DURATION_SECONDS, HEALTH_CHECK_STATUS};
 
 /// For how long a report is given again: probes must not become a load generator.
 const REPORT_LASTS: Duration = Duration::from_secs(1);
-
-/// Where a dependency stands.
-#[derive(Clone, Copy, Debug, Serialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// It does its work.
-    Ok,
-    /// It does not, or not in time.
-    Failed,
-    /// It is switched off: neither healthy nor failed.
-    Disabled,
-}
-
-/// What one check found.
-#[derive(Clone, Debug, Serialize, PartialEq)]
-pub struct CheckResult {
-    /// Where the dependency stands.
-    pub status: Status,
-    /// The same as a truth value. `None` when it is switched off.
-    pub healthy: Option<bool>,
-    /// Whether the service cannot do without it.
-    pub required: bool,
-    /// One sentence for a person.
-    pub message: String,
-    /// Time the check took, in milliseconds.
-    pub latency_ms: f64,
-}
-
-/// What all checks found.
-#[derive(Clone, Debug, Serialize, PartialEq)]
-pub struct Report {
-    /// `ok`, `degraded` (an optional check fails) or `error` (a required one fails).
-    pub status: &'static str,
-    /// Each check by name.
-    pub checks: BTreeMap<&'static str, CheckResult>,
-}
-
-impl Report {
-    /// Whether every required check passed.
-    pub fn is_serving(&self) -> bool {
-        self.status != "error"
-    }
-
-    fn of(checks: BTreeMap<&'static str, CheckResult>) -> Self {
-        let failed = |required| checks.values().any(|check| check.healthy == Some(false) && check.required == required);
-        let status = match (failed(true), failed(false)) {
-            (true, _) => "error",
-            (false, true) => "degraded",
-            (false, false) => "ok",
-        };
-        Self { status, checks }
-    }
-}
 
 /// What a check's work returns: a sentence on success, a sentence on failure.
 pub type Outcome = Result<String, String>;
