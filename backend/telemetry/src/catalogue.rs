@@ -97,6 +97,8 @@ catalogue! {
     counter TELEMETRY_SERIES_DROPPED_TOTAL = "telemetry_series_dropped_total" { metric: Open };
     /// Spans that ended here, and what became of them; the difference waits or was dropped by a full queue.
     counter TELEMETRY_SPANS_TOTAL = "telemetry_spans_total" { stage: Closed(&["ended", "exported", "failed"]) };
+    /// Log lines that were not written to a file because too many were waiting for the disk.
+    counter TELEMETRY_LOG_LINES_DROPPED_TOTAL = "telemetry_log_lines_dropped_total" {};
     /// Time to write one page of metrics.
     histogram TELEMETRY_RENDER_DURATION_SECONDS = "telemetry_render_duration_seconds" {} buckets LATENCY_SECONDS;
 }

@@ -47,6 +47,11 @@ impl Drop for JobRun {
     }
 }
 
+/// A run ended without a word, as somebody else has found.
+pub fn aborted(job_name: &'static str) {
+    SCHEDULER_JOBS_TOTAL.with([job_name, "aborted"]).increment(1);
+}
+
 /// Makes a job's series known before its first run.
 pub fn announce(job_name: &'static str) {
     for status in ["success", "failed", "aborted"] {
