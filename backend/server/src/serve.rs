@@ -20,13 +20,16 @@ use crate::storage::Storage;
 use crate::training::{Models, Wakers};
 use crate::{catalogue, datasets, health, jobs, training};
 
+/// The service's name, in labels and in the names of log files.
+pub const SERVICE: &str = "belfry";
+
 /// How long pending logs may take to be delivered at the end.
 const FLUSH_GRACE: Duration = Duration::from_secs(3);
 
 /// Serves until SIGTERM or SIGINT, or until one of its tasks fails. A second signal exits at once.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     let identity =
-        Identity { service: "belfry", version: env!("CARGO_PKG_VERSION"), environment: config.app.environment.clone() };
+        Identity { service: SERVICE, version: env!("CARGO_PKG_VERSION"), environment: config.app.environment.clone() };
     let telemetry = Telemetry::start(&identity, &config.telemetry, catalogue::ROWS)?;
     let result = run(config, &telemetry).await;
     if let Err(error) = &result {
@@ -48,7 +51,7 @@ async fn run(config: Config, telemetry: &Telemetry) -> anyhow::Result<()> {
     let grace = config.server.shutdown_grace;
     let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
     let address = listener.local_addr().context("cannot read the listener's address")?;
-    let scheduler = Arc::new(Scheduler::default());
+    let scheduler = Arc::new(Scheduler::new(&config, database.engine));
     let app = Arc::new(App {
         checks: health::checks(&config, &database, &storage, &scheduler),
         scheduler,

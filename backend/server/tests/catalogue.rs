@@ -22,10 +22,16 @@ const FOREIGN: &[&str] = &["up", "probe_success", "ALERTS", "scrape_duration_sec
 const ADDED_LABELS: &[&str] = &["job", "instance", "le", "tier", "quantile"];
 
 /// Metrics that no panel and no rule shows, each with its reason.
-const UNUSED: &[(&str, &str)] = &[(
-    "telemetry_spans_total",
-    "traces are off by default; for a person's own queries until a pipeline dashboard exists",
-)];
+const UNUSED: &[(&str, &str)] = &[
+    (
+        "telemetry_spans_total",
+        "traces are off by default; for a person's own queries until a pipeline dashboard exists",
+    ),
+    ("telemetry_log_lines_dropped_total", "log files are off by default; panel follows"),
+    ("belfry_runs", "panel follows"),
+    ("belfry_alerts_total", "panel follows"),
+    ("belfry_backup_size_bytes", "panel follows"),
+];
 
 struct Metric {
     kind: String,

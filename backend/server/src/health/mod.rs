@@ -1,6 +1,6 @@
 //! Health: which checks there are, and the four endpoints that show them.
 
-mod resources;
+pub mod resources;
 
 use std::sync::Arc;
 use std::time::Duration;

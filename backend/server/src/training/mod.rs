@@ -32,6 +32,7 @@ use tokio::time::MissedTickBehavior;
 
 pub use predict::Models;
 pub use wakers::Wakers;
+pub use workplace::{remove_abandoned as remove_workplaces, stand_alone};
 
 use crate::app::Shared;
 use workplace::Workplace;

@@ -4,6 +4,9 @@
 
 #![allow(clippy::unwrap_used)] // Tests throughout, helpers included.
 
+mod alerts;
+mod backup;
+mod clock;
 mod datasets;
 mod demo;
 mod health;
@@ -13,6 +16,7 @@ mod predict;
 mod recovery;
 mod runs;
 mod s3;
+mod schedule;
 mod server;
 mod start;
 mod training;
