@@ -46,7 +46,7 @@ pub struct Finding<'a> {
     pub summary: &'a str,
     /// The same with the values.
     pub description: &'a str,
-    /// Who found it, such as the name of a job.
+    /// Who found it, such as a job.
     pub source: &'a str,
 }
 
@@ -88,13 +88,16 @@ pub async fn raise(database: &Database, finding: Finding<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Closes the open alert of this name, if there is one.
-pub async fn resolve(database: &Database, name: &str) -> Result<()> {
+/// Closes the open alert of this name, if `source` was the last to raise it: that it is well here does not mean that it
+/// is well elsewhere.
+pub async fn resolve(database: &Database, name: &str, source: &str) -> Result<()> {
     let severity: Option<String> = sqlx::query_scalar(
-        "UPDATE alerts SET resolved_at = $1 WHERE name = $2 AND resolved_at IS NULL RETURNING severity",
+        "UPDATE alerts SET resolved_at = $1 WHERE name = $2 AND source = $3 AND resolved_at IS NULL \
+         RETURNING severity",
     )
     .bind(now_micros())
     .bind(name)
+    .bind(source)
     .fetch_optional(&database.pool)
     .await?;
     if let Some(severity) = severity {

@@ -51,7 +51,7 @@ async fn run(config: Config, telemetry: &Telemetry) -> anyhow::Result<()> {
     let grace = config.server.shutdown_grace;
     let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
     let address = listener.local_addr().context("cannot read the listener's address")?;
-    let scheduler = Arc::new(Scheduler::new(&config, database.engine));
+    let scheduler = Arc::new(Scheduler::new(&config, database.engine)?);
     let app = Arc::new(App {
         checks: health::checks(&config, &database, &storage, &scheduler),
         scheduler,

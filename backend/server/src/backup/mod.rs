@@ -16,7 +16,7 @@ use crate::config::Config;
 
 pub use copy::back_up;
 pub use postgres::missing_program;
-pub use restore::restore;
+pub use restore::{remove_cut_off, restore};
 pub use save::{checksum_of, is_left_over, is_saved_database, save_database};
 
 /// Where the scheduled job puts the database.

@@ -1,9 +1,11 @@
 //! PostgreSQL's own programs: `pg_dump` and `psql`, as they are found on the PATH.
 
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Output, Stdio};
 
 use anyhow::{Context, bail, ensure};
 use percent_encoding::percent_decode_str;
+use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use url::Url;
 
@@ -45,8 +47,38 @@ pub(super) fn command(config: &Config, name: &str) -> anyhow::Result<Command> {
 /// # Errors
 /// With its last words, when it does not succeed.
 pub(super) async fn run(mut command: Command) -> anyhow::Result<()> {
-    let name = command.as_std().get_program().to_string_lossy().into_owned();
+    let name = name_of(&command);
     let output = command.stderr(Stdio::piped()).output().await.with_context(|| format!("cannot start {name}"))?;
+    judge(&name, &output)
+}
+
+/// Runs it to its end with this input: a text, a file, and another text.
+///
+/// # Errors
+/// With its last words, when it does not succeed.
+pub(super) async fn feed(mut command: Command, before: &str, file: &Path, after: &str) -> anyhow::Result<()> {
+    let name = name_of(&command);
+    let child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = child.with_context(|| format!("cannot start {name}"))?;
+    let mut input = child.stdin.take().context("a program without input")?;
+    let mut file = tokio::fs::File::open(file).await?;
+    let fed = async move {
+        input.write_all(before.as_bytes()).await?;
+        tokio::io::copy(&mut file, &mut input).await?;
+        input.write_all(after.as_bytes()).await?;
+        input.shutdown().await
+    };
+    // A program that stops early has more to say than the pipe it breaks.
+    let (fed, output) = tokio::join!(fed, child.wait_with_output());
+    judge(&name, &output?)?;
+    fed.with_context(|| format!("{name} could not be given all of it"))
+}
+
+fn name_of(command: &Command) -> String {
+    command.as_std().get_program().to_string_lossy().into_owned()
+}
+
+fn judge(name: &str, output: &Output) -> anyhow::Result<()> {
     let words = String::from_utf8_lossy(&output.stderr);
     let from = words.len().saturating_sub(LAST_WORDS);
     let last = words.char_indices().find(|(at, _)| *at >= from).map_or("", |(at, _)| &words[at..]);

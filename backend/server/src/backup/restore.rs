@@ -5,13 +5,12 @@
 //! transaction. Cut off before it, the old state holds, and the job `orphan_sweep` removes the files; after it, the new.
 
 use std::fs::File;
-use std::io::Write;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, bail, ensure};
 use futures::StreamExt;
-use uuid::Uuid;
 
 use super::manifest::Manifest;
 use super::{postgres, sync_folder};
@@ -102,10 +101,33 @@ async fn what_is_there(config: &Config, engine: Engine, storage: &Storage) -> an
     Ok(None)
 }
 
+/// The database that is to take the place of the old one.
+fn being_restored(config: &Config) -> PathBuf {
+    sqlite_file(config).with_extension("db.restoring")
+}
+
+/// Removes what a restore that was cut off left beside the database, if it is older than `at_least`. Returns whether
+/// there was something.
+///
+/// # Errors
+/// A file that cannot be removed.
+pub fn remove_cut_off(config: &Config, at_least: Duration) -> io::Result<bool> {
+    let path = being_restored(config);
+    let changed = match path.metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        metadata => metadata?.modified()?,
+    };
+    let is_old = SystemTime::now().duration_since(changed).is_ok_and(|age| age >= at_least);
+    if is_old {
+        std::fs::remove_file(&path)?;
+    }
+    Ok(is_old)
+}
+
 /// Puts the saved file in the place of the SQLite database.
 async fn replace_file(config: &Config, saved: &Path, left_out: &[String]) -> anyhow::Result<()> {
     let target = sqlite_file(config);
-    let new = target.with_extension(format!("restoring-{}", Uuid::now_v7()));
+    let new = being_restored(config);
     let replaced = async {
         tokio::fs::copy(saved, &new).await?;
         let copy = Database::open_file(&new).await?;
@@ -144,29 +166,25 @@ async fn settle_journal(target: &Path) -> anyhow::Result<()> {
         let mut journal = target.as_os_str().to_owned();
         journal.push(end);
         match std::fs::remove_file(journal) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
     }
     Ok(())
 }
 
-/// Replaces what the PostgreSQL database holds, in one transaction.
+/// Replaces what the PostgreSQL database holds, in one transaction. Its last word goes to `psql` last of all: if this
+/// process dies before, the input ends without it, and nothing has happened.
 async fn replace_content(config: &Config, saved: &Path, left_out: &[String]) -> anyhow::Result<()> {
-    let mut before = tempfile::NamedTempFile::new()?;
-    before.write_all(CLEAR.as_bytes())?;
-    let mut after = tempfile::NamedTempFile::new()?;
     // A dump leaves no schema to look in.
-    writeln!(after, "RESET search_path;")?;
+    let mut after = "RESET search_path;\n".to_owned();
     for key in left_out {
-        for statement in LEAVE_OUT {
-            writeln!(after, "{statement}'{}';", key.replace('\'', "''"))?;
-        }
+        let key = key.replace('\'', "''");
+        after.extend(LEAVE_OUT.iter().map(|statement| format!("{statement}'{key}';\n")));
     }
+    after.push_str("COMMIT;\n");
     let mut command = postgres::command(config, "psql")?;
-    command.args(["--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"]);
-    for file in [before.path(), saved, after.path()] {
-        command.arg("--file").arg(file);
-    }
-    postgres::run(command).await.context("the database could not be replaced, and is as it was")
+    command.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-"]);
+    let replaced = postgres::feed(command, &format!("BEGIN;\n{CLEAR}"), saved, &after).await;
+    replaced.context("the database could not be replaced, and is as it was")
 }

@@ -62,7 +62,7 @@ async fn list(State(app): State<Shared>) -> Result<Json<Value>> {
         sqlx::query_as("SELECT job_name, next_due_at FROM jobs").fetch_all(&app.database.pool).await?;
     let view = |planned: &Planned| {
         let Planned { job, plan, disabled } = planned;
-        let due = due.iter().find(|(name, _)| name == job.name()).filter(|_| disabled.is_none());
+        let due = due.iter().find(|(row, _)| *row == plan.row).filter(|_| disabled.is_none());
         JobView {
             job_name: job.name(),
             enabled: Enabled::of(planned),
@@ -148,7 +148,7 @@ struct JobStats {
 async fn stats(State(app): State<Shared>, Path(name): Path<String>) -> Result<Json<JobStats>> {
     let job = known(&name)?;
     let planned = app.scheduler.of(job);
-    let known = Statistics::of(&app.database, job).await?;
+    let known = Statistics::of(&app.database, job, &planned.plan.row).await?;
     Ok(Json(JobStats {
         job_name: job.name(),
         enabled: Enabled::of(planned),

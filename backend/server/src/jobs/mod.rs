@@ -5,6 +5,7 @@
 
 mod backups;
 mod clock;
+mod folder;
 mod http;
 mod log_files;
 mod plan;
@@ -120,7 +121,9 @@ async fn forget(app: &App) -> Result<Value> {
         let (batch, more) = record::forget_before(&app.database, before).await?;
         forgotten += batch;
         if !more || app.stopping.is_cancelled() {
-            return Ok(json!({ "forgotten": forgotten }));
+            break;
         }
     }
+    let folders = turn::forget_folders(&app.database, before).await?;
+    Ok(json!({ "forgotten": forgotten, "folders_forgotten": folders }))
 }

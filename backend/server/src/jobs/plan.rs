@@ -8,6 +8,9 @@ use super::{Job, Recurrence};
 use crate::config::Config;
 use crate::database::Engine;
 
+/// Stands between a job's name and a folder's id.
+pub(super) const ROW_SEPARATOR: char = '@';
+
 /// What becomes of a turn that comes while the job's last run is still under way. Both are counted as an overlap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overlap {
@@ -26,9 +29,20 @@ impl Overlap {
     }
 }
 
+/// Who runs a job, of several servers on one database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// One of them, each turn.
+    Database,
+    /// One for each data folder: it is about what that folder's machine has.
+    Folder,
+}
+
 /// When and how a job runs.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    /// Its row in `jobs`: the job's name, for a folder's job with the folder's id.
+    pub(super) row: String,
     pub(super) recurrence: Recurrence,
     pub(super) zone: TimeZone,
     /// A run that takes longer is ended as failed.
@@ -41,23 +55,36 @@ pub struct Plan {
 }
 
 impl Job {
-    /// The plan of this job.
-    pub(super) fn plan(self, config: &Config) -> Plan {
+    /// The plan of this job, for the data folder with the id `folder`.
+    pub(super) fn plan(self, config: &Config, folder: &str) -> Plan {
         let jobs = &config.jobs;
         let every = |seconds| Recurrence::Every(Duration::from_secs(seconds));
-        let (recurrence, timeout, overlap) = match self {
-            Self::TtlCleanup => (Recurrence::Every(config.cleanup.interval), jobs.timeout, Overlap::Skip),
-            Self::RunReaper => (every(60), jobs.timeout, Overlap::Skip),
-            Self::HistoryRetention => (every(3_600), jobs.timeout, Overlap::Skip),
-            Self::OrphanSweep => (jobs.orphan_sweep_schedule.clone(), jobs.timeout, Overlap::Skip),
-            Self::DatabaseBackup => (jobs.backup_schedule.clone(), jobs.backup_timeout, Overlap::Wait),
-            Self::BackupRetention => (every(3_600), jobs.timeout, Overlap::Skip),
-            Self::LogRetention => (every(3_600), jobs.timeout, Overlap::Skip),
-            Self::BusinessSnapshot => (jobs.business_snapshot_schedule.clone(), jobs.timeout, Overlap::Wait),
-            Self::ResourceCheck => (jobs.resource_check_schedule.clone(), jobs.timeout, Overlap::Skip),
+        let (recurrence, timeout, overlap, scope) = match self {
+            Self::TtlCleanup => {
+                (Recurrence::Every(config.cleanup.interval), jobs.timeout, Overlap::Skip, Scope::Database)
+            }
+            Self::RunReaper => (every(60), jobs.timeout, Overlap::Skip, Scope::Database),
+            Self::HistoryRetention => (every(3_600), jobs.timeout, Overlap::Skip, Scope::Database),
+            Self::OrphanSweep => (jobs.orphan_sweep_schedule.clone(), jobs.timeout, Overlap::Skip, Scope::Database),
+            Self::DatabaseBackup => (jobs.backup_schedule.clone(), jobs.backup_timeout, Overlap::Wait, Scope::Database),
+            Self::BackupRetention => (every(3_600), jobs.timeout, Overlap::Skip, Scope::Folder),
+            Self::LogRetention => (every(3_600), jobs.timeout, Overlap::Skip, Scope::Folder),
+            Self::BusinessSnapshot => {
+                (jobs.business_snapshot_schedule.clone(), jobs.timeout, Overlap::Wait, Scope::Database)
+            }
+            Self::ResourceCheck => (jobs.resource_check_schedule.clone(), jobs.timeout, Overlap::Skip, Scope::Folder),
+        };
+        let row = match scope {
+            Scope::Database => self.name().to_owned(),
+            Scope::Folder => format!("{}{ROW_SEPARATOR}{folder}", self.name()),
         };
         let (zone, retries, retry_pause) = (jobs.time_zone.clone(), jobs.retries, jobs.retry_pause);
-        Plan { recurrence, zone, timeout, overlap, retries, retry_pause }
+        Plan { row, recurrence, zone, timeout, overlap, retries, retry_pause }
+    }
+
+    /// The job of a row in `jobs`, which may be that of another folder.
+    pub(super) fn of_row(row: &str) -> Option<Self> {
+        Self::named(row.split(ROW_SEPARATOR).next().unwrap_or(row))
     }
 
     /// Why this job cannot run here, if it cannot.
@@ -105,7 +132,7 @@ mod tests {
     #[test]
     fn the_pause_doubles_until_there_are_no_more_repetitions() {
         let config = Config::read([("JOBS__RETRIES".to_owned(), "3".to_owned())]).unwrap();
-        let plan = Job::TtlCleanup.plan(&config);
+        let plan = Job::TtlCleanup.plan(&config, "");
         let pauses: Vec<_> = (0..5).map(|failures| plan.pause_after(failures).map(|pause| pause.as_secs())).collect();
         assert_eq!(pauses, [Some(10), Some(20), Some(40), None, None]);
     }
@@ -115,7 +142,9 @@ mod tests {
         let config = Config::read([]).unwrap();
         for job in Job::ALL {
             assert_eq!(Job::named(job.name()), Some(job));
-            assert!(job.plan(&config).next_after(0) > 0);
+            let plan = job.plan(&config, "of-a-folder");
+            assert!(plan.next_after(0) > 0);
+            assert_eq!(Job::of_row(&plan.row), Some(job));
         }
     }
 }

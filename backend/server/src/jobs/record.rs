@@ -44,11 +44,11 @@ pub(super) async fn begin(transaction: &mut Transaction<'_, Any>, job: Job, id: 
 }
 
 /// Shows that the run lives, and extends its job's lease. Returns whether it still has it.
-pub(super) async fn beat(database: &Database, job: Job, id: &str) -> Result<bool> {
+pub(super) async fn beat(database: &Database, plan: &Plan, id: &str) -> Result<bool> {
     let now = now_micros();
     let held = sqlx::query("UPDATE jobs SET lease_until = $1 WHERE job_name = $2 AND holder = $3")
         .bind(now + micros(SILENCE))
-        .bind(job.name())
+        .bind(&plan.row)
         .bind(id)
         .execute(&database.pool)
         .await?;
@@ -88,7 +88,7 @@ pub(super) async fn end(database: &Database, job: Job, plan: &Plan, id: &str, en
     if ended.rows_affected() > 0 {
         add(&mut transaction, job.name(), ending.status, seconds).await?;
     }
-    free(&mut transaction, job, plan, id, ending.status == "success").await?;
+    free(&mut transaction, plan, id, ending.status == "success").await?;
     transaction.commit().await?;
     Ok(ended.rows_affected() > 0)
 }
@@ -97,7 +97,7 @@ pub(super) async fn end(database: &Database, job: Job, plan: &Plan, id: &str, en
 pub(super) async fn abort(database: &Database, job: Job, plan: &Plan, id: &str) -> Result<bool> {
     let mut transaction = database.pool.begin().await?;
     let aborted = abort_run(&mut transaction, job.name(), id).await?;
-    free(&mut transaction, job, plan, id, false).await?;
+    free(&mut transaction, plan, id, false).await?;
     transaction.commit().await?;
     Ok(aborted)
 }
@@ -168,9 +168,9 @@ async fn add(transaction: &mut Transaction<'_, Any>, job_name: &str, status: &st
 }
 
 /// Frees the job that the run `id` holds, if it does.
-async fn free(transaction: &mut Transaction<'_, Any>, job: Job, plan: &Plan, id: &str, succeeded: bool) -> Result<()> {
+async fn free(transaction: &mut Transaction<'_, Any>, plan: &Plan, id: &str, succeeded: bool) -> Result<()> {
     let failures: Option<i64> = sqlx::query_scalar("SELECT failures FROM jobs WHERE job_name = $1 AND holder = $2")
-        .bind(job.name())
+        .bind(&plan.row)
         .bind(id)
         .fetch_optional(&mut **transaction)
         .await?;
@@ -186,7 +186,7 @@ async fn free(transaction: &mut Transaction<'_, Any>, job: Job, plan: &Plan, id:
     .bind(failures)
     .bind(due)
     .bind(due)
-    .bind(job.name())
+    .bind(&plan.row)
     .bind(id)
     .execute(&mut **transaction)
     .await?;

@@ -1,14 +1,13 @@
 //! The job `resource_check`: holds disk and memory against their thresholds, as `/healthz` does, and raises or resolves
-//! an alert for each.
+//! an alert for each. The alert's source says of which data folder's machine.
 
 use serde_json::{Value, json};
 
+use super::Job;
 use crate::alerts::{self, Finding, Severity};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::health::resources::{Level, Usage};
-
-const SOURCE: &str = "resource_check";
 
 /// Checks both. Returns how much of each is in use.
 pub(super) async fn check(app: &App) -> Result<Value> {
@@ -21,13 +20,14 @@ pub(super) async fn check(app: &App) -> Result<Value> {
 }
 
 async fn judge(app: &App, name: &str, summary: &str, usage: &Usage) -> Result<()> {
+    let source = &app.scheduler.of(Job::ResourceCheck).plan.row;
     let severity = match usage.level() {
-        Level::Ok => return alerts::resolve(&app.database, name).await,
+        Level::Ok => return alerts::resolve(&app.database, name, source).await,
         Level::Warning => Severity::Warning,
         Level::Error => Severity::Critical,
     };
     let description = format!("{usage}; the threshold is {} %", usage.warning_percent);
-    alerts::raise(&app.database, Finding { name, severity, summary, description: &description, source: SOURCE }).await
+    alerts::raise(&app.database, Finding { name, severity, summary, description: &description, source }).await
 }
 
 fn unread(message: String) -> Error {

@@ -1,7 +1,5 @@
 //! One run of a job: its work in a task of its own, with a heartbeat and a limit of time, and its end on record.
 
-use std::time::Duration;
-
 use belfry_telemetry::jobs::JobRun;
 use serde_json::Value;
 use tokio::task::{JoinError, JoinHandle};
@@ -29,7 +27,7 @@ pub(super) async fn run(app: Shared, job: Job, id: String) {
         let app = app.clone();
         async move { job.run(&app).await }
     });
-    let message = match watch(&app, job, &id, plan.timeout, work).await {
+    let message = match watch(&app, job, &id, work).await {
         Work::Done(Ok(metadata)) => {
             let (duration, metadata) = (monitor.succeeded(), Some(metadata));
             return end(&app, job, &id, Ending { status: "success", duration, error_message: None, metadata }).await;
@@ -58,15 +56,16 @@ async fn end(app: &App, job: Job, id: &str, ending: Ending) {
     }
 }
 
-async fn watch(app: &App, job: Job, id: &str, timeout: Duration, mut work: JoinHandle<Result<Value>>) -> Work {
+async fn watch(app: &App, job: Job, id: &str, mut work: JoinHandle<Result<Value>>) -> Work {
     let mut beats = tokio::time::interval(HEARTBEAT);
-    let timeout = tokio::time::sleep(timeout);
+    let plan = &app.scheduler.of(job).plan;
+    let timeout = tokio::time::sleep(plan.timeout);
     tokio::pin!(timeout);
     let why = loop {
         tokio::select! {
             ended = &mut work => return ended.map_or_else(Work::Panicked, Work::Done),
             () = &mut timeout => break Work::TimedOut,
-            _ = beats.tick() => match record::beat(&app.database, job, id).await {
+            _ = beats.tick() => match record::beat(&app.database, plan, id).await {
                 Ok(true) => {}
                 Ok(false) => break Work::LeaseLost,
                 Err(error) => {

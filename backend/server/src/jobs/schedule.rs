@@ -4,12 +4,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use anyhow::Context;
 use belfry_telemetry::jobs as monitor;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use super::clock::Watch;
+use super::folder::folder_id;
 use super::plan::{Overlap, Plan};
 use super::record::{self, SKEW, micros};
 use super::turn::{self, Turn};
@@ -17,7 +19,7 @@ use super::{Job, run};
 use crate::app::{App, Shared};
 use crate::cleanup;
 use crate::config::Config;
-use crate::database::{Engine, now_micros};
+use crate::database::{Database, Engine, now_micros};
 use crate::error::{Result, chain};
 use crate::events::jobs::{ClockJumped, JobAborted};
 
@@ -47,19 +49,23 @@ pub struct Scheduler {
 
 impl Scheduler {
     /// Plans every job as the settings say.
-    pub fn new(config: &Config, engine: Engine) -> Self {
+    ///
+    /// # Errors
+    /// A data folder that cannot be written to.
+    pub fn new(config: &Config, engine: Engine) -> anyhow::Result<Self> {
+        let folder = folder_id(&config.data.dir).context("cannot give the data folder an id")?;
         let planned = Job::ALL.into_iter().map(|job| Planned {
             job,
-            plan: job.plan(config),
+            plan: job.plan(config, &folder),
             disabled: job.disabled_reason(config, engine),
         });
-        Self {
+        Ok(Self {
             planned: planned.collect(),
             born: Instant::now(),
             looked_at: AtomicU64::new(0),
             clock: Mutex::default(),
             asked: Notify::new(),
-        }
+        })
     }
 
     /// Time since the scheduler last looked for due jobs.
@@ -103,7 +109,7 @@ pub async fn schedule(app: Shared) -> anyhow::Result<()> {
             continue;
         }
         monitor::announce(job.name());
-        turn::introduce(&app.database, *job, plan.first(now_micros()))
+        turn::introduce(&app.database, plan, plan.first(now_micros()))
             .await
             .map_err(|error| anyhow::anyhow!("cannot enter a job: {}", chain(&error)))?;
     }
@@ -125,8 +131,8 @@ async fn run_due_jobs(app: &Shared) {
         match Turn::all(&app.database).await {
             Ok(turns) => {
                 for turn in turns {
-                    let Some(job) = Job::named(&turn.job_name) else { continue };
-                    match take_if_due(app, job, &turn).await {
+                    let Some(job) = Job::of_row(&turn.row) else { continue };
+                    match consider(app, job, &turn).await {
                         Ok(Some(id)) => drop(under_way.spawn(run::run(app.clone(), job, id))),
                         Ok(None) => {}
                         Err(error) => {
@@ -162,22 +168,27 @@ async fn refresh_facts(app: &App) {
     }
 }
 
-/// Takes the job when it is due and no living process holds it. Returns the id of the run that now holds it.
-async fn take_if_due(app: &App, job: Job, turn: &Turn) -> Result<Option<String>> {
-    let (database, Planned { plan, disabled, .. }) = (&app.database, app.scheduler.of(job));
-    if disabled.is_some() {
-        return Ok(None);
-    }
-    let now = now_micros();
+/// Frees the job if its holder is dead, whosever it was; takes it if it is due here. Returns the id of the run that now
+/// holds it.
+async fn consider(app: &App, job: Job, turn: &Turn) -> Result<Option<String>> {
+    let Planned { plan, disabled, .. } = app.scheduler.of(job);
     if let Some(holder) = &turn.holder
-        && turn.is_abandoned(now)
+        && turn.is_abandoned(now_micros())
         && app.scheduler.is_settled()
     {
-        if record::abort(database, job, plan, holder).await? {
+        let plan = Plan { row: turn.row.clone(), ..plan.clone() };
+        if record::abort(&app.database, job, &plan, holder).await? {
             JobAborted { job_name: job.name(), id: holder }.emit();
         }
         return Ok(None);
     }
+    let is_ours = turn.row == plan.row && disabled.is_none();
+    if is_ours { take_if_due(&app.database, job, plan, turn).await } else { Ok(None) }
+}
+
+/// Takes the job when it is due and no living process holds it.
+async fn take_if_due(database: &Database, job: Job, plan: &Plan, turn: &Turn) -> Result<Option<String>> {
+    let now = now_micros();
     let next = plan.next_after(now);
     // A time further off than the next turn was meant for another schedule, or for a clock that was put back. Another
     // server whose clock is a little ahead may have taken the turn already, so this one looks from a little later.
@@ -214,7 +225,7 @@ async fn take_if_due(app: &App, job: Job, turn: &Turn) -> Result<Option<String>>
 
 /// Makes the job due now. Whichever server sees it first runs it.
 pub(super) async fn make_due(app: &App, job: Job) -> Result<()> {
-    turn::ask(&app.database, job).await?;
+    turn::ask(&app.database, &app.scheduler.of(job).plan).await?;
     app.scheduler.asked.notify_one();
     Ok(())
 }

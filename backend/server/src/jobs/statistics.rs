@@ -55,8 +55,8 @@ pub(super) struct Statistics {
 }
 
 impl Statistics {
-    /// Reads what is known of `job`.
-    pub(super) async fn of(database: &Database, job: Job) -> Result<Self> {
+    /// Reads what is known of `job`, whose row in `jobs` is `row`.
+    pub(super) async fn of(database: &Database, job: Job, row: &str) -> Result<Self> {
         let (pool, name) = (&database.pool, job.name());
         let mut durations: Vec<f64> = sqlx::query_scalar(DURATIONS).bind(name).bind(SAMPLE).fetch_all(pool).await?;
         durations.sort_by(f64::total_cmp);
@@ -64,7 +64,7 @@ impl Statistics {
             totals: sqlx::query_as(TOTALS).bind(name).fetch_optional(pool).await?.unwrap_or_default(),
             under_way: sqlx::query_scalar(UNDER_WAY).bind(name).fetch_one(pool).await?,
             latest: sqlx::query_as(LATEST).bind(name).fetch_optional(pool).await?,
-            next_due_at: sqlx::query_scalar(DUE).bind(name).fetch_optional(pool).await?,
+            next_due_at: sqlx::query_scalar(DUE).bind(row).fetch_optional(pool).await?,
             durations,
         })
     }
@@ -163,7 +163,7 @@ mod tests {
         let (plan, slow) =
             slow_steps(&database, "SELECT duration_seconds FROM job_runs ORDER BY duration_seconds").await;
         assert!(!slow.is_empty(), "{plan}");
-        let statistics = Statistics::of(&database, Job::TtlCleanup).await.unwrap();
+        let statistics = Statistics::of(&database, Job::TtlCleanup, "ttl_cleanup").await.unwrap();
         assert_eq!(statistics.latest, Some((199_998_000_000, "success".to_owned())));
         assert_eq!(statistics.durations.len(), SAMPLE as usize);
     }

@@ -5,6 +5,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::Job;
+use super::plan::{Plan, ROW_SEPARATOR};
 use super::record::{self, SILENCE, SKEW, micros};
 use crate::database::{Database, now_micros};
 use crate::error::Result;
@@ -12,7 +13,9 @@ use crate::error::Result;
 /// A job's row as it was read.
 #[derive(Clone, Debug, FromRow)]
 pub(super) struct Turn {
-    pub(super) job_name: String,
+    /// The row: see [`Plan::row`].
+    #[sqlx(rename = "job_name")]
+    pub(super) row: String,
     pub(super) next_due_at: i64,
     /// The run under way.
     pub(super) holder: Option<String>,
@@ -43,7 +46,7 @@ impl Turn {
     pub(super) async fn put_off(&self, database: &Database, until: i64) -> Result<bool> {
         let put_off = sqlx::query("UPDATE jobs SET next_due_at = $1 WHERE job_name = $2 AND next_due_at = $3")
             .bind(until)
-            .bind(&self.job_name)
+            .bind(&self.row)
             .bind(self.next_due_at)
             .execute(&database.pool)
             .await?;
@@ -53,7 +56,7 @@ impl Turn {
     /// Lets the turn wait for the end of the run under way.
     pub(super) async fn wait(&self, database: &Database) -> Result<bool> {
         let waits = sqlx::query("UPDATE jobs SET waiting = 1 WHERE job_name = $1 AND next_due_at = $2 AND waiting = 0")
-            .bind(&self.job_name)
+            .bind(&self.row)
             .bind(self.next_due_at)
             .execute(&database.pool)
             .await?;
@@ -71,7 +74,7 @@ impl Turn {
         .bind(&id)
         .bind(now_micros() + micros(SILENCE))
         .bind(next)
-        .bind(&self.job_name)
+        .bind(&self.row)
         .bind(self.next_due_at)
         .execute(&mut *transaction)
         .await?;
@@ -85,9 +88,9 @@ impl Turn {
 }
 
 /// Enters a job that was never seen before; a known one keeps its time.
-pub(super) async fn introduce(database: &Database, job: Job, first: i64) -> Result<()> {
+pub(super) async fn introduce(database: &Database, plan: &Plan, first: i64) -> Result<()> {
     sqlx::query("INSERT INTO jobs (job_name, next_due_at) VALUES ($1, $2) ON CONFLICT (job_name) DO NOTHING")
-        .bind(job.name())
+        .bind(&plan.row)
         .bind(first)
         .execute(&database.pool)
         .await?;
@@ -95,13 +98,21 @@ pub(super) async fn introduce(database: &Database, job: Job, first: i64) -> Resu
 }
 
 /// Makes the job due now, or at the end of the run under way: that one may have begun before what it is asked for.
-pub(super) async fn ask(database: &Database, job: Job) -> Result<()> {
+pub(super) async fn ask(database: &Database, plan: &Plan) -> Result<()> {
     sqlx::query("UPDATE jobs SET next_due_at = $1, waiting = 1, failures = 0 WHERE job_name = $2")
         .bind(now_micros())
-        .bind(job.name())
+        .bind(&plan.row)
         .execute(&database.pool)
         .await?;
     Ok(())
+}
+
+/// Forgets the jobs of data folders that have had no server since `time`. Returns how many.
+pub(super) async fn forget_folders(database: &Database, time: i64) -> Result<u64> {
+    let query =
+        format!("DELETE FROM jobs WHERE job_name LIKE '%{ROW_SEPARATOR}%' AND next_due_at < $1 AND holder IS NULL");
+    let forgotten = sqlx::query(sqlx::AssertSqlSafe(query)).bind(time).execute(&database.pool).await?;
+    Ok(forgotten.rows_affected())
 }
 
 #[cfg(test)]
@@ -116,20 +127,23 @@ mod tests {
     const JOB: Job = Job::BusinessSnapshot;
 
     async fn read(database: &Database) -> Turn {
-        Turn::all(database).await.unwrap().into_iter().find(|turn| turn.job_name == JOB.name()).unwrap()
+        Turn::all(database).await.unwrap().into_iter().find(|turn| turn.row == JOB.name()).unwrap()
+    }
+
+    fn plan() -> Plan {
+        JOB.plan(&Config::read([("JOBS__RETRIES".to_owned(), "1".to_owned())]).unwrap(), "")
     }
 
     async fn end(database: &Database, id: &str, status: &'static str) {
-        let plan = JOB.plan(&Config::read([("JOBS__RETRIES".to_owned(), "1".to_owned())]).unwrap());
         let ending = Ending { status, duration: Duration::from_secs(1), error_message: None, metadata: None };
-        assert!(record::end(database, JOB, &plan, id, ending).await.unwrap());
+        assert!(record::end(database, JOB, &plan(), id, ending).await.unwrap());
     }
 
     #[tokio::test]
     async fn a_turn_is_taken_once_and_one_that_waits_comes_when_the_run_has_ended() {
         let folder = tempfile::tempdir().unwrap();
         let database = testing::fresh(folder.path()).await;
-        introduce(&database, JOB, 1_000).await.unwrap();
+        introduce(&database, &plan(), 1_000).await.unwrap();
         let turn = read(&database).await;
         let id = turn.take(&database, JOB, 2_000).await.unwrap().expect("it is free");
         assert!(turn.take(&database, JOB, 2_000).await.unwrap().is_none(), "it was taken twice");
@@ -151,7 +165,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let database = testing::fresh(folder.path()).await;
         let later = now_micros() + 3_600_000_000;
-        introduce(&database, JOB, 1_000).await.unwrap();
+        introduce(&database, &plan(), 1_000).await.unwrap();
         let id = read(&database).await.take(&database, JOB, later).await.unwrap().unwrap();
         end(&database, &id, "failed").await;
         let repeated = read(&database).await;
@@ -161,10 +175,25 @@ mod tests {
         assert_eq!(read(&database).await.next_due_at, later, "one repetition was planned");
     }
 
+    #[tokio::test]
+    async fn jobs_of_a_folder_without_a_server_are_forgotten_and_the_others_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = testing::fresh(folder.path()).await;
+        let config = Config::read([]).unwrap();
+        let of_folder = |folder| Job::ResourceCheck.plan(&config, folder);
+        introduce(&database, &plan(), 1_000).await.unwrap();
+        introduce(&database, &of_folder("gone"), 1_000).await.unwrap();
+        introduce(&database, &of_folder("here"), 3_000).await.unwrap();
+        assert_eq!(forget_folders(&database, 2_000).await.unwrap(), 1);
+        let mut left: Vec<_> = Turn::all(&database).await.unwrap().into_iter().map(|turn| turn.row).collect();
+        left.sort();
+        assert_eq!(left, [JOB.name(), "resource_check@here"]);
+    }
+
     #[test]
     fn a_lease_from_a_clock_that_was_put_back_does_not_count() {
         let turn = |lease_until| Turn {
-            job_name: JOB.name().to_owned(),
+            row: JOB.name().to_owned(),
             next_due_at: 0,
             holder: Some(String::new()),
             lease_until,

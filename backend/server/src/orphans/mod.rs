@@ -1,5 +1,5 @@
 //! Orphan sweep: files that no row knows, left by a process that died between writing a file and committing its row; rows
-//! whose file is gone (`rows.rs`); and the folders that dead processes left in `DATA__DIR/work`.
+//! whose file is gone (`rows.rs`); and what dead processes left in `DATA__DIR`.
 
 mod rows;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::training;
+use crate::{backup, training};
 
 /// A folder of the store, and whether a row knows the file with a key.
 const FOLDERS: [(&str, Option<&str>); 3] = [
@@ -33,9 +33,13 @@ pub async fn sweep(app: &App) -> Result<Value> {
     let mut swept = Swept::default();
     sweep_files(app, &mut swept).await?;
     let rows = rows::sweep(app).await?;
-    let (work, grace) = (app.config.data.dir.join("work"), app.config.jobs.orphan_grace);
-    let workplaces = tokio::task::spawn_blocking(move || training::remove_workplaces(&work, grace)).await;
-    let workplaces = workplaces.map_err(|panic| Error::Internal(panic.into()))??;
+    let config = app.config.clone();
+    let left_over = tokio::task::spawn_blocking(move || {
+        let (work, grace) = (config.data.dir.join("work"), config.jobs.orphan_grace);
+        backup::remove_cut_off(&config, grace)?;
+        training::remove_workplaces(&work, grace)
+    });
+    let workplaces = left_over.await.map_err(|panic| Error::Internal(panic.into()))??;
     Ok(json!({
         "orphans": swept.orphans,
         "half_written": swept.half_written,

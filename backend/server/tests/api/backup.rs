@@ -219,3 +219,34 @@ async fn without_pg_dump_the_backup_of_postgres_is_disabled_with_the_reason() {
         assert_eq!(stats["state"], "enabled", "SQLite needs no program: {stats}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_that_is_cut_off_leaves_the_old_state_or_the_new() {
+    let mut server = Server::start().await;
+    for number in 0..20 {
+        upload(&server.client, &server.url, format!("a,b\n{number},old\n")).await;
+    }
+    let (_parent, folder) = back_up(&server);
+    let (of_backup, mut outcomes) = (datasets(&server).await, [0, 0]);
+    for attempt in 0..12_u64 {
+        upload(&server.client, &server.url, format!("a,b\n{attempt},new\n")).await;
+        let before = datasets(&server).await;
+        assert_eq!(server.stop().await, Some(0));
+        let place = server.place();
+        let mut restore = crate::server::command(&place.variables, place.folder.path());
+        restore.args(["restore", folder.to_str().unwrap(), "--force"]);
+        let mut restore = restore.stdout(std::process::Stdio::null()).spawn().unwrap();
+        // Moments from its very beginning to its end, which comes after some tens of milliseconds.
+        tokio::time::sleep(std::time::Duration::from_millis(attempt * 12)).await;
+        // It may have ended by itself.
+        let _ = restore.kill();
+        restore.wait().unwrap();
+        server.start_again(&[]);
+        let after = assert_whole(&server).await;
+        let is_new = after == of_backup;
+        assert!(is_new || after == before, "neither: {after:?}");
+        outcomes[usize::from(is_new)] += 1;
+    }
+    println!("the old state {} times, the new {} times", outcomes[0], outcomes[1]);
+    assert!(outcomes[0] > 0, "none was cut off early");
+}

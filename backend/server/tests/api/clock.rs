@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::jobs::await_runs;
+use crate::schedule::HangingStore;
 use crate::server::{PATIENCE, Place, Server};
 
 fn library() -> PathBuf {
@@ -78,6 +79,22 @@ async fn a_clock_put_forward_by_an_hour_makes_each_job_run_once_and_counts_what_
     }
     let stats = server.json("/jobs/stats/ttl_cleanup").await;
     assert_eq!(stats["aborted_runs"], 0, "{stats}");
+}
+
+#[tokio::test]
+async fn a_run_under_way_survives_a_clock_put_forward() {
+    let store = HangingStore::new();
+    let mut variables = store.variables().to_vec();
+    variables.push(("CLEANUP__INTERVAL", "10m"));
+    let (server, clock) = server_with_clock(&variables).await;
+    await_counted(&server, RUNS, "ttl_cleanup", 1.0).await;
+    server.await_metric(r#"scheduler_jobs_in_progress{job_name="orphan_sweep"}"#, 1.0).await;
+    // By the new time, its lease has been over for an hour.
+    set(&clock, "+3600");
+    await_counted(&server, RUNS, "ttl_cleanup", 2.0).await;
+    let runs = server.json("/jobs/status?job_name=orphan_sweep").await;
+    assert_eq!(runs["jobs"].as_array().unwrap().len(), 1, "{runs}");
+    assert_eq!(runs["jobs"][0]["status"], "running", "{runs}");
 }
 
 #[tokio::test]

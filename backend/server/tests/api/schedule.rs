@@ -9,19 +9,19 @@ use crate::jobs::await_runs;
 use crate::server::{PATIENCE, Place, Server};
 
 /// A store that takes connections and never answers: whatever works with files hangs. It does so until it is dropped.
-struct HangingStore {
+pub struct HangingStore {
     _listener: TcpListener,
     endpoint: String,
 }
 
 impl HangingStore {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         Self { _listener: listener, endpoint }
     }
 
-    fn variables(&self) -> [(&str, &str); 4] {
+    pub fn variables(&self) -> [(&str, &str); 4] {
         [
             ("STORAGE__URL", "s3://bucket"),
             ("STORAGE__ENDPOINT", &self.endpoint),
