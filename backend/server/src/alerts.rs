@@ -10,12 +10,9 @@ use uuid::Uuid;
 
 use crate::app::Shared;
 use crate::database::{Database, now_micros, rfc3339};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::events::alert::{AlertRaised, AlertResolved};
-use crate::request::{Json, Query, is_id};
-
-const DEFAULT_LIMIT: i64 = 50;
-const HIGHEST_LIMIT: i64 = 200;
+use crate::request::{Json, Page, Query, is_id};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,23 +168,11 @@ impl From<Row> for Alert {
     }
 }
 
-/// A page, and where the next one begins.
-#[derive(Serialize)]
-struct Page {
-    items: Vec<Alert>,
-    next_cursor: Option<String>,
-}
-
 /// `GET /api/v1/alerts`: newest first; `state=open` or `state=resolved` shows those only.
-async fn list(State(app): State<Shared>, Query(asked): Query<Asked>) -> Result<Json<Page>> {
-    let limit = asked.limit.unwrap_or(DEFAULT_LIMIT);
-    if !(1..=HIGHEST_LIMIT).contains(&limit) {
-        let detail = format!("limit: found {limit}, expected 1 to {HIGHEST_LIMIT}");
-        return Err(Error::BadRequest { code: "invalid_limit", detail });
-    }
+async fn list(State(app): State<Shared>, Query(asked): Query<Asked>) -> Result<Json<Page<Alert>>> {
+    let limit = Page::<Alert>::limit(asked.limit)?;
     if asked.cursor.as_deref().is_some_and(|cursor| !is_id(cursor)) {
-        let detail = "cursor: expected the next_cursor of an earlier page".to_owned();
-        return Err(Error::BadRequest { code: "invalid_cursor", detail });
+        return Err(Page::<Alert>::invalid_cursor());
     }
     let of_state = match asked.state {
         Some(Which::Open) => "AND resolved_at IS NULL",
@@ -201,10 +186,6 @@ async fn list(State(app): State<Shared>, Query(asked): Query<Asked>) -> Result<J
     );
     let query = sqlx::query_as::<_, Row>(sqlx::AssertSqlSafe(query));
     let query = query.bind(asked.cursor.unwrap_or_else(|| "g".to_owned())).bind(limit + 1);
-    let mut items: Vec<Alert> = query.fetch_all(&app.database.pool).await?.into_iter().map(Alert::from).collect();
-    // One more than asked for tells whether there is a next page.
-    let more = items.len() as i64 > limit;
-    items.truncate(limit as usize);
-    let next_cursor = items.last().filter(|_| more).map(|alert| alert.id.clone());
-    Ok(Json(Page { items, next_cursor }))
+    let found = query.fetch_all(&app.database.pool).await?;
+    Ok(Json(Page::of(found, limit, |last| last.id.clone()).map(Alert::from)))
 }

@@ -33,7 +33,7 @@ pub(super) async fn run(app: Shared, job: Job, id: String) {
             return end(&app, job, &id, Ending { status: "success", duration, error_message: None, metadata }).await;
         }
         Work::LeaseLost => {
-            // On record as aborted already; so it is counted, too.
+            monitor.taken_over();
             tracing::error!(job_name = job.name(), "a job was stopped: another process has taken it over");
             return;
         }

@@ -133,8 +133,15 @@ async fn a_file_that_no_row_knows_is_swept_and_the_others_stay() {
         let file = std::fs::File::create(folder.join(name)).unwrap();
         file.set_modified(time).unwrap();
     }
+    let cut_off = server.folder.path().join("belfry.db.restoring");
+    std::fs::File::create(&cut_off).unwrap().set_modified(old).unwrap();
+    let workplace = server.folder.path().join("work").join(uuid::Uuid::now_v7().to_string());
+    std::fs::create_dir(&workplace).unwrap();
+    std::fs::File::open(&workplace).unwrap().set_modified(old).unwrap();
     server.post("/jobs/orphan_sweep/run", &json!({})).await;
     let run = await_runs(&server, "orphan_sweep", 2).await.remove(0);
+    assert!(!cut_off.exists() && !workplace.exists());
+    assert_eq!(run["metadata"]["dead_workplaces"], 1, "{run}");
     assert_eq!((&run["metadata"]["orphans"], &run["metadata"]["half_written"]), (&json!(1), &json!(1)), "{run}");
     assert!(!folder.join("left-behind").exists() && !folder.join("half-written#1").exists());
     assert!(folder.join("just-written").exists());

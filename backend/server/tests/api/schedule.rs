@@ -98,6 +98,23 @@ async fn the_run_of_a_killed_server_is_aborted_and_its_job_runs_again() {
 }
 
 #[tokio::test]
+async fn the_job_of_a_killed_server_is_taken_over_by_another() {
+    let store = HangingStore::new();
+    let mut first = Server::start_with(&store.variables()).await;
+    first.await_metric(r#"scheduler_jobs_in_progress{job_name="orphan_sweep"}"#, 1.0).await;
+    let mut place = first.place();
+    let own_store = LOCAL_STORE.into_iter().chain([("JOBS__RETRY_PAUSE", "1s")]);
+    place.variables.extend(own_store.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let second = Server::start_at(place);
+    await_runs(&second, "ttl_cleanup", 1).await;
+    first.kill();
+    let runs = await_runs(&second, "orphan_sweep", 2).await;
+    let statuses: Vec<&Value> = runs.iter().map(|run| &run["status"]).collect();
+    assert_eq!(statuses, ["success", "aborted"], "{runs:?}");
+    assert_eq!(second.metric(r#"scheduler_jobs_total{job_name="orphan_sweep",status="success"}"#).await, Some(1.0));
+}
+
+#[tokio::test]
 async fn two_servers_on_one_database_run_each_due_job_once() {
     let first = Server::start_with(&[("CLEANUP__INTERVAL", "2s")]).await;
     let second = first.beside();
