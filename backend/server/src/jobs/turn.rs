@@ -97,13 +97,17 @@ pub(super) async fn introduce(database: &Database, plan: &Plan, first: i64) -> R
     Ok(())
 }
 
-/// Makes the job due now, or at the end of the run under way: that one may have begun before what it is asked for.
+/// Makes the job due now, or at the end of the run under way: that one may have begun before what it is asked for. A
+/// server that has just started may not have entered its jobs yet.
 pub(super) async fn ask(database: &Database, plan: &Plan) -> Result<()> {
-    sqlx::query("UPDATE jobs SET next_due_at = $1, waiting = 1, failures = 0 WHERE job_name = $2")
-        .bind(now_micros())
-        .bind(&plan.row)
-        .execute(&database.pool)
-        .await?;
+    sqlx::query(
+        "INSERT INTO jobs (job_name, next_due_at, waiting) VALUES ($1, $2, 1) \
+         ON CONFLICT (job_name) DO UPDATE SET next_due_at = excluded.next_due_at, waiting = 1, failures = 0",
+    )
+    .bind(&plan.row)
+    .bind(now_micros())
+    .execute(&database.pool)
+    .await?;
     Ok(())
 }
 
@@ -158,6 +162,15 @@ mod tests {
         assert!(waiting.is_waiting() && waiting.holder.is_none() && waiting.next_due_at == 2_000);
         assert!(waiting.take(&database, JOB, 3_000).await.unwrap().is_some());
         assert!(!read(&database).await.is_waiting());
+    }
+
+    #[tokio::test]
+    async fn a_job_that_is_asked_for_before_it_was_entered_is_due_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = testing::fresh(folder.path()).await;
+        ask(&database, &plan()).await.unwrap();
+        introduce(&database, &plan(), i64::MAX).await.unwrap();
+        assert!(read(&database).await.next_due_at <= now_micros());
     }
 
     #[tokio::test]
