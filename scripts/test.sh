@@ -41,8 +41,8 @@ run_tests() {
 
   step 'native histograms, a feature of its own' test_native_histograms
   step 'a private PostgreSQL' start_postgres
-  step 'API tests on PostgreSQL' \
-    env "BELFRY_TEST_DATABASE_URL=$postgres_url" cargo test --workspace --locked --test api
+  step 'API and job tests on PostgreSQL' \
+    env "BELFRY_TEST_DATABASE_URL=$postgres_url" cargo test --workspace --locked --bin belfry --test api
   stop_postgres
   step 'the stack in containers' test_containers
   step 'the stack natively' \
@@ -50,12 +50,13 @@ run_tests() {
 }
 
 require_test_packages() {
-  local packages=(shellcheck postgresql protobuf-compiler)
+  local packages=(shellcheck postgresql protobuf-compiler faketime)
   find_monitoring_tools
   mapfile -t -O "${#packages[@]}" packages < <(missing_tool_packages)
   have shellcheck && unset 'packages[0]'
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && unset 'packages[1]'
   have protoc && unset 'packages[2]'
+  compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null && unset 'packages[3]'
   ((${#packages[@]} == 0)) || install_packages "${packages[@]}"
   find_monitoring_tools
   say 'All there.'

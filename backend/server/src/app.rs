@@ -16,7 +16,7 @@ use crate::database::Database;
 use crate::jobs::Scheduler;
 use crate::storage::Storage;
 use crate::training::{Beats, Models, Wakers};
-use crate::{datasets, health, jobs, request, training};
+use crate::{alerts, datasets, health, jobs, request, training};
 
 /// The largest JSON body; uploads have their own limit.
 pub const JSON_LIMIT_BYTES: usize = 2 * 1024 * 1024;
@@ -60,6 +60,7 @@ pub fn router(app: Shared, telemetry: &Telemetry) -> Router {
         .merge(datasets::router())
         .merge(training::router())
         .merge(jobs::router())
+        .merge(alerts::router())
         .merge(health::router())
         .fallback(request::unmatched)
         .layer(DefaultBodyLimit::max(JSON_LIMIT_BYTES))

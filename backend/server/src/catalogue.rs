@@ -11,6 +11,12 @@ pub const ALGORITHMS: &[&str] = &["gradient_boosting", "random_forest", "logisti
 pub const RUN_OUTCOMES: &[&str] =
     &["completed", "failed", "cancelled", "timed_out", "panicked", "out_of_memory", "crashed", "interrupted"];
 
+/// What a training run can be.
+pub const RUN_STATUSES: &[&str] = &["queued", "running", "completed", "failed", "cancelled"];
+
+/// How bad an alert is.
+pub const SEVERITIES: &[&str] = &["info", "warning", "critical"];
+
 const UPLOAD_OUTCOMES: &[&str] = &["stored", "rejected", "too_large", "cancelled", "failed"];
 const PREDICTION_OUTCOMES: &[&str] = &["completed", "rejected", "failed"];
 const SCORES: &[&str] = &["accuracy", "macro_f1", "log_loss", "rmse", "mae", "r2"];
@@ -29,6 +35,8 @@ catalogue! {
     /// Bytes of the stored datasets.
     reading DATASET_BYTES = "belfry_dataset_bytes" {};
 
+    /// Training runs by status, as last counted for the records.
+    reading RUNS = "belfry_runs" { status: Closed(RUN_STATUSES) };
     /// Training runs ended, by outcome.
     counter TRAINING_RUNS_TOTAL = "belfry_training_runs_total" { algorithm: Closed(ALGORITHMS), outcome: Closed(RUN_OUTCOMES) };
     /// Time a run took, from its start to its end.
@@ -64,4 +72,9 @@ catalogue! {
     reading CLEANUP_LAG_SECONDS = "belfry_cleanup_lag_seconds" {};
     /// When clean-up last completed a cycle, as a Unix timestamp.
     reading CLEANUP_LAST_SUCCESS_TIMESTAMP_SECONDS = "belfry_cleanup_last_success_timestamp_seconds" {};
+
+    /// Alerts raised and resolved.
+    counter ALERTS_TOTAL = "belfry_alerts_total" { change: Closed(&["raised", "resolved"]), severity: Closed(SEVERITIES) };
+    /// Size of the last backup of the database.
+    reading BACKUP_SIZE_BYTES = "belfry_backup_size_bytes" {};
 }

@@ -6,6 +6,9 @@ use std::time::Duration;
 use belfry_telemetry::TelemetrySettings;
 use belfry_telemetry::settings::{self, Secret, SettingsError, between};
 use clap::{ArgAction, Args};
+use jiff::tz::TimeZone;
+
+use crate::jobs::Recurrence;
 
 /// All settings.
 #[derive(Args, Clone, Debug)]
@@ -34,6 +37,9 @@ pub struct Config {
     /// The clean-up job.
     #[command(flatten)]
     pub cleanup: CleanupConfig,
+    /// Scheduled jobs.
+    #[command(flatten)]
+    pub jobs: JobsConfig,
     /// When health turns to a warning.
     #[command(flatten)]
     pub alerts: AlertsConfig,
@@ -159,6 +165,12 @@ pub struct RetentionConfig {
     /// How long the history of scheduled jobs is kept.
     #[arg(id = "RETENTION__JOB_HISTORY", default_value = "30d", value_parser = settings::duration)]
     pub job_history: Duration,
+    /// How many backups of the database the job `database_backup` keeps.
+    #[arg(id = "RETENTION__BACKUPS", default_value = "10", value_parser = between(1_u32, 10_000))]
+    pub backups: u32,
+    /// For how many days log files are kept, where there are any.
+    #[arg(id = "RETENTION__LOG_DAYS", default_value = "30", value_parser = between(1_u32, 10_000))]
+    pub log_days: u32,
 }
 
 /// `CLEANUP__*`
@@ -173,6 +185,38 @@ pub struct CleanupConfig {
     /// Files that no row knows are left alone until they are this old: their row may be about to be committed.
     #[arg(id = "CLEANUP__ORPHAN_GRACE", default_value = "1h", value_parser = settings::duration)]
     pub orphan_grace: Duration,
+}
+
+/// `JOBS__*`. A schedule is an interval (`6h`) or a cron expression (`0 3 * * *`).
+#[derive(Args, Clone, Debug)]
+pub struct JobsConfig {
+    /// IANA time zone of the cron expressions, such as Europe/Berlin.
+    #[arg(id = "JOBS__TIME_ZONE", default_value = "UTC", value_parser = time_zone)]
+    pub time_zone: TimeZone,
+    /// When the database is saved to DATA__DIR/backups: an interval, or a cron expression.
+    #[arg(id = "JOBS__BACKUP_SCHEDULE", default_value = "0 3 * * *", value_parser = Recurrence::parse)]
+    pub backup_schedule: Recurrence,
+    /// When files without rows and rows without files are looked for.
+    #[arg(id = "JOBS__ORPHAN_SWEEP_SCHEDULE", default_value = "1h", value_parser = Recurrence::parse)]
+    pub orphan_sweep_schedule: Recurrence,
+    /// When datasets and runs are counted for the records.
+    #[arg(id = "JOBS__BUSINESS_SNAPSHOT_SCHEDULE", default_value = "1h", value_parser = Recurrence::parse)]
+    pub business_snapshot_schedule: Recurrence,
+    /// When disk and memory are held against their thresholds.
+    #[arg(id = "JOBS__RESOURCE_CHECK_SCHEDULE", default_value = "60s", value_parser = Recurrence::parse)]
+    pub resource_check_schedule: Recurrence,
+    /// How long one run of a job may take.
+    #[arg(id = "JOBS__TIMEOUT", default_value = "15m", value_parser = settings::duration)]
+    pub timeout: Duration,
+    /// How long saving the database may take.
+    #[arg(id = "JOBS__BACKUP_TIMEOUT", default_value = "1h", value_parser = settings::duration)]
+    pub backup_timeout: Duration,
+    /// How often a failed run is repeated before the job's next turn.
+    #[arg(id = "JOBS__RETRIES", default_value = "2", value_parser = between(0_u32, 20))]
+    pub retries: u32,
+    /// The time before a failed run is repeated; it doubles with each repetition.
+    #[arg(id = "JOBS__RETRY_PAUSE", default_value = "10s", value_parser = settings::duration)]
+    pub retry_pause: Duration,
 }
 
 /// `ALERTS__*`
@@ -296,4 +340,8 @@ impl Config {
 
 fn address(text: &str) -> Result<std::net::IpAddr, String> {
     text.parse().map_err(|_| "an IP address such as 127.0.0.1 or 0.0.0.0".to_owned())
+}
+
+fn time_zone(text: &str) -> Result<TimeZone, String> {
+    TimeZone::get(text).map_err(|_| "a time zone's IANA name such as UTC or Europe/Berlin".to_owned())
 }

@@ -1,7 +1,7 @@
 //! The pool and the clock. SQLite (WAL) is the embedded default, PostgreSQL comes by `DATABASE__URL`; one set of queries
 //! runs on both, so statements keep to what both understand: `$1` placeholders, integers, floats and text.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -35,13 +35,44 @@ pub struct Database {
 /// longer than the timeout for another writer is answered 503, within three seconds all in all.
 const SQLITE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000;";
 
+impl Engine {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
 impl Database {
-    /// Opens the pool and brings the schema up to date.
+    /// Opens the pool, makes the SQLite file where there is none, and brings the schema up to date.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
-        static DRIVERS: Once = Once::new();
-        DRIVERS.call_once(sqlx::any::install_default_drivers);
+        let folder = &config.data.dir;
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        let database = Self::open_pool(config, "rwc").await?;
+        sqlx::migrate!().run(&database.pool).await.context("cannot bring the database schema up to date")?;
+        Ok(database)
+    }
+
+    /// Opens the pool on a database that is there, and leaves its schema as it is.
+    pub async fn connect(config: &Config) -> anyhow::Result<Self> {
+        Self::open_pool(config, "rw").await
+    }
+
+    /// Opens another SQLite file by one connection that leaves no journal behind.
+    pub async fn open_file(path: &Path) -> anyhow::Result<Self> {
+        install_drivers();
+        let options: AnyConnectOptions = sqlite_url(path, "rw")?.parse()?;
+        let pool = AnyPoolOptions::new().max_connections(1).connect_with(options).await;
+        let pool = pool.with_context(|| format!("cannot open {}", path.display()))?;
+        Ok(Self { pool, engine: Engine::Sqlite })
+    }
+
+    async fn open_pool(config: &Config, mode: &str) -> anyhow::Result<Self> {
+        install_drivers();
         let (url, engine) = match config.database.url.expose() {
-            "" => (sqlite_url(&config.data.dir)?, Engine::Sqlite),
+            "" => (sqlite_url(&sqlite_file(config), mode)?, Engine::Sqlite),
             url => (url.to_owned(), Engine::Postgres),
         };
         // The URL may hold a password, so the cause of a parse error is not shown.
@@ -62,8 +93,17 @@ impl Database {
             .connect_with(options)
             .await
             .context("cannot open the database")?;
-        sqlx::migrate!().run(&pool).await.context("cannot bring the database schema up to date")?;
         Ok(Self { pool, engine })
+    }
+
+    /// The last migration of this database.
+    pub async fn schema_version(&self) -> sqlx::Result<i64> {
+        sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(&self.pool).await
+    }
+
+    /// The last migration that this program knows.
+    pub fn latest_schema() -> i64 {
+        sqlx::migrate!().iter().map(|migration| migration.version).max().unwrap_or(0)
     }
 
     /// Writes and reads one row. The error is a sentence without addresses or secrets.
@@ -94,12 +134,21 @@ impl Database {
     }
 }
 
-fn sqlite_url(folder: &Path) -> anyhow::Result<String> {
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    let folder = folder.canonicalize().with_context(|| format!("cannot find the folder {}", folder.display()))?;
-    let path = url::Url::from_file_path(folder.join("belfry.db"))
-        .map_err(|()| anyhow::anyhow!("cannot make a URL of {}", folder.display()))?;
-    Ok(format!("sqlite://{}?mode=rwc", path.path()))
+fn install_drivers() {
+    static DRIVERS: Once = Once::new();
+    DRIVERS.call_once(sqlx::any::install_default_drivers);
+}
+
+/// The file of the embedded database.
+pub fn sqlite_file(config: &Config) -> PathBuf {
+    config.data.dir.join("belfry.db")
+}
+
+fn sqlite_url(path: &Path, mode: &str) -> anyhow::Result<String> {
+    let path = std::path::absolute(path).with_context(|| format!("cannot find {}", path.display()))?;
+    let path =
+        url::Url::from_file_path(&path).map_err(|()| anyhow::anyhow!("cannot make a URL of {}", path.display()))?;
+    Ok(format!("sqlite://{}?mode={mode}", path.path()))
 }
 
 /// Microseconds since 1970 UTC, the time unit of every table.
@@ -111,4 +160,26 @@ pub fn now_micros() -> i64 {
 /// A table's time as RFC 3339 text.
 pub fn rfc3339(micros: i64) -> String {
     jiff::Timestamp::from_microsecond(micros).map(|time| format!("{time:.6}")).unwrap_or_default()
+}
+
+#[cfg(test)]
+pub mod testing {
+    //! A database for a unit test.
+
+    use super::*;
+
+    /// A database of its own: SQLite in `folder`, or one on the PostgreSQL server of `BELFRY_TEST_DATABASE_URL`.
+    pub async fn fresh(folder: &Path) -> Database {
+        let mut variables = vec![("DATA__DIR".to_owned(), folder.display().to_string())];
+        if let Ok(url) = std::env::var("BELFRY_TEST_DATABASE_URL") {
+            let name = format!("belfry_{}", uuid::Uuid::now_v7().simple());
+            let pool = sqlx::PgPool::connect(&url).await.unwrap();
+            pool.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
+            pool.close().await;
+            let mut url: url::Url = url.parse().unwrap();
+            url.set_path(&name);
+            variables.push(("DATABASE__URL".to_owned(), url.to_string()));
+        }
+        Database::open(&Config::read(variables).unwrap()).await.unwrap()
+    }
 }

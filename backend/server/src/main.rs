@@ -1,6 +1,8 @@
 //! Wiring: the subcommands and what each starts.
 
+mod alerts;
 mod app;
+mod backup;
 mod catalogue;
 mod cleanup;
 mod config;
@@ -21,6 +23,7 @@ mod starting;
 mod storage;
 mod training;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -41,7 +44,7 @@ enum Command {
     #[command(hide = true)]
     Worker {
         /// The run's specification, a JSON file.
-        spec: std::path::PathBuf,
+        spec: PathBuf,
     },
     /// Ask the server on this machine whether it is ready; exit 0 if it is.
     Healthcheck,
@@ -52,6 +55,19 @@ enum Command {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Copy the database and all files to a folder; the server may run meanwhile.
+    Backup {
+        /// A folder that is new or empty.
+        folder: PathBuf,
+    },
+    /// Bring a backup back to where the settings point; no server may run there.
+    Restore {
+        /// The folder of the backup.
+        folder: PathBuf,
+        /// Replace what is there.
+        #[arg(long)]
+        force: bool,
     },
     /// Send realistic traffic to a running server.
     Demo(demo::DemoArguments),
@@ -82,6 +98,10 @@ fn main() -> ExitCode {
         }
         Command::Demo(arguments) => with_runtime(demo::run(arguments)),
         Command::Healthcheck => with_settings(|config| with_runtime(healthcheck::run(config))),
+        Command::Backup { folder } => with_settings(|config| with_runtime(backup::back_up(config, folder))),
+        Command::Restore { folder, force } => {
+            with_settings(|config| with_runtime(backup::restore(config, folder, force)))
+        }
         Command::Serve | Command::Worker { .. } => with_settings(|config| with_runtime(serve::serve(config))),
     };
     ended.map_or_else(

@@ -1,10 +1,11 @@
-//! How requests are read and refused: JSON and queries whose errors are problems, unmatched paths, panics.
+//! How requests are read and refused: JSON and queries whose errors are problems, pages, unmatched paths, panics.
 
 use std::any::Any;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
@@ -45,7 +46,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
-impl<T: serde::Serialize> IntoResponse for Json<T> {
+impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         axum::Json(self.0).into_response()
     }
@@ -62,5 +63,51 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
         query
             .map(|axum::extract::Query(value)| Self(value))
             .map_err(|rejection| Error::BadRequest { code: "invalid_query", detail: rejection.body_text() })
+    }
+}
+
+const DEFAULT_ITEMS: i64 = 50;
+const MOST_ITEMS: i64 = 200;
+
+/// One page of a list, newest first.
+#[derive(Serialize)]
+pub struct Page<T> {
+    items: Vec<T>,
+    /// Give it as `cursor` to get the next page; absent on the last one.
+    next_cursor: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// How many items a page is to have.
+    ///
+    /// # Errors
+    /// 400 for a number out of range.
+    pub fn limit(asked: Option<i64>) -> Result<i64, Error> {
+        let limit = asked.unwrap_or(DEFAULT_ITEMS);
+        if (1..=MOST_ITEMS).contains(&limit) {
+            return Ok(limit);
+        }
+        let detail = format!("limit: found {limit}, expected 1 to {MOST_ITEMS}");
+        Err(Error::BadRequest { code: "invalid_limit", detail })
+    }
+
+    /// The refusal of a cursor that no page can have given.
+    pub fn invalid_cursor() -> Error {
+        let detail = "cursor: expected the next_cursor of an earlier page".to_owned();
+        Error::BadRequest { code: "invalid_cursor", detail }
+    }
+
+    /// The page of what was `found`: the items, and one more if there is a next page. It goes on after `cursor` of the last.
+    pub fn of(mut found: Vec<T>, limit: i64, cursor: impl FnOnce(&T) -> String) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(0);
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let next_cursor = found.last().filter(|_| more).map(cursor);
+        Self { items: found, next_cursor }
+    }
+
+    /// The same page with other items.
+    pub fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(change).collect(), next_cursor: self.next_cursor }
     }
 }

@@ -23,6 +23,9 @@ use crate::storage::Storage;
 use crate::training::{Beats, Models, Wakers};
 use crate::{catalogue, datasets, health, jobs, training};
 
+/// The service's name, in labels and in the names of log files.
+pub const SERVICE: &str = "belfry";
+
 /// How long pending logs and spans may take to be delivered at the end, and no more than a quarter of the grace.
 const FLUSH_GRACE: Duration = Duration::from_secs(3);
 
@@ -35,7 +38,7 @@ const CUT_OFF: i32 = 130;
 /// Serves until SIGTERM or SIGINT, or until one of its tasks fails. A second signal exits at once.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     let identity =
-        Identity { service: "belfry", version: env!("CARGO_PKG_VERSION"), environment: config.app.environment.clone() };
+        Identity { service: SERVICE, version: env!("CARGO_PKG_VERSION"), environment: config.app.environment.clone() };
     let mut signals = Signals::listen()?;
     let telemetry = Telemetry::start(&identity, &config.telemetry, catalogue::ROWS)?;
     let flush_grace = flush_grace(&config);
@@ -101,7 +104,7 @@ fn assemble(
     let pool = database.clone();
     telemetry.before_scrape(move || pool.emit_pool());
     telemetry.watch_disk("data", &config.data.dir);
-    let scheduler = Arc::new(Scheduler::default());
+    let scheduler = Arc::new(Scheduler::new(&config, database.engine)?);
     let beats = Arc::new(Beats::new(config.training.workers));
     let stands_on = health::StandsOn {
         config: &config,

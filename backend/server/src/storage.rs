@@ -163,6 +163,15 @@ impl Storage {
         }
     }
 
+    /// Whether there is such a file.
+    pub async fn exists(&self, key: &str) -> Result<bool> {
+        match self.store.head(&key.into()).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The size of a file in bytes; `NotFound` when there is none.
     #[cfg(test)]
     pub async fn size(&self, key: &str) -> Result<u64> {

@@ -145,6 +145,8 @@ catalogue! {
     reading TELEMETRY_PAGE_SAMPLES = "telemetry_page_samples" {};
     /// Size of the page of metrics before this one.
     reading TELEMETRY_PAGE_BYTES = "telemetry_page_bytes" {};
+    /// Log lines that were not written to a file because too many were waiting for the disk.
+    counter TELEMETRY_LOG_LINES_DROPPED_TOTAL = "telemetry_log_lines_dropped_total" {};
     /// Time to write one page of metrics.
     histogram TELEMETRY_RENDER_DURATION_SECONDS = "telemetry_render_duration_seconds" {} buckets LATENCY_SECONDS;
 }

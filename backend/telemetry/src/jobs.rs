@@ -15,7 +15,8 @@ use crate::metric::InProgress;
 pub struct JobRun {
     job_name: &'static str,
     started: Instant,
-    status: &'static str,
+    /// None: somebody else counts it.
+    status: Option<&'static str>,
     _in_progress: InProgress,
 }
 
@@ -23,28 +24,39 @@ impl JobRun {
     /// Begins a run.
     pub fn begin(job_name: &'static str) -> Self {
         let in_progress = InProgress::enter(SCHEDULER_JOBS_IN_PROGRESS.with([job_name]));
-        Self { job_name, started: Instant::now(), status: "aborted", _in_progress: in_progress }
+        Self { job_name, started: Instant::now(), status: Some("aborted"), _in_progress: in_progress }
     }
 
     /// The run did its work. Returns how long it took.
     pub fn succeeded(mut self) -> Duration {
-        self.status = "success";
+        self.status = Some("success");
         SCHEDULER_JOB_LAST_SUCCESS_TIMESTAMP_SECONDS.with([self.job_name]).set(unix_seconds(SystemTime::now()));
         self.started.elapsed()
     }
 
     /// The run ended in an error, which its caller logs. Returns how long it took.
     pub fn failed(mut self) -> Duration {
-        self.status = "failed";
+        self.status = Some("failed");
         self.started.elapsed()
+    }
+
+    /// The run was given up because another process has declared it dead, by [`aborted`].
+    pub fn taken_over(mut self) {
+        self.status = None;
     }
 }
 
 impl Drop for JobRun {
     fn drop(&mut self) {
-        SCHEDULER_JOBS_TOTAL.with([self.job_name, self.status]).increment(1);
+        let Some(status) = self.status else { return };
+        SCHEDULER_JOBS_TOTAL.with([self.job_name, status]).increment(1);
         SCHEDULER_JOB_DURATION_SECONDS.with([self.job_name]).record(self.started.elapsed().as_secs_f64());
     }
+}
+
+/// A run ended without a word, as somebody else has found.
+pub fn aborted(job_name: &'static str) {
+    SCHEDULER_JOBS_TOTAL.with([job_name, "aborted"]).increment(1);
 }
 
 /// Makes a job's series known before its first run.

@@ -1,4 +1,4 @@
-//! Makes any axum service observable: metrics from one catalogue, logs to the console and to Loki, health, jobs.
+//! Makes any axum service observable: metrics from one catalogue, logs to the console, to files and to Loki, health, jobs.
 //!
 //! A service calls [`Telemetry::from_env`] before anything emits and hands its finished router to
 //! [`Telemetry::observe`]; `examples/minimal.rs` is a whole one. Its own metrics are rows of a [`catalogue!`].
@@ -44,7 +44,7 @@ pub struct TelemetrySettings {
     /// Traces to an OTLP collector.
     #[command(flatten)]
     pub tracing: traces::TracingSettings,
-    /// Console logs.
+    /// Console logs and log files.
     #[command(flatten)]
     pub log: logs::LogSettings,
     /// Logs to Loki.
@@ -80,6 +80,7 @@ pub struct Telemetry {
     settings: PrometheusSettings,
     http: http::HttpOptions,
     shipping: logs::Shipping,
+    files: Option<logs::LogFiles>,
     traces: Option<traces::Traces>,
     started: f64,
 }
@@ -125,8 +126,14 @@ impl Telemetry {
             }
         }
         let traces = settings.tracing.enabled.then(|| settings.tracing.connect(identity)).transpose()?;
-        let shipping = logs::start(identity, &settings.log, &settings.loki, traces.as_ref())?;
-        Ok(Self { page, settings: settings.prometheus.clone(), http: settings.http.clone(), shipping, traces, started })
+        let (shipping, files) = logs::start(identity, &settings.log, &settings.loki, traces.as_ref())?;
+        let dropped = files.as_ref().map(logs::LogFiles::reading);
+        let (settings, http) = (settings.prometheus.clone(), settings.http.clone());
+        let telemetry = Self { page, settings, http, shipping, files, traces, started };
+        if let Some(reading) = dropped {
+            telemetry.before_scrape(reading);
+        }
+        Ok(telemetry)
     }
 
     /// The value of `app_start_time_seconds`, which tells this process from every other.
@@ -169,7 +176,9 @@ impl Telemetry {
     /// Delivers pending logs and spans, for at most `grace`. Returns whether all of them got through.
     pub async fn shut_down(self, grace: Duration) -> bool {
         let spans = tokio::task::spawn_blocking(move || self.traces.is_none_or(|traces| traces.flush(grace)));
-        let (logs, spans) = tokio::join!(self.shipping.flush(grace), spans);
-        logs && spans.unwrap_or(false)
+        // Dropping them waits for their thread, for a second or so.
+        let files = tokio::task::spawn_blocking(move || drop(self.files));
+        let (logs, spans, files) = tokio::join!(self.shipping.flush(grace), spans, files);
+        logs && spans.unwrap_or(false) && files.is_ok()
     }
 }

@@ -28,7 +28,8 @@ pub async fn watch(app: Shared) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn count(database: &Database) -> sqlx::Result<DatasetTotals> {
+/// Counts what is stored and not expired.
+pub async fn count(database: &Database) -> sqlx::Result<DatasetTotals> {
     // PostgreSQL's sum of big integers is a decimal number, which the driver for both engines does not read.
     let query = "SELECT COUNT(*), CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) FROM datasets \
         WHERE (expires_at IS NULL OR expires_at > $1) AND removal_began_at IS NULL";

@@ -3,7 +3,7 @@
 mod cgroup;
 mod checks;
 mod dependencies;
-mod resources;
+pub mod resources;
 
 use std::time::Duration;
 

@@ -14,14 +14,17 @@ const SPENT_PERCENT: f64 = 98.0;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Level {
+pub enum Level {
+    /// Below the threshold.
     Ok,
+    /// From the threshold on.
     Warning,
+    /// Spent.
     Error,
 }
 
 impl Level {
-    pub(super) fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Warning => "warning",
@@ -32,15 +35,15 @@ impl Level {
 
 /// How much of a resource is in use.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Usage {
-    pub(super) used_bytes: u64,
-    pub(super) total_bytes: u64,
-    pub(super) warning_percent: u32,
+pub struct Usage {
+    pub used_bytes: u64,
+    pub total_bytes: u64,
+    pub warning_percent: u32,
 }
 
 impl Usage {
     /// The file system that holds `folder`, as a process without special rights may use it.
-    pub(super) fn of_disk(folder: &Path, warning_percent: u32) -> Result<Self, String> {
+    pub fn of_disk(folder: &Path, warning_percent: u32) -> Result<Self, String> {
         let disk = rustix::fs::statvfs(folder).map_err(|error| format!("cannot be read: {error}"))?;
         let used_bytes = (disk.f_blocks - disk.f_bfree) * disk.f_frsize;
         let total_bytes = used_bytes + disk.f_bavail * disk.f_frsize;
@@ -48,7 +51,7 @@ impl Usage {
     }
 
     /// This machine's memory, or this container's where it has a limit of its own.
-    pub(super) fn of_memory(warning_percent: u32) -> Result<Self, String> {
+    pub fn of_memory(warning_percent: u32) -> Result<Self, String> {
         let mut system = System::new().map_err(|error| format!("cannot be read: {error}"))?;
         system.refresh_memory();
         // Not sysinfo's reading of it, which counts page cache as used: a container that serves files would look full.
@@ -71,11 +74,11 @@ impl Usage {
         }
     }
 
-    pub(super) fn used_percent(&self) -> f64 {
+    pub fn used_percent(&self) -> f64 {
         if self.total_bytes == 0 { 0.0 } else { self.used_bytes as f64 / self.total_bytes as f64 * 100.0 }
     }
 
-    pub(super) fn level(&self) -> Level {
+    pub fn level(&self) -> Level {
         match self.used_percent() {
             percent if percent >= SPENT_PERCENT => Level::Error,
             percent if percent >= f64::from(self.warning_percent) => Level::Warning,

@@ -1,4 +1,4 @@
-//! The history of scheduled jobs over HTTP.
+//! The jobs and their history over HTTP.
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -9,24 +9,72 @@ use serde_json::{Value, json};
 use sqlx::Row;
 
 use super::Job;
-use super::schedule::make_due;
+use super::schedule::{Planned, make_due};
+use super::statistics::{HISTORY, HISTORY_OF_JOB, Statistics};
 use crate::app::Shared;
-use crate::database::{Database, rfc3339};
+use crate::database::rfc3339;
 use crate::error::{Error, Result};
 use crate::request::{Json, Query};
 
 /// The most runs one answer shows.
 const MOST_RUNS: i64 = 500;
 
-/// How many of the latest runs the percentiles are taken from; bounds the work at a million rows.
-const SAMPLE: i64 = 1_000;
-
 /// The routes of this feature.
 pub fn router() -> Router<Shared> {
     Router::new()
+        .route("/jobs", get(list))
         .route("/jobs/status", get(status))
         .route("/jobs/stats/{job_name}", get(stats))
         .route("/jobs/{job_name}/run", post(run_now))
+}
+
+/// Whether a job runs on this server, and why not.
+#[derive(Serialize)]
+struct Enabled {
+    /// `enabled` or `disabled`.
+    state: &'static str,
+    disabled_reason: Option<String>,
+}
+
+impl Enabled {
+    fn of(planned: &Planned) -> Self {
+        let state = if planned.disabled.is_some() { "disabled" } else { "enabled" };
+        Self { state, disabled_reason: planned.disabled.clone() }
+    }
+}
+
+/// A job and its plan.
+#[derive(Serialize)]
+struct JobView {
+    job_name: &'static str,
+    #[serde(flatten)]
+    enabled: Enabled,
+    schedule: String,
+    time_zone: String,
+    timeout_seconds: f64,
+    overlap: &'static str,
+    retries: u32,
+    next_due: Option<String>,
+}
+
+async fn list(State(app): State<Shared>) -> Result<Json<Value>> {
+    let due: Vec<(String, i64)> =
+        sqlx::query_as("SELECT job_name, next_due_at FROM jobs").fetch_all(&app.database.pool).await?;
+    let view = |planned: &Planned| {
+        let Planned { job, plan, disabled } = planned;
+        let due = due.iter().find(|(row, _)| *row == plan.row).filter(|_| disabled.is_none());
+        JobView {
+            job_name: job.name(),
+            enabled: Enabled::of(planned),
+            schedule: plan.recurrence.to_string(),
+            time_zone: plan.zone.iana_name().unwrap_or("UTC").to_owned(),
+            timeout_seconds: plan.timeout.as_secs_f64(),
+            overlap: plan.overlap.as_str(),
+            retries: plan.retries,
+            next_due: due.map(|(_, due)| rfc3339(*due)),
+        }
+    };
+    Ok(Json(json!({ "jobs": app.scheduler.planned().iter().map(view).collect::<Vec<_>>() })))
 }
 
 #[derive(Deserialize)]
@@ -47,25 +95,16 @@ struct JobRunView {
     metadata: Option<Value>,
 }
 
-const RUN_COLUMNS: &str =
-    "SELECT id, job_name, started_at, finished_at, status, duration_seconds, error_message, metadata FROM job_runs";
-
 async fn status(State(app): State<Shared>, Query(query): Query<StatusQuery>) -> Result<Json<Value>> {
     let limit = query.limit.unwrap_or(50);
     if !(1..=MOST_RUNS).contains(&limit) {
         let detail = format!("limit: found {limit}, expected a whole number from 1 to {MOST_RUNS}");
         return Err(Error::BadRequest { code: "invalid_query", detail });
     }
+    let pool = &app.database.pool;
     let rows = match &query.job_name {
-        Some(name) => {
-            let job = known(name)?;
-            let sql = format!("{RUN_COLUMNS} WHERE job_name = $1 ORDER BY started_at DESC LIMIT $2");
-            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(job.name()).bind(limit).fetch_all(&app.database.pool).await?
-        }
-        None => {
-            let sql = format!("{RUN_COLUMNS} ORDER BY started_at DESC LIMIT $1");
-            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(limit).fetch_all(&app.database.pool).await?
-        }
+        Some(name) => sqlx::query(HISTORY_OF_JOB).bind(known(name)?.name()).bind(limit).fetch_all(pool).await?,
+        None => sqlx::query(HISTORY).bind(limit).fetch_all(pool).await?,
     };
     let jobs = rows.iter().map(view).collect::<Result<Vec<_>>>()?;
     Ok(Json(json!({ "jobs": jobs })))
@@ -88,6 +127,9 @@ fn view(row: &sqlx::any::AnyRow) -> Result<JobRunView> {
 #[derive(Serialize)]
 struct JobStats {
     job_name: &'static str,
+    #[serde(flatten)]
+    enabled: Enabled,
+    /// All runs ever, also those whose rows are forgotten.
     total_runs: i64,
     successful_runs: i64,
     failed_runs: i64,
@@ -105,81 +147,36 @@ struct JobStats {
 
 async fn stats(State(app): State<Shared>, Path(name): Path<String>) -> Result<Json<JobStats>> {
     let job = known(&name)?;
-    let database = &app.database;
-    let counts: Vec<(String, i64)> =
-        sqlx::query_as("SELECT status, COUNT(*) FROM job_runs WHERE job_name = $1 GROUP BY status")
-            .bind(job.name())
-            .fetch_all(&database.pool)
-            .await?;
-    let count = |wanted: &str| counts.iter().find(|(status, _)| status == wanted).map_or(0, |(_, count)| *count);
-    let (successful, failed, aborted) = (count("success"), count("failed"), count("aborted"));
-    let ended = successful + failed + aborted;
-    let durations = latest_durations(database, job).await?;
-    let last: Option<(i64, String)> =
-        sqlx::query_as("SELECT started_at, status FROM job_runs WHERE job_name = $1 ORDER BY started_at DESC LIMIT 1")
-            .bind(job.name())
-            .fetch_optional(&database.pool)
-            .await?;
-    let due: Option<i64> = sqlx::query_scalar("SELECT next_due_at FROM jobs WHERE job_name = $1")
-        .bind(job.name())
-        .fetch_optional(&database.pool)
-        .await?;
+    let planned = app.scheduler.of(job);
+    let known = Statistics::of(&app.database, job, &planned.plan.row).await?;
     Ok(Json(JobStats {
         job_name: job.name(),
-        total_runs: counts.iter().map(|(_, count)| count).sum(),
-        successful_runs: successful,
-        failed_runs: failed,
-        aborted_runs: aborted,
-        success_rate: (ended > 0).then(|| successful as f64 / ended as f64),
-        avg_duration_seconds: (!durations.is_empty()).then(|| durations.iter().sum::<f64>() / durations.len() as f64),
-        p50_duration_seconds: percentile(&durations, 0.5),
-        p95_duration_seconds: percentile(&durations, 0.95),
-        max_duration_seconds: durations.last().copied(),
-        last_run: last.as_ref().map(|(started_at, _)| rfc3339(*started_at)),
-        last_status: last.map(|(_, status)| status),
-        next_due: due.map(rfc3339),
+        enabled: Enabled::of(planned),
+        total_runs: known.ended() + known.under_way,
+        successful_runs: known.totals.successful,
+        failed_runs: known.totals.failed,
+        aborted_runs: known.totals.aborted,
+        success_rate: known.success_rate(),
+        avg_duration_seconds: known.average_seconds(),
+        p50_duration_seconds: known.percentile_seconds(0.5),
+        p95_duration_seconds: known.percentile_seconds(0.95),
+        max_duration_seconds: known.longest_seconds(),
+        next_due: known.next_due_at.filter(|_| planned.disabled.is_none()).map(rfc3339),
+        last_run: known.latest.as_ref().map(|(started_at, _)| rfc3339(*started_at)),
+        last_status: known.latest.map(|(_, status)| status),
     }))
-}
-
-/// Durations of the latest runs that ended, in seconds, ascending.
-async fn latest_durations(database: &Database, job: Job) -> Result<Vec<f64>> {
-    let mut durations: Vec<f64> = sqlx::query_scalar(
-        "SELECT duration_seconds FROM job_runs WHERE job_name = $1 AND duration_seconds IS NOT NULL \
-         ORDER BY started_at DESC LIMIT $2",
-    )
-    .bind(job.name())
-    .bind(SAMPLE)
-    .fetch_all(&database.pool)
-    .await?;
-    durations.sort_by(f64::total_cmp);
-    Ok(durations)
-}
-
-/// The nearest-rank percentile of ascending values.
-fn percentile(ascending: &[f64], share: f64) -> Option<f64> {
-    let rank = (share * ascending.len() as f64).ceil() as usize;
-    ascending.get(rank.saturating_sub(1)).copied()
 }
 
 async fn run_now(State(app): State<Shared>, Path(name): Path<String>) -> Result<(StatusCode, Json<Value>)> {
     let job = known(&name)?;
+    if let Some(reason) = &app.scheduler.of(job).disabled {
+        let detail = format!("the job is disabled: {reason}");
+        return Err(Error::Conflict { code: "job_disabled", detail });
+    }
     make_due(&app, job).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({ "job_name": job.name(), "status": "due" }))))
 }
 
 fn known(name: &str) -> Result<Job> {
     Job::named(name).ok_or(Error::NotFound("job"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::percentile;
-
-    #[test]
-    fn a_percentile_is_one_of_the_values() {
-        let values = [1.0, 2.0, 3.0, 4.0];
-        assert_eq!(percentile(&values, 0.5), Some(2.0));
-        assert_eq!(percentile(&values, 0.95), Some(4.0));
-        assert_eq!(percentile(&[], 0.5), None);
-    }
 }

@@ -1,23 +1,27 @@
-//! When and where a job runs: each is a row in `jobs` with the time it is next due. Taking a due row is one statement,
-//! so of several servers on one database exactly one runs it.
+//! When and where a job runs. Every second each server looks at the jobs' rows (`turn.rs`) and takes what is due.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
-use belfry_telemetry::catalogue::ERRORS_TOTAL;
-use belfry_telemetry::jobs::{self as monitor, JobRun};
+use anyhow::Context;
+use belfry_telemetry::jobs as monitor;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
-use uuid::Uuid;
 
-use super::Job;
-use super::record::{self, Ending, HEARTBEAT, SILENCE, micros};
+use super::clock::Watch;
+use super::folder::folder_id;
+use super::plan::{Overlap, Plan};
+use super::record::{self, SKEW, micros};
+use super::turn::{self, Turn};
+use super::{Job, run};
 use crate::app::{App, Shared};
 use crate::cleanup;
-use crate::database::{Database, now_micros};
+use crate::config::Config;
+use crate::database::{Database, Engine, now_micros};
 use crate::error::{Result, chain};
+use crate::events::jobs::{ClockJumped, JobAborted};
 
 /// How often due jobs are looked for.
 const TICK: Duration = Duration::from_secs(1);
@@ -25,32 +29,87 @@ const TICK: Duration = Duration::from_secs(1);
 /// How often gauges that are facts of the database are read.
 const REFRESH: Duration = Duration::from_secs(5);
 
+/// A job with its plan.
+pub(super) struct Planned {
+    pub(super) job: Job,
+    pub(super) plan: Plan,
+    /// Why it does not run on this server, if it does not.
+    pub(super) disabled: Option<String>,
+}
+
 /// The scheduler as the rest of the process sees it.
-#[derive(Default)]
 pub struct Scheduler {
-    /// When it last looked, in microseconds since 1970; 0 before the first time.
-    looked_at: AtomicI64,
+    planned: Vec<Planned>,
+    born: Instant,
+    /// When it last looked, in milliseconds since `born`; 0 before the first time.
+    looked_at: AtomicU64,
+    clock: Mutex<Watch>,
     asked: Notify,
 }
 
 impl Scheduler {
+    /// Plans every job as the settings say.
+    ///
+    /// # Errors
+    /// A data folder that cannot be written to.
+    pub fn new(config: &Config, engine: Engine) -> anyhow::Result<Self> {
+        let folder = folder_id(&config.data.dir).context("cannot give the data folder an id")?;
+        let planned = Job::ALL.into_iter().map(|job| Planned {
+            job,
+            plan: job.plan(config, &folder),
+            disabled: job.disabled_reason(config, engine),
+        });
+        Ok(Self {
+            planned: planned.collect(),
+            born: Instant::now(),
+            looked_at: AtomicU64::new(0),
+            clock: Mutex::default(),
+            asked: Notify::new(),
+        })
+    }
+
     /// Time since the scheduler last looked for due jobs.
     pub fn silence(&self) -> Option<Duration> {
         let looked_at = self.looked_at.load(Ordering::Relaxed);
-        (looked_at > 0).then(|| Duration::from_micros((now_micros() - looked_at).unsigned_abs()))
+        (looked_at > 0).then(|| self.born.elapsed().saturating_sub(Duration::from_millis(looked_at)))
     }
 
-    /// Makes the scheduler look at once.
-    pub(super) fn wake(&self) {
-        self.asked.notify_one();
+    /// Every job with its plan.
+    pub(super) fn planned(&self) -> &[Planned] {
+        &self.planned
+    }
+
+    /// This job with its plan.
+    pub(super) fn of(&self, job: Job) -> &Planned {
+        self.planned.iter().find(|planned| planned.job == job).expect("every job is planned")
+    }
+
+    /// Whether leases can be judged: not for a while after the clock has jumped.
+    pub(super) fn is_settled(&self) -> bool {
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner).is_settled()
+    }
+
+    fn look_at_clock(&self) {
+        if let Some(seconds) = self.clock.lock().unwrap_or_else(PoisonError::into_inner).look() {
+            ClockJumped { seconds }.emit();
+        }
+    }
+
+    fn has_looked(&self) {
+        let elapsed = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.looked_at.store(elapsed.max(1), Ordering::Relaxed);
     }
 }
 
 /// Runs due jobs until the process stops, then waits for those under way.
 pub async fn schedule(app: Shared) -> anyhow::Result<()> {
-    for job in Job::ALL {
+    for Planned { job, plan, disabled } in app.scheduler.planned() {
+        if let Some(reason) = disabled {
+            tracing::warn!(job_name = job.name(), reason, "a job is disabled");
+            continue;
+        }
         monitor::announce(job.name());
-        introduce(&app.database, job)
+        turn::introduce(&app.database, plan, plan.first(now_micros()))
             .await
             .map_err(|error| anyhow::anyhow!("cannot enter a job: {}", chain(&error)))?;
     }
@@ -68,16 +127,23 @@ async fn run_due_jobs(app: &Shared) {
             () = app.scheduler.asked.notified() => {}
             _ = ticks.tick() => {}
         }
-        for job in Job::ALL {
-            match take_if_due(app, job).await {
-                Ok(Some(id)) => drop(under_way.spawn(run(app.clone(), job, id))),
-                Ok(None) => {}
-                Err(error) => {
-                    tracing::warn!(job_name = job.name(), cause = chain(&error), "due jobs cannot be looked up")
+        app.scheduler.look_at_clock();
+        match Turn::all(&app.database).await {
+            Ok(turns) => {
+                for turn in turns {
+                    let Some(job) = Job::of_row(&turn.row) else { continue };
+                    match consider(app, job, &turn).await {
+                        Ok(Some(id)) => drop(under_way.spawn(run::run(app.clone(), job, id))),
+                        Ok(None) => {}
+                        Err(error) => {
+                            tracing::warn!(job_name = job.name(), cause = chain(&error), "a job cannot be taken")
+                        }
+                    }
                 }
             }
+            Err(error) => tracing::warn!(cause = chain(&error), "due jobs cannot be looked up"),
         }
-        app.scheduler.looked_at.store(now_micros(), Ordering::Relaxed);
+        app.scheduler.has_looked();
         while under_way.try_join_next().is_some() {}
     }
     while under_way.join_next().await.is_some() {}
@@ -92,136 +158,75 @@ async fn refresh_facts(app: &App) {
             () = app.stopping.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        if let Err(error) = cleanup::measure_lag(&app.database).await {
+        let refreshed = async {
+            cleanup::measure_lag(&app.database).await?;
+            super::snapshot::show_latest(&app.database).await
+        };
+        if let Err(error) = refreshed.await {
             tracing::warn!(cause = chain(&error), "gauges could not be refreshed from the database");
         }
     }
 }
 
-/// A new job is due at once; a known one keeps its time.
-async fn introduce(database: &Database, job: Job) -> Result<()> {
-    sqlx::query("INSERT INTO jobs (job_name, next_due_at) VALUES ($1, $2) ON CONFLICT (job_name) DO NOTHING")
-        .bind(job.name())
-        .bind(now_micros())
-        .execute(&database.pool)
-        .await?;
-    Ok(())
+/// Frees the job if its holder is dead, whosever it was; takes it if it is due here. Returns the id of the run that now
+/// holds it.
+async fn consider(app: &App, job: Job, turn: &Turn) -> Result<Option<String>> {
+    let Planned { plan, disabled, .. } = app.scheduler.of(job);
+    if let Some(holder) = &turn.holder
+        && turn.is_abandoned(now_micros())
+        && app.scheduler.is_settled()
+    {
+        let plan = Plan { row: turn.row.clone(), ..plan.clone() };
+        if record::abort(&app.database, job, &plan, holder).await? {
+            JobAborted { job_name: job.name(), id: holder }.emit();
+        }
+        return Ok(None);
+    }
+    let is_ours = turn.row == plan.row && disabled.is_none();
+    if is_ours { take_if_due(&app.database, job, plan, turn).await } else { Ok(None) }
 }
 
-/// Takes the job when it is due and no living process holds it. Returns the id of the run that now holds it.
-async fn take_if_due(app: &App, job: Job) -> Result<Option<String>> {
-    let database = &app.database;
+/// Takes the job when it is due and no living process holds it.
+async fn take_if_due(database: &Database, job: Job, plan: &Plan, turn: &Turn) -> Result<Option<String>> {
     let now = now_micros();
-    let interval = micros(job.interval(&app.config));
-    let (stored_due, lease): (i64, Option<i64>) =
-        sqlx::query_as("SELECT next_due_at, lease_until FROM jobs WHERE job_name = $1")
-            .bind(job.name())
-            .fetch_one(&database.pool)
-            .await?;
-    // A time further off than one interval was meant for a longer one, or for a clock that was wrong.
-    let due = stored_due.min(now.saturating_add(interval));
-    monitor::next_due(job.name(), time(due));
-    if due > now {
+    let next = plan.next_after(now);
+    // A time further off than the next turn was meant for another schedule, or for a clock that was put back. Another
+    // server whose clock is a little ahead may have taken the turn already, so this one looks from a little later.
+    if turn.next_due_at > plan.next_after(now.saturating_add(micros(SKEW))) {
+        turn.put_off(database, next).await?;
+        monitor::next_due(job.name(), time(next));
         return Ok(None);
     }
-    if lease.is_some_and(|lease| lease > now) {
-        pass_over(database, job, stored_due, now + interval).await?;
+    monitor::next_due(job.name(), time(turn.next_due_at));
+    if turn.next_due_at > now {
         return Ok(None);
     }
-    let id = Uuid::now_v7().to_string();
-    let taken = sqlx::query(
-        "UPDATE jobs SET holder = $1, lease_until = $2, next_due_at = $3 \
-         WHERE job_name = $4 AND next_due_at = $5 AND (lease_until IS NULL OR lease_until <= $6)",
-    )
-    .bind(&id)
-    .bind(now + micros(SILENCE))
-    .bind(now + interval)
-    .bind(job.name())
-    .bind(stored_due)
-    .bind(now)
-    .execute(&database.pool)
-    .await?;
-    if taken.rows_affected() == 0 {
-        // Another server was quicker.
-        return Ok(None);
-    }
-    record::begin(database, job, &id).await?;
-    // Whole intervals that went by while nobody ran it.
-    let missed = (now - due) / interval.max(1);
-    if missed > 0 {
-        monitor::missed(job.name(), missed.unsigned_abs());
-    }
-    monitor::next_due(job.name(), time(now + interval));
-    Ok(Some(id))
-}
-
-/// The job is due while its last run is still under way: the turn is counted and left out.
-async fn pass_over(database: &Database, job: Job, due: i64, next: i64) -> Result<()> {
-    let passed = sqlx::query("UPDATE jobs SET next_due_at = $1 WHERE job_name = $2 AND next_due_at = $3")
-        .bind(next)
-        .bind(job.name())
-        .bind(due)
-        .execute(&database.pool)
-        .await?;
-    if passed.rows_affected() > 0 {
-        monitor::overlapped(job.name());
-    }
-    Ok(())
-}
-
-async fn run(app: Shared, job: Job, id: String) {
-    let monitor = JobRun::begin(job.name());
-    let work = tokio::spawn({
-        let app = app.clone();
-        async move { job.run(&app).await }
-    });
-    let ended = with_heartbeat(&app, job, &id, work).await;
-    let ending = match ended {
-        Ok(Ok(metadata)) => {
-            Ending { status: "success", duration: monitor.succeeded(), error_message: None, metadata: Some(metadata) }
+    if turn.holder.is_some() {
+        let counts = match plan.overlap {
+            _ if turn.is_waiting() => false,
+            Overlap::Wait => turn.wait(database).await?,
+            Overlap::Skip => turn.put_off(database, next).await?,
+        };
+        if counts {
+            monitor::overlapped(job.name());
         }
-        Ok(Err(error)) => failed(job, monitor, chain(&error)),
-        Err(panic) => failed(job, monitor, panic.to_string()),
-    };
-    if let Err(error) = record::end(&app.database, job, &id, ending).await {
-        // The reaper will find it silent.
-        tracing::error!(job_name = job.name(), cause = chain(&error), "the end of a job's run could not be recorded");
+        return Ok(None);
     }
-}
-
-async fn with_heartbeat<T>(
-    app: &Arc<App>,
-    job: Job,
-    id: &str,
-    mut work: tokio::task::JoinHandle<T>,
-) -> Result<T, tokio::task::JoinError> {
-    let mut beats = tokio::time::interval(HEARTBEAT);
-    loop {
-        tokio::select! {
-            ended = &mut work => return ended,
-            _ = beats.tick() => {
-                if let Err(error) = record::beat(&app.database, job, id).await {
-                    tracing::warn!(job_name = job.name(), cause = chain(&error), "a job's heartbeat could not be recorded");
-                }
-            }
+    let taken = turn.take(database, job, next).await?;
+    if taken.is_some() {
+        let missed = plan.missed(turn.next_due_at, now);
+        if missed > 0 {
+            monitor::missed(job.name(), missed);
         }
+        monitor::next_due(job.name(), time(next));
     }
-}
-
-fn failed(job: Job, monitor: JobRun, message: String) -> Ending {
-    ERRORS_TOTAL.with(["job_failed", job.name()]).increment(1);
-    tracing::error!(job_name = job.name(), cause = message, "a scheduled job failed");
-    Ending { status: "failed", duration: monitor.failed(), error_message: Some(message), metadata: None }
+    Ok(taken)
 }
 
 /// Makes the job due now. Whichever server sees it first runs it.
 pub(super) async fn make_due(app: &App, job: Job) -> Result<()> {
-    sqlx::query("UPDATE jobs SET next_due_at = $1 WHERE job_name = $2")
-        .bind(now_micros())
-        .bind(job.name())
-        .execute(&app.database.pool)
-        .await?;
-    app.scheduler.wake();
+    turn::ask(&app.database, &app.scheduler.of(job).plan).await?;
+    app.scheduler.asked.notify_one();
     Ok(())
 }
 

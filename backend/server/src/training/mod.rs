@@ -34,6 +34,7 @@ use tokio::time::MissedTickBehavior;
 pub use beats::Beats;
 pub use predict::Models;
 pub use wakers::Wakers;
+pub use workplace::{remove_abandoned as remove_workplaces, stand_alone};
 
 use crate::app::Shared;
 use workplace::Workplace;

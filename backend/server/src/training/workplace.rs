@@ -7,6 +7,7 @@
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
@@ -40,15 +41,9 @@ impl Workplace {
         let gate = File::create(root.join(GATE))?;
         gate.lock()?;
         let mut dead = Vec::new();
-        for entry in std::fs::read_dir(&root)? {
-            let entry = entry?;
-            let Some(instance) =
-                entry.file_name().to_str().filter(|name| Uuid::parse_str(name).is_ok()).map(str::to_owned)
-            else {
-                continue;
-            };
-            if !is_alive(&entry.path())? {
-                dead.push(Dead { instance, folder: entry.path() });
+        for (instance, folder) in instances(&root)? {
+            if !is_alive(&folder)? {
+                dead.push(Dead { instance, folder });
             }
         }
         let instance = Uuid::now_v7().to_string();
@@ -79,6 +74,54 @@ impl Drop for Workplace {
         // What stays is swept by the next process.
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Takes the gate of `root` if no process lives there; while it is held, none can move in.
+///
+/// # Errors
+/// A folder that cannot be made, read or locked.
+pub fn stand_alone(root: &Path) -> io::Result<Option<File>> {
+    std::fs::create_dir_all(root)?;
+    let gate = File::create(root.join(GATE))?;
+    gate.lock()?;
+    for (_, folder) in instances(root)? {
+        if is_alive(&folder)? {
+            return Ok(None);
+        }
+    }
+    Ok(Some(gate))
+}
+
+/// Removes what dead processes left in `root` and has not changed for `at_least`: their runs were taken back long ago, by
+/// whoever could see that their lease was over. Returns how many.
+///
+/// # Errors
+/// A folder that cannot be read, locked or removed.
+pub fn remove_abandoned(root: &Path, at_least: Duration) -> io::Result<u64> {
+    std::fs::create_dir_all(root)?;
+    let gate = File::create(root.join(GATE))?;
+    gate.lock()?;
+    let mut removed = 0;
+    for (_, folder) in instances(root)? {
+        let age = SystemTime::now().duration_since(folder.metadata()?.modified()?).unwrap_or_default();
+        if age >= at_least && !is_alive(&folder)? {
+            std::fs::remove_dir_all(&folder)?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+/// The names and folders of all processes that are or were in `root`.
+fn instances(root: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+    let mut instances = Vec::new();
+    for entry in std::fs::read_dir(root)? {
+        let entry = entry?;
+        if let Some(name) = entry.file_name().to_str().filter(|name| Uuid::parse_str(name).is_ok()) {
+            instances.push((name.to_owned(), entry.path()));
+        }
+    }
+    Ok(instances)
 }
 
 fn is_alive(folder: &Path) -> io::Result<bool> {
@@ -126,7 +169,7 @@ impl Drop for RunFolder {
 
 #[cfg(test)]
 mod tests {
-    use super::Workplace;
+    use super::*;
 
     #[tokio::test]
     async fn the_living_are_left_alone_and_the_dead_are_found_with_their_files() {
@@ -148,5 +191,20 @@ mod tests {
         assert_eq!(dead.iter().map(|dead| dead.instance.as_str()).collect::<Vec<_>>(), [name]);
         dead.pop().unwrap().sweep().await;
         assert!(!left.exists());
+    }
+
+    #[test]
+    fn nobody_stands_alone_beside_a_living_process_and_only_the_old_of_the_dead_is_removed() {
+        let root = tempfile::tempdir().unwrap();
+        drop(stand_alone(root.path()).unwrap().expect("nobody is there"));
+        let (living, _) = Workplace::open(root.path()).unwrap();
+        assert!(stand_alone(root.path()).unwrap().is_none());
+        let dead = root.path().join(Uuid::now_v7().to_string());
+        std::fs::create_dir(&dead).unwrap();
+        assert_eq!(remove_abandoned(root.path(), Duration::from_secs(60)).unwrap(), 0);
+        assert_eq!(remove_abandoned(root.path(), Duration::ZERO).unwrap(), 1);
+        assert!(!dead.exists() && living.folder.exists());
+        drop(living);
+        assert!(stand_alone(root.path()).unwrap().is_some());
     }
 }

@@ -29,7 +29,16 @@ pub async fn await_runs(server: &Server, job_name: &str, count: usize) -> Vec<Va
 #[tokio::test]
 async fn every_job_runs_at_the_first_start_and_is_on_record() {
     let server = Server::start().await;
-    for job_name in ["ttl_cleanup", "run_reaper", "job_history_retention", "orphan_sweep"] {
+    let at_once = [
+        "ttl_cleanup",
+        "run_reaper",
+        "job_history_retention",
+        "orphan_sweep",
+        "backup_retention",
+        "business_snapshot",
+        "resource_check",
+    ];
+    for job_name in at_once {
         let run = await_runs(&server, job_name, 1).await.remove(0);
         assert_eq!(run["status"], "success", "{run}");
         assert!(run["duration_seconds"].as_f64().unwrap() >= 0.0);
@@ -56,6 +65,32 @@ async fn a_job_can_be_run_at_once_and_its_statistics_add_up() {
         assert!(stats[key].is_f64(), "{key}: {stats}");
     }
     assert!(stats["next_due"].as_str().unwrap() > stats["last_run"].as_str().unwrap());
+    assert_eq!((&stats["state"], &stats["disabled_reason"]), (&json!("enabled"), &Value::Null));
+}
+
+#[tokio::test]
+async fn every_job_shows_its_plan_and_one_that_cannot_run_says_why() {
+    let server =
+        Server::start_with(&[("JOBS__TIME_ZONE", "Europe/Berlin"), ("JOBS__BACKUP_SCHEDULE", "30 4 * * 1")]).await;
+    let jobs = server.json("/jobs").await["jobs"].as_array().unwrap().clone();
+    let job = |name: &str| jobs.iter().find(|job| job["job_name"] == name).unwrap_or_else(|| panic!("no {name}"));
+    let backup = job("database_backup");
+    assert_eq!(
+        (&backup["schedule"], &backup["time_zone"]),
+        (&json!("30 4 * * 1"), &json!("Europe/Berlin")),
+        "{backup}"
+    );
+    assert_eq!((&backup["overlap"], &backup["retries"]), (&json!("wait"), &json!(2)));
+    assert_eq!(backup["timeout_seconds"], 3_600.0);
+    assert_eq!(job("ttl_cleanup")["schedule"], "every 1m");
+    // Without a folder for logs there are none to remove.
+    let logs = job("log_retention");
+    assert_eq!((&logs["state"], &logs["next_due"]), (&json!("disabled"), &Value::Null), "{logs}");
+    let stats = server.json("/jobs/stats/log_retention").await;
+    assert_eq!(stats["state"], "disabled");
+    assert!(stats["disabled_reason"].as_str().unwrap().starts_with("LOG__DIR is not set"), "{stats}");
+    let asked = server.post("/jobs/log_retention/run", &json!({})).await;
+    problem(asked, StatusCode::CONFLICT, "job_disabled").await;
 }
 
 #[tokio::test]
@@ -98,9 +133,16 @@ async fn a_file_that_no_row_knows_is_swept_and_the_others_stay() {
         let file = std::fs::File::create(folder.join(name)).unwrap();
         file.set_modified(time).unwrap();
     }
+    let cut_off = server.folder.path().join("belfry.db.restoring");
+    std::fs::File::create(&cut_off).unwrap().set_modified(old).unwrap();
+    let workplace = server.folder.path().join("work").join(uuid::Uuid::now_v7().to_string());
+    std::fs::create_dir(&workplace).unwrap();
+    std::fs::File::open(&workplace).unwrap().set_modified(old).unwrap();
     server.post("/jobs/orphan_sweep/run", &json!({})).await;
     let run = await_runs(&server, "orphan_sweep", 2).await.remove(0);
-    assert_eq!(run["metadata"], json!({ "orphans": 1, "half_written": 1 }), "{run}");
+    assert!(!cut_off.exists() && !workplace.exists());
+    assert_eq!(run["metadata"]["dead_workplaces"], 1, "{run}");
+    assert_eq!((&run["metadata"]["orphans"], &run["metadata"]["half_written"]), (&json!(1), &json!(1)), "{run}");
     assert!(!folder.join("left-behind").exists() && !folder.join("half-written#1").exists());
     assert!(folder.join("just-written").exists());
     let content = server.get(&format!("/api/v1/datasets/{}/content", known["id"].as_str().unwrap())).await;
@@ -119,4 +161,59 @@ async fn clean_up_removes_what_expired_and_counts_its_bytes() {
     assert_eq!(std::fs::read_dir(server.folder.path().join("files/datasets")).unwrap().count(), 0);
     assert!(server.metric("belfry_cleanup_last_success_timestamp_seconds").await.unwrap() > 1.7e9);
     server.await_metric("belfry_cleanup_lag_seconds", 0.0).await;
+}
+
+async fn upload(server: &Server, body: &'static str) -> String {
+    let upload = server.client.post(format!("{}/api/v1/datasets", server.url)).body(body);
+    let upload: Value = upload.header("content-type", "text/csv").send().await.unwrap().json().await.unwrap();
+    upload["id"].as_str().unwrap().to_owned()
+}
+
+/// The one file of the store that holds this.
+fn file_with(server: &Server, content: &str) -> std::path::PathBuf {
+    let files = std::fs::read_dir(server.folder.path().join("files/datasets")).unwrap();
+    let mut files = files.map(|entry| entry.unwrap().path());
+    files.find(|path| std::fs::read_to_string(path).unwrap() == content).unwrap()
+}
+
+#[tokio::test]
+async fn a_row_whose_file_is_gone_is_given_up_after_the_grace_but_not_when_all_files_are_gone() {
+    let server = Server::start_with(&[("CLEANUP__ORPHAN_GRACE", "1s"), ("JOBS__RETRIES", "0")]).await;
+    let (lost, kept) = (upload(&server, "a,b\n1,x\n").await, upload(&server, "a,b\n2,y\n").await);
+    await_runs(&server, "orphan_sweep", 1).await;
+    std::fs::remove_file(file_with(&server, "a,b\n1,x\n")).unwrap();
+    let mut sweeps = 1;
+    loop {
+        server.post("/jobs/orphan_sweep/run", &json!({})).await;
+        sweeps += 1;
+        let run = await_runs(&server, "orphan_sweep", sweeps).await.remove(0);
+        assert_eq!(run["metadata"]["rows_without_file"], 1, "{run}");
+        if run["metadata"]["rows_removed"] == 1 {
+            break;
+        }
+        assert_eq!(server.get(&format!("/api/v1/datasets/{lost}")).await.status(), StatusCode::OK);
+    }
+    assert!(sweeps > 2, "it was removed at first sight");
+    problem(server.get(&format!("/api/v1/datasets/{lost}")).await, StatusCode::NOT_FOUND, "not_found").await;
+    assert_eq!(server.metric(r#"errors_total{error_type="file_lost",component="storage"}"#).await, Some(1.0));
+
+    // As with a disk that is not mounted.
+    std::fs::remove_file(file_with(&server, "a,b\n2,y\n")).unwrap();
+    server.post("/jobs/orphan_sweep/run", &json!({})).await;
+    let run = await_runs(&server, "orphan_sweep", sweeps + 1).await.remove(0);
+    assert_eq!(run["status"], "failed", "{run}");
+    assert!(run["error_message"].as_str().unwrap().contains("nothing was removed"), "{run}");
+    assert_eq!(server.get(&format!("/api/v1/datasets/{kept}")).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_snapshot_counts_what_there_is() {
+    let server = Server::start().await;
+    upload(&server, "a,b\n1,x\n").await;
+    await_runs(&server, "business_snapshot", 1).await;
+    server.post("/jobs/business_snapshot/run", &json!({})).await;
+    let run = await_runs(&server, "business_snapshot", 2).await.remove(0);
+    assert_eq!(run["metadata"]["datasets"], 1, "{run}");
+    assert_eq!(run["metadata"]["dataset_bytes"], 8, "{run}");
+    assert_eq!(server.metric(r#"belfry_runs{status="completed"}"#).await, Some(0.0));
 }

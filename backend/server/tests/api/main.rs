@@ -4,7 +4,10 @@
 
 #![allow(clippy::unwrap_used)] // Tests throughout, helpers included.
 
+mod alerts;
+mod backup;
 mod cleanup;
+mod clock;
 mod datasets;
 mod demo;
 mod dependencies;
@@ -21,6 +24,7 @@ mod predict;
 mod recovery;
 mod runs;
 mod s3;
+mod schedule;
 mod server;
 mod start;
 mod stop;

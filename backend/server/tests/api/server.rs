@@ -28,6 +28,40 @@ pub struct Server {
     child: Child,
 }
 
+/// A data folder and a database, with the settings for them.
+pub struct Place {
+    /// The data folder.
+    pub folder: Arc<TempDir>,
+    /// The settings, but for those that every test has.
+    pub variables: Vec<(String, String)>,
+}
+
+impl Place {
+    /// A new one.
+    pub async fn new(variables: &[(&str, &str)]) -> Self {
+        Self::within(Arc::new(tempfile::tempdir().unwrap()), variables).await
+    }
+
+    /// One with this data folder, and with a database of its own unless the settings name one.
+    pub async fn within(folder: Arc<TempDir>, variables: &[(&str, &str)]) -> Self {
+        let mut variables: Vec<(String, String)> =
+            variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        if let Ok(url) = std::env::var("BELFRY_TEST_DATABASE_URL")
+            && !variables.iter().any(|(key, _)| *key == "DATABASE__URL")
+        {
+            variables.push(("DATABASE__URL".to_owned(), fresh_database(&url).await));
+        }
+        Self { folder, variables }
+    }
+
+    /// Runs the program here with these arguments. Returns whether it succeeded, and what it said.
+    pub fn run(&self, arguments: &[&str]) -> (bool, String) {
+        let output = command(&self.variables, self.folder.path()).args(arguments).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(said).unwrap())
+    }
+}
+
 impl Server {
     /// Starts a server with default settings.
     pub async fn start() -> Self {
@@ -36,21 +70,25 @@ impl Server {
 
     /// Starts a server with these settings besides the defaults.
     pub async fn start_with(variables: &[(&str, &str)]) -> Self {
-        Self::start_in(Arc::new(tempfile::tempdir().unwrap()), variables).await
+        Self::start_at(Place::new(variables).await)
     }
 
     /// Starts a server on this data folder.
     pub async fn start_in(folder: Arc<TempDir>, variables: &[(&str, &str)]) -> Self {
-        let mut all: Vec<(String, String)> =
-            variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        if let Ok(url) = std::env::var("BELFRY_TEST_DATABASE_URL")
-            && !variables.iter().any(|(key, _)| *key == "DATABASE__URL")
-        {
-            all.push(("DATABASE__URL".to_owned(), fresh_database(&url).await));
-        }
+        Self::start_at(Place::within(folder, variables).await)
+    }
+
+    /// Starts a server at a place.
+    pub fn start_at(place: Place) -> Self {
+        let Place { folder, variables } = place;
         let log = Arc::default();
-        let (child, url) = spawn(&all, folder.path(), &log);
-        Self { url, client: client(), folder, log, variables: all, child }
+        let (child, url) = spawn(&variables, folder.path(), &log);
+        Self { url, client: client(), folder, log, variables, child }
+    }
+
+    /// Where this server is, for another program.
+    pub fn place(&self) -> Place {
+        Place { folder: self.folder.clone(), variables: self.variables.clone() }
     }
 
     /// Starts another server with the same settings on the same state.

@@ -1,9 +1,11 @@
-//! Where log events go: the console, Loki when switched on, and two counters. `database.rs` turns sqlx's own events into metrics.
+//! Where log events go: the console, files and Loki when switched on, and two counters. `database.rs` turns sqlx's own events into metrics.
 
 mod count;
+mod file;
 mod loki;
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
 use clap::Args;
 use tracing::Level;
@@ -12,6 +14,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
 
+pub(crate) use file::LogFiles;
+pub use file::date_of;
 pub use loki::{LokiSettings, Shipping};
 
 use crate::Identity;
@@ -28,7 +32,7 @@ pub enum Format {
     Json,
 }
 
-/// Logs to the console.
+/// Logs to the console and to files.
 #[derive(Args, Clone, Debug)]
 pub struct LogSettings {
     /// Least level that is logged: error, warn, info, debug or trace; also per target, as in `info,belfry=debug`.
@@ -37,6 +41,9 @@ pub struct LogSettings {
     /// `pretty` for people, `json` for machines.
     #[arg(id = "LOG__FORMAT", default_value = "pretty")]
     pub format: Format,
+    /// Folder for log files, one a day, as JSON lines; unset: none are written.
+    #[arg(id = "LOG__DIR")]
+    pub dir: Option<PathBuf>,
 }
 
 /// Starts logging for the whole process. Needs a Tokio runtime when Loki is on.
@@ -45,7 +52,7 @@ pub(crate) fn start(
     settings: &LogSettings,
     loki: &LokiSettings,
     traces: Option<&Traces>,
-) -> Result<Shipping, SettingsError> {
+) -> Result<(Shipping, Option<LogFiles>), SettingsError> {
     let (loki, shipping) = match loki.enabled {
         true => {
             loki.connect(identity.service, &identity.environment).map(|(layer, shipping)| (Some(layer), shipping))?
@@ -57,8 +64,14 @@ pub(crate) fn start(
         Format::Pretty => console.with_ansi(std::io::stderr().is_terminal()).boxed(),
         Format::Json => console.json().flatten_event(true).boxed(),
     };
+    let opened = settings.dir.as_ref().map(|folder| LogFiles::open(folder, identity.service)).transpose()?;
+    let (writer, files) = opened.unzip();
     // What LOG__LEVEL hides is neither printed, nor shipped, nor counted.
-    let visible = console.and_then(loki).and_then(count::CountEvents).with_filter(env_filter(&settings.level));
+    let visible = console
+        .and_then(loki)
+        .and_then(writer.map(file::layer))
+        .and_then(count::CountEvents)
+        .with_filter(env_filter(&settings.level));
     let queries = QueryMetrics.with_filter(Targets::new().with_target("sqlx", LevelFilter::TRACE));
     // Spans, not events: those are the logs' affair.
     let spans = traces.map(|traces| {
@@ -67,7 +80,7 @@ pub(crate) fn start(
         layer.with_filter(filter_fn(|metadata| metadata.is_span() && *metadata.level() <= Level::INFO))
     });
     Registry::default().with(visible).with(spans).with(queries).init();
-    Ok(shipping)
+    Ok((shipping, files))
 }
 
 /// Statements are measured, not logged; and what the HTTP client says of a delivery to Loki would become a line to deliver.

@@ -1,0 +1,191 @@
+//! Alerts: what is wrong now and what was, in the database, whoever found it. Of each name one is open at most; while it
+//! is, raising it again only brings its text up to date.
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use serde::{Deserialize, Serialize};
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use crate::app::Shared;
+use crate::database::{Database, now_micros, rfc3339};
+use crate::error::Result;
+use crate::events::alert::{AlertRaised, AlertResolved};
+use crate::request::{Json, Page, Query, is_id};
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// To be looked at soon.
+    Warning,
+    /// To be looked at now.
+    Critical,
+}
+
+impl Severity {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// Something wrong.
+#[derive(Clone, Copy, Debug)]
+pub struct Finding<'a> {
+    /// Names the alert, in CamelCase.
+    pub name: &'a str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// One sentence without values.
+    pub summary: &'a str,
+    /// The same with the values.
+    pub description: &'a str,
+    /// Who found it, such as a job.
+    pub source: &'a str,
+}
+
+/// Opens the alert of this name, or brings the open one up to date.
+pub async fn raise(database: &Database, finding: Finding<'_>) -> Result<()> {
+    let Finding { name, severity, summary, description, source } = finding;
+    let severity = severity.as_str();
+    let updated = sqlx::query(
+        "UPDATE alerts SET severity = $1, summary = $2, description = $3, source = $4 \
+         WHERE name = $5 AND resolved_at IS NULL",
+    )
+    .bind(severity)
+    .bind(summary)
+    .bind(description)
+    .bind(source)
+    .bind(name)
+    .execute(&database.pool)
+    .await?;
+    if updated.rows_affected() > 0 {
+        return Ok(());
+    }
+    // Another server may open it at the same moment; one of the two does.
+    let opened = sqlx::query(
+        "INSERT INTO alerts (id, name, severity, summary, description, source, raised_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+    )
+    .bind(Uuid::now_v7().to_string())
+    .bind(name)
+    .bind(severity)
+    .bind(summary)
+    .bind(description)
+    .bind(source)
+    .bind(now_micros())
+    .execute(&database.pool)
+    .await?;
+    if opened.rows_affected() > 0 {
+        AlertRaised { name, severity, source, description }.emit();
+    }
+    Ok(())
+}
+
+/// Closes the open alert of this name, if `source` was the last to raise it: that it is well here does not mean that it
+/// is well elsewhere.
+pub async fn resolve(database: &Database, name: &str, source: &str) -> Result<()> {
+    let severity: Option<String> = sqlx::query_scalar(
+        "UPDATE alerts SET resolved_at = $1 WHERE name = $2 AND source = $3 AND resolved_at IS NULL \
+         RETURNING severity",
+    )
+    .bind(now_micros())
+    .bind(name)
+    .bind(source)
+    .fetch_optional(&database.pool)
+    .await?;
+    if let Some(severity) = severity {
+        AlertResolved { name, severity: &severity }.emit();
+    }
+    Ok(())
+}
+
+/// The routes of this feature.
+pub fn router() -> Router<Shared> {
+    Router::new().route("/api/v1/alerts", get(list))
+}
+
+/// Which alerts.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Which {
+    Open,
+    Resolved,
+}
+
+/// Which page.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    state: Option<Which>,
+    limit: Option<i64>,
+    cursor: Option<String>,
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: String,
+    name: String,
+    severity: String,
+    summary: String,
+    description: String,
+    source: String,
+    raised_at: i64,
+    resolved_at: Option<i64>,
+}
+
+/// An alert as the API shows it.
+#[derive(Serialize)]
+struct Alert {
+    id: String,
+    name: String,
+    /// `open` or `resolved`.
+    state: &'static str,
+    severity: String,
+    summary: String,
+    description: String,
+    source: String,
+    raised_at: String,
+    resolved_at: Option<String>,
+}
+
+impl From<Row> for Alert {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id,
+            name: row.name,
+            state: if row.resolved_at.is_none() { "open" } else { "resolved" },
+            severity: row.severity,
+            summary: row.summary,
+            description: row.description,
+            source: row.source,
+            raised_at: rfc3339(row.raised_at),
+            resolved_at: row.resolved_at.map(rfc3339),
+        }
+    }
+}
+
+/// `GET /api/v1/alerts`: newest first; `state=open` or `state=resolved` shows those only.
+async fn list(State(app): State<Shared>, Query(asked): Query<Asked>) -> Result<Json<Page<Alert>>> {
+    let limit = Page::<Alert>::limit(asked.limit)?;
+    if asked.cursor.as_deref().is_some_and(|cursor| !is_id(cursor)) {
+        return Err(Page::<Alert>::invalid_cursor());
+    }
+    let of_state = match asked.state {
+        Some(Which::Open) => "AND resolved_at IS NULL",
+        Some(Which::Resolved) => "AND resolved_at IS NOT NULL",
+        None => "",
+    };
+    // Ids grow with time, and every one is less than `g`.
+    let query = format!(
+        "SELECT id, name, severity, summary, description, source, raised_at, resolved_at FROM alerts \
+         WHERE id < $1 {of_state} ORDER BY id DESC LIMIT $2"
+    );
+    let query = sqlx::query_as::<_, Row>(sqlx::AssertSqlSafe(query));
+    let query = query.bind(asked.cursor.unwrap_or_else(|| "g".to_owned())).bind(limit + 1);
+    let found = query.fetch_all(&app.database.pool).await?;
+    Ok(Json(Page::of(found, limit, |last| last.id.clone()).map(Alert::from)))
+}

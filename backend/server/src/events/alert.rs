@@ -1,0 +1,41 @@
+//! Events of alerts.
+
+use crate::catalogue::ALERTS_TOTAL;
+
+/// An alert that was not open was raised.
+pub struct AlertRaised<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// `info`, `warning` or `critical`.
+    pub severity: &'a str,
+    /// Who says so.
+    pub source: &'a str,
+    /// What is wrong, with the values.
+    pub description: &'a str,
+}
+
+impl AlertRaised<'_> {
+    /// Counts it.
+    pub fn emit(self) {
+        let Self { name, severity, source, description } = self;
+        ALERTS_TOTAL.with(["raised", severity]).increment(1);
+        tracing::warn!(name, severity, source, description, "an alert was raised");
+    }
+}
+
+/// An open alert was resolved.
+pub struct AlertResolved<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// As it last was.
+    pub severity: &'a str,
+}
+
+impl AlertResolved<'_> {
+    /// Counts it.
+    pub fn emit(self) {
+        let Self { name, severity } = self;
+        ALERTS_TOTAL.with(["resolved", severity]).increment(1);
+        tracing::info!(name, severity, "an alert was resolved");
+    }
+}

@@ -1,0 +1,68 @@
+//! Events of scheduled jobs beside what the job monitor counts itself.
+
+use belfry_telemetry::catalogue::ERRORS_TOTAL;
+use belfry_telemetry::jobs as monitor;
+
+/// A run ended in an error.
+pub struct JobFailed<'a> {
+    /// Of which job.
+    pub job_name: &'static str,
+    /// The error and its causes.
+    pub cause: &'a str,
+}
+
+impl JobFailed<'_> {
+    /// Counts the error; the monitor counts the run.
+    pub fn emit(self) {
+        let Self { job_name, cause } = self;
+        ERRORS_TOTAL.with(["job_failed", job_name]).increment(1);
+        tracing::error!(job_name, cause, "a scheduled job failed");
+    }
+}
+
+/// A run was found whose process had died.
+pub struct JobAborted<'a> {
+    /// Of which job.
+    pub job_name: &'static str,
+    /// Of the run.
+    pub id: &'a str,
+}
+
+impl JobAborted<'_> {
+    /// Counts the run in place of the process that cannot any more.
+    pub fn emit(self) {
+        let Self { job_name, id } = self;
+        monitor::aborted(job_name);
+        tracing::warn!(job_name, id, "a run of a job was aborted: its process stopped without a word");
+    }
+}
+
+/// The machine's clock was put forward or back.
+pub struct ClockJumped {
+    /// By how much; negative: back.
+    pub seconds: f64,
+}
+
+impl ClockJumped {
+    /// Only a line: what follows of it shows in the jobs' own counters.
+    pub fn emit(self) {
+        tracing::warn!(seconds = self.seconds, "the clock has jumped; the jobs' times are judged anew");
+    }
+}
+
+/// A row named a file that the store has not had for longer than the grace.
+pub struct FileLost<'a> {
+    /// What it was: `dataset` or `model`.
+    pub kind: &'static str,
+    /// The file.
+    pub storage_key: &'a str,
+}
+
+impl FileLost<'_> {
+    /// Counts the loss.
+    pub fn emit(self) {
+        let Self { kind, storage_key } = self;
+        ERRORS_TOTAL.with(["file_lost", "storage"]).increment(1);
+        tracing::error!(kind, storage_key, "a file is gone from the store; what the database says of it was removed");
+    }
+}

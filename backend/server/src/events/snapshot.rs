@@ -1,0 +1,18 @@
+//! What the job `business_snapshot` last counted.
+
+use crate::catalogue::RUNS;
+
+/// How many training runs have this status.
+pub struct RunsCounted {
+    /// Such as `completed`.
+    pub status: &'static str,
+    /// Runs.
+    pub count: i64,
+}
+
+impl RunsCounted {
+    /// Sets the gauge.
+    pub fn emit(self) {
+        RUNS.with([self.status]).set(self.count as f64);
+    }
+}

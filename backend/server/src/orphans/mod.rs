@@ -1,0 +1,79 @@
+//! Orphan sweep: files that no row knows, left by a process that died between writing a file and committing its row; rows
+//! whose file is gone (`rows.rs`); and what dead processes left in `DATA__DIR`.
+
+mod rows;
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::{backup, training};
+
+/// A folder of the store, and whether a row knows the file with a key.
+const FOLDERS: [(&str, Option<&str>); 3] = [
+    ("datasets", Some("SELECT COUNT(*) FROM datasets WHERE storage_key = $1")),
+    ("models", Some("SELECT COUNT(*) FROM runs WHERE model_key = $1")),
+    // A health probe removes its own file; one that is still here was interrupted.
+    ("probes", None),
+];
+
+/// What was done so far.
+#[derive(Default)]
+struct Swept {
+    orphans: u64,
+    half_written: u64,
+}
+
+/// Removes what belongs to nobody and is older than `CLEANUP__ORPHAN_GRACE`: younger files may be about to get their row.
+/// Returns what was done.
+pub async fn sweep(app: &App) -> Result<Value> {
+    let mut swept = Swept::default();
+    sweep_files(app, &mut swept).await?;
+    let rows = rows::sweep(app).await?;
+    let config = app.config.clone();
+    let left_over = tokio::task::spawn_blocking(move || {
+        let (work, grace) = (config.data.dir.join("work"), config.cleanup.orphan_grace);
+        backup::remove_cut_off(&config, grace)?;
+        training::remove_workplaces(&work, grace)
+    });
+    let workplaces = left_over.await.map_err(|panic| Error::Internal(panic.into()))??;
+    Ok(json!({
+        "orphans": swept.orphans,
+        "half_written": swept.half_written,
+        "rows_without_file": rows.missing,
+        "rows_removed": rows.removed,
+        "dead_workplaces": workplaces,
+        "interrupted": app.stopping.is_cancelled(),
+    }))
+}
+
+async fn sweep_files(app: &App, swept: &mut Swept) -> Result<()> {
+    let grace: Duration = app.config.cleanup.orphan_grace;
+    for (folder, known) in FOLDERS {
+        swept.half_written += app.storage.remove_abandoned(folder, grace).await?;
+        let mut files = app.storage.list(folder);
+        while let Some(file) = files.next().await {
+            let file = file?;
+            if app.stopping.is_cancelled() {
+                return Ok(());
+            }
+            let age = jiff::Timestamp::now().as_second() - file.last_modified.timestamp();
+            if age < grace.as_secs().cast_signed() || is_known(app, known, file.location.as_ref()).await? {
+                continue;
+            }
+            app.storage.delete(file.location.as_ref()).await?;
+            swept.orphans += 1;
+            tracing::warn!(key = file.location.as_ref(), "a file that no row knows was removed");
+        }
+    }
+    Ok(())
+}
+
+async fn is_known(app: &App, query: Option<&'static str>, key: &str) -> Result<bool> {
+    let Some(query) = query else { return Ok(false) };
+    let rows: i64 = sqlx::query_scalar(query).bind(key).fetch_one(&app.database.pool).await?;
+    Ok(rows > 0)
+}

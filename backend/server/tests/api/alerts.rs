@@ -1,0 +1,77 @@
+//! Alerts: raised and resolved by the job that checks disk and memory.
+
+use std::sync::Arc;
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::jobs::await_runs;
+use crate::server::{Server, problem};
+
+async fn alerts(server: &Server, query: &str) -> Vec<Value> {
+    server.json(&format!("/api/v1/alerts{query}")).await["items"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn a_threshold_that_is_passed_raises_one_alert_which_is_resolved_when_it_is_kept_again() {
+    // Some of every disk and some of every memory is in use.
+    let mut server = Server::start_with(&[("ALERTS__THRESHOLD_DISK", "1"), ("ALERTS__THRESHOLD_MEMORY", "1")]).await;
+    await_runs(&server, "resource_check", 1).await;
+    server.post("/jobs/resource_check/run", &json!({})).await;
+    await_runs(&server, "resource_check", 2).await;
+    let open = alerts(&server, "?state=open").await;
+    let mut names: Vec<_> = open.iter().map(|alert| alert["name"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["DiskAlmostFull", "MemoryAlmostFull"], "raised twice is open once");
+    for alert in &open {
+        assert_eq!(alert["state"], "open", "{alert}");
+        assert!(alert["source"].as_str().unwrap().starts_with("resource_check@"), "{alert}");
+        assert!(["warning", "critical"].contains(&alert["severity"].as_str().unwrap()), "{alert}");
+        assert!(alert["description"].as_str().unwrap().contains("% of"), "{alert}");
+        assert_eq!(alert["resolved_at"], Value::Null);
+    }
+    let raised = |severity| format!(r#"belfry_alerts_total{{change="raised",severity="{severity}"}}"#);
+    let count = server.metric(&raised("warning")).await.unwrap() + server.metric(&raised("critical")).await.unwrap();
+    assert_eq!(count, 2.0);
+
+    server.kill();
+    // The highest there is, which the machine of a test must not reach anyway.
+    server.start_again(&[("ALERTS__THRESHOLD_DISK", "98"), ("ALERTS__THRESHOLD_MEMORY", "98")]);
+    server.post("/jobs/resource_check/run", &json!({})).await;
+    let resolved = r#"belfry_alerts_total{change="resolved",severity="warning"}"#;
+    server.await_metric(resolved, 2.0).await;
+    assert_eq!(alerts(&server, "?state=open").await, Vec::<Value>::new());
+    let history = alerts(&server, "").await;
+    assert_eq!(history.len(), 2);
+    assert!(history.iter().all(|alert| alert["resolved_at"].as_str() >= alert["raised_at"].as_str()), "{history:?}");
+
+    let first = server.json("/api/v1/alerts?limit=1").await;
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = server.json(&format!("/api/v1/alerts?limit=1&cursor={cursor}&state=resolved")).await;
+    assert_eq!([&first["items"][0], &second["items"][0]], [&history[0], &history[1]]);
+    assert_eq!(second["next_cursor"], Value::Null);
+    for (query, code) in [("limit=0", "invalid_limit"), ("cursor=x", "invalid_cursor"), ("state=odd", "invalid_query")]
+    {
+        let answer = server.get(&format!("/api/v1/alerts?{query}")).await;
+        problem(answer, StatusCode::BAD_REQUEST, code).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_well_on_one_server_does_not_resolve_the_alert_of_another() {
+    let first = Server::start_with(&[("ALERTS__THRESHOLD_DISK", "1")]).await;
+    await_runs(&first, "resource_check", 1).await;
+    // On the same database, with a data folder of its own.
+    let mut place = first.place();
+    place.folder = Arc::new(tempfile::tempdir().unwrap());
+    place.variables.push(("ALERTS__THRESHOLD_DISK".to_owned(), "98".to_owned()));
+    if std::env::var("BELFRY_TEST_DATABASE_URL").is_err() {
+        let file = first.folder.path().join("belfry.db");
+        std::os::unix::fs::symlink(file, place.folder.path().join("belfry.db")).unwrap();
+    }
+    let second = Server::start_at(place);
+    // Each checks its own machine: the one did not run it for the other.
+    second.await_metric(r#"scheduler_jobs_total{job_name="resource_check",status="success"}"#, 1.0).await;
+    let open = alerts(&second, "?state=open").await;
+    assert!(open.iter().any(|alert| alert["name"] == "DiskAlmostFull"), "{open:?}");
+}
