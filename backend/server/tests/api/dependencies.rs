@@ -18,8 +18,11 @@ const KEY: &str = "sk-another-secret";
 #[derive(Clone)]
 struct Service {
     status: Arc<Mutex<Status>>,
-    asked: Arc<Mutex<Vec<(String, Option<String>)>>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
 }
+
+/// A request's path, and what it said in `Authorization`.
+type Asked = (String, Option<String>);
 
 impl Service {
     async fn start(status: Status) -> (Self, String) {
@@ -31,7 +34,7 @@ impl Service {
         (service, url)
     }
 
-    fn asked(&self) -> Vec<(String, Option<String>)> {
+    fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 }
