@@ -105,7 +105,7 @@ async fn the_ai_provider_is_asked_for_its_models_with_the_key() {
 
     *service.status.lock().unwrap() = Status::UNAUTHORIZED;
     let check = await_check(&server, "ai", "failed").await;
-    assert_eq!(check["message"], "refuses AI__API_KEY: answers 401");
+    assert_eq!(check["message"], "answers 401: look at AI__API_KEY");
     *service.status.lock().unwrap() = Status::BAD_GATEWAY;
     tokio::time::sleep(Duration::from_millis(1_100)).await; // A report is given again for a second.
     assert_eq!(self::check(&server, "ai").await["message"], "answers 502");
@@ -124,7 +124,7 @@ async fn telegrams_token_goes_to_telegram_and_nowhere_else() {
     let mut shown = server.get("/health").await.text().await.unwrap();
     *service.status.lock().unwrap() = Status::UNAUTHORIZED;
     let check = await_check(&server, "telegram", "failed").await;
-    assert_eq!(check["message"], "refuses TELEGRAM__TOKEN: answers 401");
+    assert_eq!(check["message"], "answers 401: look at TELEGRAM__TOKEN");
     // Nobody listens on port 9: the client's own error would hold the URL.
     server.stop().await;
     server.start_again(&[("TELEGRAM__BASE_URL", "http://127.0.0.1:9")]);
