@@ -164,8 +164,9 @@ async fn what_hangs_is_told_and_never_hangs_the_answer() {
     for path in ["/health", "/healthz", "/readyz", "/health"] {
         let started = Instant::now();
         let answer = server.get(path).await;
-        // The largest deadline is 1.8 s; the rest is for a busy machine.
-        assert!(started.elapsed() < Duration::from_millis(2_800), "{path} took {:?}", started.elapsed());
+        // The largest deadline is 1.7 s; the rest is for a busy machine. Readiness waits for no optional check at all.
+        let bound = Duration::from_millis(if path == "/health" { 2_700 } else { 1_200 });
+        assert!(started.elapsed() < bound, "{path} took {:?}", started.elapsed());
         assert_eq!(answer.status(), 200, "{path}");
         tokio::time::sleep(Duration::from_millis(1_100)).await; // So that it is asked anew.
     }
