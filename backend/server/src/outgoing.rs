@@ -10,7 +10,7 @@ use belfry_telemetry::settings::Secret;
 use reqwest::redirect::Policy;
 
 /// Shorter than the deadline of a health check, so that the call itself is counted as a timeout.
-const TIMEOUT: Duration = Duration::from_millis(1_500);
+const TIMEOUT: Duration = Duration::from_millis(1_400);
 
 /// The most of an answer that is read.
 const ANSWER_BYTES: usize = 1 << 20;

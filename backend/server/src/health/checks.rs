@@ -16,7 +16,7 @@ use crate::training::Beats;
 
 /// How long a check may take, and so how long `/health` may. With a report that lasts for a second, `/readyz` tells of
 /// an outage within three whenever it is asked.
-pub(super) const DEADLINE: Duration = Duration::from_millis(1_800);
+pub(super) const DEADLINE: Duration = Duration::from_millis(1_700);
 
 /// The scheduler looks every second. While the database is away a look takes as long as all jobs wait for a connection;
 /// silent for longer, it is stuck.

@@ -17,18 +17,19 @@ const FRESH_SECONDS: f64 = 60.0;
 /// `GET {base}/models`, which every OpenAI-compatible service answers and nobody is billed for.
 pub(super) async fn ai(outgoing: &Outgoing, base: &Url, key: &Secret) -> Outcome {
     let answer = outgoing.get("ai", "/models", &below(base, "models"), Some(key)).await;
-    verdict(answer, "lists its models", "AI__API_KEY")
+    verdict(answer, "lists its models", &[(401, "AI__API_KEY"), (403, "AI__API_KEY"), (404, "AI__BASE_URL")])
 }
 
 /// `getMe`, which names the bot that a token belongs to.
 pub(super) async fn telegram(outgoing: &Outgoing, base: &Url, token: &Secret) -> Outcome {
     let url = below(base, &format!("bot{}/getMe", token.expose()));
-    verdict(outgoing.get("telegram", "getMe", &url, None).await, "knows the bot", "TELEGRAM__TOKEN")
+    let answer = outgoing.get("telegram", "getMe", &url, None).await;
+    verdict(answer, "knows the bot", &[(401, "TELEGRAM__TOKEN"), (404, "TELEGRAM__TOKEN")])
 }
 
 /// Whether Loki takes log lines.
 pub(super) async fn loki(outgoing: &Outgoing, base: &Url) -> Outcome {
-    verdict(outgoing.get("loki", "/ready", &below(base, "ready"), None).await, "is ready", "the request")
+    verdict(outgoing.get("loki", "/ready", &below(base, "ready"), None).await, "is ready", &[])
 }
 
 /// When Prometheus last scraped this very process, which is known by its start time.
@@ -68,15 +69,15 @@ fn below(base: &Url, path: &str) -> String {
     format!("{}/{path}", base.as_str().trim_end_matches('/'))
 }
 
-fn verdict(answer: Result<Answer, Failure>, success: &str, credential: &str) -> Outcome {
-    match answer.map(|answer| answer.status) {
-        Ok(status) if status.is_success() => Ok(success.to_owned()),
-        Ok(status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)) => {
-            Err(format!("refuses {credential}: answers {}", status.as_u16()))
-        }
-        Ok(status) => Err(format!("answers {}", status.as_u16())),
-        Err(failure) => Err(sentence(failure).to_owned()),
+/// `suspects`: which setting is most likely wrong when it answers with a status.
+fn verdict(answer: Result<Answer, Failure>, success: &str, suspects: &[(u16, &str)]) -> Outcome {
+    let status = answer.map_err(|failure| sentence(failure).to_owned())?.status;
+    if status.is_success() {
+        return Ok(success.to_owned());
     }
+    let suspect = suspects.iter().find(|(suspicious, _)| status == *suspicious);
+    let hint = suspect.map(|(_, setting)| format!(": look at {setting}")).unwrap_or_default();
+    Err(format!("answers {}{hint}", status.as_u16()))
 }
 
 fn sentence(failure: Failure) -> &'static str {

@@ -59,7 +59,7 @@ async fn health(State(app): State<Shared>) -> (StatusCode, Json<Report>) {
 
 async fn healthz(State(app): State<Shared>) -> (StatusCode, Json<Value>) {
     let (disk, memory) = (checks::disk_usage(&app.config), checks::memory_usage(&app.config));
-    let (report, disk, memory) = tokio::join!(app.checks.report(), disk, memory);
+    let (report, disk, memory) = tokio::join!(app.checks.report_required(), disk, memory);
     let database = report.checks.get("database").is_some_and(|check| check.healthy == Some(true));
     let level = |usage: &Result<Usage, String>| usage.as_ref().map_or(Level::Error, Usage::level);
     let database_level = if database { Level::Ok } else { Level::Error };
@@ -106,7 +106,7 @@ async fn readyz(State(app): State<Shared>) -> (StatusCode, Json<Value>) {
     if app.draining.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false, "message": "stopping" })));
     }
-    let report = app.checks.report().await;
+    let report = app.checks.report_required().await;
     let message = if report.is_serving() { "serving".to_owned() } else { report.failing() };
     (status_of(report.is_serving()), Json(json!({ "ready": report.is_serving(), "message": message })))
 }

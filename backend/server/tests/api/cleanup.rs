@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use sqlx::AnyPool;
 
+use crate::dependencies::hanging;
 use crate::jobs::await_runs;
 use crate::runs::{FAKE, submit_fake};
+use crate::s3::S3;
 use crate::server::{PATIENCE, Server, shipped};
 use crate::uploads::{TABLE, await_files, resident_bytes, upload};
 
@@ -115,6 +117,46 @@ async fn one_bad_file_never_stops_the_cycle_and_is_tried_again() {
     assert_eq!(clean_up(&server).await["metadata"], json!({"removed": 1, "failed": 0}));
     assert_eq!(count(&database, "1 = 1").await, 0);
     await_files(&server, 0).await;
+}
+
+#[tokio::test]
+async fn a_file_store_that_hangs_does_not_hold_up_the_database() {
+    let s3 = S3::start().await;
+    let settings = s3.settings();
+    let s3_settings: Vec<(&str, &str)> = settings.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    let mut server =
+        Server::start_with(&[&s3_settings[..], &ON_DEMAND, &[FAKE, ("TRAINING__WORKERS", "0")]].concat()).await;
+    let database = server.database().await;
+    for _ in 0..3 {
+        upload(&server, "", TABLE).await;
+    }
+    await_runs(&server, "ttl_cleanup", 1).await;
+    expire(&database).await;
+    let dataset = upload(&server, "", shipped("iris.csv")).await;
+    server.stop().await;
+    let (_silent, url) = hanging().await;
+    server.start_again(&[("STORAGE__ENDPOINT", &url)]);
+    server.post("/jobs/ttl_cleanup/run", &json!({})).await;
+    let started = Instant::now();
+    while count(&database, "removal_began_at IS NOT NULL").await < 3 {
+        assert!(started.elapsed() < PATIENCE, "the clean-up does not begin");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for _ in 0..5 {
+        let asked = Instant::now();
+        submit_fake(&server, dataset["id"].as_str().unwrap(), "slow", 1).await;
+        assert!(asked.elapsed() < Duration::from_secs(1), "it took {:?} to queue a run", asked.elapsed());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    // What has begun is finished once the store is back.
+    server.kill();
+    server.start_again(&[("STORAGE__ENDPOINT", &settings[1].1)]);
+    let started = Instant::now();
+    while count(&database, "1 = 1").await > 1 {
+        assert!(started.elapsed() < PATIENCE, "the clean-up does not go on");
+        server.post("/jobs/ttl_cleanup/run", &json!({})).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
 }
 
 #[tokio::test]

@@ -18,8 +18,11 @@ const KEY: &str = "sk-another-secret";
 #[derive(Clone)]
 struct Service {
     status: Arc<Mutex<Status>>,
-    asked: Arc<Mutex<Vec<(String, Option<String>)>>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
 }
+
+/// A request's path, and what it said in `Authorization`.
+type Asked = (String, Option<String>);
 
 impl Service {
     async fn start(status: Status) -> (Self, String) {
@@ -31,7 +34,7 @@ impl Service {
         (service, url)
     }
 
-    fn asked(&self) -> Vec<(String, Option<String>)> {
+    fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 }
@@ -102,7 +105,7 @@ async fn the_ai_provider_is_asked_for_its_models_with_the_key() {
 
     *service.status.lock().unwrap() = Status::UNAUTHORIZED;
     let check = await_check(&server, "ai", "failed").await;
-    assert_eq!(check["message"], "refuses AI__API_KEY: answers 401");
+    assert_eq!(check["message"], "answers 401: look at AI__API_KEY");
     *service.status.lock().unwrap() = Status::BAD_GATEWAY;
     tokio::time::sleep(Duration::from_millis(1_100)).await; // A report is given again for a second.
     assert_eq!(self::check(&server, "ai").await["message"], "answers 502");
@@ -121,7 +124,7 @@ async fn telegrams_token_goes_to_telegram_and_nowhere_else() {
     let mut shown = server.get("/health").await.text().await.unwrap();
     *service.status.lock().unwrap() = Status::UNAUTHORIZED;
     let check = await_check(&server, "telegram", "failed").await;
-    assert_eq!(check["message"], "refuses TELEGRAM__TOKEN: answers 401");
+    assert_eq!(check["message"], "answers 401: look at TELEGRAM__TOKEN");
     // Nobody listens on port 9: the client's own error would hold the URL.
     server.stop().await;
     server.start_again(&[("TELEGRAM__BASE_URL", "http://127.0.0.1:9")]);
@@ -161,8 +164,9 @@ async fn what_hangs_is_told_and_never_hangs_the_answer() {
     for path in ["/health", "/healthz", "/readyz", "/health"] {
         let started = Instant::now();
         let answer = server.get(path).await;
-        // The largest deadline is 1.8 s; the rest is for a busy machine.
-        assert!(started.elapsed() < Duration::from_millis(2_800), "{path} took {:?}", started.elapsed());
+        // The largest deadline is 1.7 s; the rest is for a busy machine. Readiness waits for no optional check at all.
+        let bound = Duration::from_millis(if path == "/health" { 2_700 } else { 1_200 });
+        assert!(started.elapsed() < bound, "{path} took {:?}", started.elapsed());
         assert_eq!(answer.status(), 200, "{path}");
         tokio::time::sleep(Duration::from_millis(1_100)).await; // So that it is asked anew.
     }

@@ -26,7 +26,7 @@ async fn await_status(server: &Server, path: &str, status: StatusCode) -> Value 
             return body;
         }
         assert!(started.elapsed() < PATIENCE, "{path} answers {found}: {body}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

@@ -41,6 +41,7 @@ struct Check {
 pub struct Checks {
     checks: Vec<Check>,
     last: Mutex<Option<Round>>,
+    last_of_required: Mutex<Option<Round>>,
 }
 
 /// One run of all checks, under way or ended; whoever asks meanwhile shares it.
@@ -95,8 +96,19 @@ impl Checks {
     /// Takes as long as the slowest check, and never longer than the largest deadline. A run goes on when its caller
     /// goes away, so that callers who do not wait cannot begin one after the other.
     pub async fn report(&self) -> Report {
+        self.shared(&self.last, |_| true).await
+    }
+
+    /// The same of the required checks alone. Whoever only asks whether to send requests here must not wait for a
+    /// dependency that the service can do without.
+    pub async fn report_required(&self) -> Report {
+        let is_required = |check: &Check| matches!(check.kind, Kind::Asked { required: true, .. });
+        self.shared(&self.last_of_required, is_required).await
+    }
+
+    async fn shared(&self, last: &Mutex<Option<Round>>, which: impl Fn(&Check) -> bool) -> Report {
         loop {
-            let mut ended = self.round().ended;
+            let mut ended = self.round(last, &which).ended;
             // Without its sender the run was cut off, as at the end of a runtime; then there is a new one to wait for.
             if let Ok(report) = ended.wait_for(Option::is_some).await
                 && let Some((_, report)) = &*report
@@ -106,13 +118,13 @@ impl Checks {
         }
     }
 
-    fn round(&self) -> Round {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+    fn round(&self, last: &Mutex<Option<Round>>, which: impl Fn(&Check) -> bool) -> Round {
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(round) = last.as_ref().filter(|round| round.is_fresh()) {
             return round.clone();
         }
         let (sender, ended) = watch::channel(None);
-        let checks = self.checks.clone();
+        let checks: Vec<Check> = self.checks.iter().filter(|check| which(check)).cloned().collect();
         tokio::spawn(async move {
             let running: Vec<_> = checks.into_iter().map(|check| (check.name, tokio::spawn(run(check)))).collect();
             let mut results = BTreeMap::new();
@@ -210,6 +222,18 @@ mod tests {
         let started = Instant::now();
         assert_eq!(checks.report().await.checks["blocking"].message, "no answer within 50 ms");
         assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
+    }
+
+    #[tokio::test]
+    async fn who_asks_for_the_required_alone_does_not_wait_for_the_others() {
+        let checks = Checks::default()
+            .required("database", Duration::from_secs(1), || async { Ok("fine".to_owned()) })
+            .optional("provider", Duration::from_secs(5), || async { std::future::pending().await })
+            .disabled("telegram", "off");
+        let started = Instant::now();
+        let report = checks.report_required().await;
+        assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+        assert_eq!((report.status, report.checks.keys().copied().collect::<Vec<_>>()), ("ok", vec!["database"]));
     }
 
     #[tokio::test]

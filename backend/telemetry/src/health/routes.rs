@@ -17,7 +17,7 @@ pub fn router<S: Clone + Send + Sync + 'static>(checks: Checks) -> Router<S> {
     let ready = checks.clone();
     Router::new()
         .route("/livez", get(async || "ok"))
-        .route("/readyz", get(async move || readiness(&ready.report().await)))
+        .route("/readyz", get(async move || readiness(&ready.report_required().await)))
         .route("/health", get(async move || everything(checks.report().await)))
 }
 
