@@ -1,7 +1,7 @@
 //! When and where a job runs. Every second each server looks at the jobs' rows (`turn.rs`) and takes what is due.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
@@ -84,15 +84,19 @@ impl Scheduler {
         self.planned.iter().find(|planned| planned.job == job).expect("every job is planned")
     }
 
-    /// Whether leases can be judged: not for a while after the clock has jumped.
+    /// Whether leases can be judged: see `clock.rs`.
     pub(super) fn is_settled(&self) -> bool {
-        self.clock.lock().unwrap_or_else(PoisonError::into_inner).is_settled()
+        self.clock().is_settled()
     }
 
     fn look_at_clock(&self) {
-        if let Some(seconds) = self.clock.lock().unwrap_or_else(PoisonError::into_inner).look() {
+        if let Some(seconds) = self.clock().look() {
             ClockJumped { seconds }.emit();
         }
+    }
+
+    fn clock(&self) -> MutexGuard<'_, Watch> {
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn has_looked(&self) {
@@ -105,7 +109,7 @@ impl Scheduler {
 pub async fn schedule(app: Shared) -> anyhow::Result<()> {
     for Planned { job, plan, disabled } in app.scheduler.planned() {
         if let Some(reason) = disabled {
-            tracing::warn!(job_name = job.name(), reason, "a job is disabled");
+            tracing::info!(job_name = job.name(), reason, "a job is disabled");
             continue;
         }
         monitor::announce(job.name());
@@ -141,7 +145,10 @@ async fn run_due_jobs(app: &Shared) {
                     }
                 }
             }
-            Err(error) => tracing::warn!(cause = chain(&error), "due jobs cannot be looked up"),
+            Err(error) => {
+                app.scheduler.clock().unsettle();
+                tracing::warn!(cause = chain(&error), "due jobs cannot be looked up");
+            }
         }
         app.scheduler.has_looked();
         while under_way.try_join_next().is_some() {}
