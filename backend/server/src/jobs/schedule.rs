@@ -85,7 +85,7 @@ impl Scheduler {
     }
 
     /// Whether leases can be judged: see `clock.rs`.
-    pub(super) fn is_settled(&self) -> bool {
+    pub fn is_settled(&self) -> bool {
         self.clock().is_settled()
     }
 
@@ -107,15 +107,11 @@ impl Scheduler {
 
 /// Runs due jobs until the process stops, then waits for those under way.
 pub async fn schedule(app: Shared) -> anyhow::Result<()> {
-    for Planned { job, plan, disabled } in app.scheduler.planned() {
-        if let Some(reason) = disabled {
-            tracing::info!(job_name = job.name(), reason, "a job is disabled");
-            continue;
+    for Planned { job, disabled, .. } in app.scheduler.planned() {
+        match disabled {
+            Some(reason) => tracing::info!(job_name = job.name(), reason, "a job is disabled"),
+            None => monitor::announce(job.name()),
         }
-        monitor::announce(job.name());
-        turn::introduce(&app.database, plan, plan.first(now_micros()))
-            .await
-            .map_err(|error| anyhow::anyhow!("cannot enter a job: {}", chain(&error)))?;
     }
     tokio::join!(run_due_jobs(&app), refresh_facts(&app));
     Ok(())
@@ -132,7 +128,7 @@ async fn run_due_jobs(app: &Shared) {
             _ = ticks.tick() => {}
         }
         app.scheduler.look_at_clock();
-        match Turn::all(&app.database).await {
+        match known_turns(app).await {
             Ok(turns) => {
                 for turn in turns {
                     let Some(job) = Job::of_row(&turn.row) else { continue };
@@ -154,6 +150,19 @@ async fn run_due_jobs(app: &Shared) {
         while under_way.try_join_next().is_some() {}
     }
     while under_way.join_next().await.is_some() {}
+}
+
+/// The rows of all jobs, those that were not there yet included.
+async fn known_turns(app: &App) -> Result<Vec<Turn>> {
+    let turns = Turn::all(&app.database).await?;
+    let enabled = app.scheduler.planned().iter().filter(|planned| planned.disabled.is_none());
+    let missing = enabled.filter(|planned| !turns.iter().any(|turn| turn.row == planned.plan.row));
+    let mut is_complete = true;
+    for Planned { plan, .. } in missing {
+        turn::introduce(&app.database, plan, plan.first(now_micros())).await?;
+        is_complete = false;
+    }
+    if is_complete { Ok(turns) } else { Turn::all(&app.database).await }
 }
 
 /// Gauges that are the same on every server: read from the database, so that a dead loop elsewhere cannot freeze them.
