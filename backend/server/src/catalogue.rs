@@ -15,7 +15,7 @@ pub const RUN_OUTCOMES: &[&str] =
 pub const RUN_STATUSES: &[&str] = &["queued", "running", "completed", "failed", "cancelled"];
 
 /// How bad an alert is.
-pub const SEVERITIES: &[&str] = &["info", "warning", "critical"];
+pub const SEVERITIES: &[&str] = &["warning", "critical"];
 
 const UPLOAD_OUTCOMES: &[&str] = &["stored", "rejected", "too_large", "cancelled", "failed"];
 const PREDICTION_OUTCOMES: &[&str] = &["completed", "rejected", "failed"];

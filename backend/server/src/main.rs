@@ -98,9 +98,11 @@ fn main() -> ExitCode {
         }
         Command::Demo(arguments) => with_runtime(demo::run(arguments)),
         Command::Healthcheck => with_settings(|config| with_runtime(healthcheck::run(config))),
-        Command::Backup { folder } => with_settings(|config| with_runtime(backup::back_up(config, folder))),
+        Command::Backup { folder } => {
+            with_settings(|config| with_runtime(until_stopped(backup::back_up(config, folder))))
+        }
         Command::Restore { folder, force } => {
-            with_settings(|config| with_runtime(backup::restore(config, folder, force)))
+            with_settings(|config| with_runtime(until_stopped(backup::restore(config, folder, force))))
         }
         Command::Serve | Command::Worker { .. } => with_settings(|config| with_runtime(serve::serve(config))),
     };
@@ -123,4 +125,15 @@ fn with_runtime(future: impl Future<Output = anyhow::Result<()>>) -> anyhow::Res
     // A thread that hangs in a system call must not keep the process from its end.
     runtime.shutdown_timeout(RUNTIME_GRACE);
     ended
+}
+
+/// Gives the work up when the process is asked to stop, so that it can clear away what it has begun.
+async fn until_stopped(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::select! {
+        ended = work => ended,
+        stopped = serve::asked_to_stop() => {
+            stopped?;
+            anyhow::bail!("interrupted")
+        }
+    }
 }

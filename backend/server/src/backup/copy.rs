@@ -44,6 +44,12 @@ pub async fn back_up(config: Config, folder: PathBuf) -> anyhow::Result<()> {
             None => removed_meanwhile.push(file.key),
         }
     }
+    for folder in [FILES.to_owned(), format!("{FILES}/datasets"), format!("{FILES}/models")] {
+        let folder = building.path().join(folder);
+        if folder.exists() {
+            sync_folder(&folder)?;
+        }
+    }
     let (count, removed) = (files.len(), removed_meanwhile.len());
     let size_bytes: u64 = files.iter().map(|file| file.size_bytes).sum();
     let database_entry = describe(building.path(), &name)?;

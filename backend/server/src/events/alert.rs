@@ -6,7 +6,7 @@ use crate::catalogue::ALERTS_TOTAL;
 pub struct AlertRaised<'a> {
     /// Its name.
     pub name: &'a str,
-    /// `info`, `warning` or `critical`.
+    /// `warning` or `critical`.
     pub severity: &'a str,
     /// Who says so.
     pub source: &'a str,

@@ -20,6 +20,10 @@ pub(super) async fn back_up(app: &App) -> Result<Value> {
 
 /// Removes all but the newest `RETENTION__BACKUPS`. Returns how many.
 pub(super) async fn remove_old(app: &App) -> Result<Value> {
+    if !app.scheduler.is_settled() {
+        // What is being written may look old.
+        return Ok(json!({ "removed": 0, "skipped": "the clock has just jumped" }));
+    }
     let (folder, keep) = (backup::folder(&app.config), app.config.retention.backups as usize);
     let removed = keep_newest(&folder, keep, app.config.jobs.backup_timeout).await?;
     Ok(json!({ "removed": removed }))

@@ -1,19 +1,24 @@
-//! Notices that the machine's clock was put forward or back, by holding it against one that only runs forward.
+//! When leases can be judged, which hold for half a minute by the machine's clock. A clock that was put forward ends them
+//! all at once; so does a time in which nobody could renew them, because the database was away or the process stood
+//! still. After each the living get the time to renew theirs.
 
 use std::time::{Duration, Instant};
 
 use super::record::{SILENCE, SKEW, micros};
 use crate::database::now_micros;
 
+/// The scheduler looks every second; after this long without, the process stood still.
+const STANDSTILL: Duration = Duration::from_secs(15);
+
 /// The two clocks as they were last seen together.
 pub(super) struct Watch {
     seen: (i64, Instant),
-    jumped: Option<Instant>,
+    unsettled: Option<Instant>,
 }
 
 impl Default for Watch {
     fn default() -> Self {
-        Self { seen: (now_micros(), Instant::now()), jumped: None }
+        Self { seen: (now_micros(), Instant::now()), unsettled: None }
     }
 }
 
@@ -25,18 +30,23 @@ impl Watch {
 
     fn compare(&mut self, wall: i64, steady: Instant) -> Option<f64> {
         let (wall_before, steady_before) = std::mem::replace(&mut self.seen, (wall, steady));
-        let jump = (wall - wall_before) - micros(steady - steady_before);
-        if jump.abs() <= micros(SKEW) {
-            return None;
+        let elapsed = steady - steady_before;
+        let jump = (wall - wall_before) - micros(elapsed);
+        let has_jumped = jump.abs() > micros(SKEW);
+        if has_jumped || elapsed >= STANDSTILL {
+            self.unsettled = Some(steady);
         }
-        self.jumped = Some(steady);
-        Some(jump as f64 / 1e6)
+        has_jumped.then_some(jump as f64 / 1e6)
     }
 
-    /// Whether leases can be judged. After a jump they were written by another time, until their holders have had the
-    /// opportunity to write them anew.
+    /// The database is away, so nobody can renew a lease.
+    pub(super) fn unsettle(&mut self) {
+        self.unsettled = Some(Instant::now());
+    }
+
+    /// Whether whoever lives has had the time to renew its lease.
     pub(super) fn is_settled(&self) -> bool {
-        self.jumped.is_none_or(|jumped| jumped.elapsed() > SILENCE + Duration::from_secs(1))
+        self.unsettled.is_none_or(|since| since.elapsed() > SILENCE)
     }
 }
 
@@ -45,13 +55,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_jump_unsettles() {
+    fn a_jump_and_a_standstill_unsettle() {
         let (wall, steady) = (now_micros(), Instant::now());
-        let mut watch = Watch { seen: (wall, steady), jumped: None };
+        let mut watch = Watch { seen: (wall, steady), unsettled: None };
         let later = steady + Duration::from_secs(5);
         assert_eq!(watch.compare(wall + 5_400_000, later), None);
         assert!(watch.is_settled());
         assert_eq!(watch.compare(wall + 5_400_000 - 3_600_000_000, later), Some(-3_600.0));
+        assert!(!watch.is_settled());
+
+        let mut watch = Watch { seen: (wall, steady), unsettled: None };
+        assert_eq!(watch.compare(wall + 20_000_000, steady + Duration::from_secs(20)), None);
+        assert!(!watch.is_settled(), "its own leases may be over");
+
+        let mut watch = Watch::default();
+        watch.unsettle();
         assert!(!watch.is_settled());
     }
 }

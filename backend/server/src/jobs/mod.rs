@@ -103,7 +103,7 @@ impl Job {
 }
 
 async fn reap(app: &App) -> Result<Value> {
-    // Right after a jump of the clock the living look dead; the next turn is soon enough.
+    // Until then the living may look dead; the next turn is soon enough.
     let aborted = if app.scheduler.is_settled() { record::abort_silent(&app.database).await? } else { Vec::new() };
     for (id, name) in &aborted {
         if let Some(job) = Job::named(name) {

@@ -1,7 +1,7 @@
 //! When and where a job runs. Every second each server looks at the jobs' rows (`turn.rs`) and takes what is due.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
@@ -84,15 +84,19 @@ impl Scheduler {
         self.planned.iter().find(|planned| planned.job == job).expect("every job is planned")
     }
 
-    /// Whether leases can be judged: not for a while after the clock has jumped.
-    pub(super) fn is_settled(&self) -> bool {
-        self.clock.lock().unwrap_or_else(PoisonError::into_inner).is_settled()
+    /// Whether leases can be judged: see `clock.rs`.
+    pub fn is_settled(&self) -> bool {
+        self.clock().is_settled()
     }
 
     fn look_at_clock(&self) {
-        if let Some(seconds) = self.clock.lock().unwrap_or_else(PoisonError::into_inner).look() {
+        if let Some(seconds) = self.clock().look() {
             ClockJumped { seconds }.emit();
         }
+    }
+
+    fn clock(&self) -> MutexGuard<'_, Watch> {
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn has_looked(&self) {
@@ -103,15 +107,11 @@ impl Scheduler {
 
 /// Runs due jobs until the process stops, then waits for those under way.
 pub async fn schedule(app: Shared) -> anyhow::Result<()> {
-    for Planned { job, plan, disabled } in app.scheduler.planned() {
-        if let Some(reason) = disabled {
-            tracing::warn!(job_name = job.name(), reason, "a job is disabled");
-            continue;
+    for Planned { job, disabled, .. } in app.scheduler.planned() {
+        match disabled {
+            Some(reason) => tracing::info!(job_name = job.name(), reason, "a job is disabled"),
+            None => monitor::announce(job.name()),
         }
-        monitor::announce(job.name());
-        turn::introduce(&app.database, plan, plan.first(now_micros()))
-            .await
-            .map_err(|error| anyhow::anyhow!("cannot enter a job: {}", chain(&error)))?;
     }
     tokio::join!(run_due_jobs(&app), refresh_facts(&app));
     Ok(())
@@ -128,7 +128,7 @@ async fn run_due_jobs(app: &Shared) {
             _ = ticks.tick() => {}
         }
         app.scheduler.look_at_clock();
-        match Turn::all(&app.database).await {
+        match known_turns(app).await {
             Ok(turns) => {
                 for turn in turns {
                     let Some(job) = Job::of_row(&turn.row) else { continue };
@@ -141,12 +141,28 @@ async fn run_due_jobs(app: &Shared) {
                     }
                 }
             }
-            Err(error) => tracing::warn!(cause = chain(&error), "due jobs cannot be looked up"),
+            Err(error) => {
+                app.scheduler.clock().unsettle();
+                tracing::warn!(cause = chain(&error), "due jobs cannot be looked up");
+            }
         }
         app.scheduler.has_looked();
         while under_way.try_join_next().is_some() {}
     }
     while under_way.join_next().await.is_some() {}
+}
+
+/// The rows of all jobs, those that were not there yet included.
+async fn known_turns(app: &App) -> Result<Vec<Turn>> {
+    let turns = Turn::all(&app.database).await?;
+    let enabled = app.scheduler.planned().iter().filter(|planned| planned.disabled.is_none());
+    let missing = enabled.filter(|planned| !turns.iter().any(|turn| turn.row == planned.plan.row));
+    let mut is_complete = true;
+    for Planned { plan, .. } in missing {
+        turn::introduce(&app.database, plan, plan.first(now_micros())).await?;
+        is_complete = false;
+    }
+    if is_complete { Ok(turns) } else { Turn::all(&app.database).await }
 }
 
 /// Gauges that are the same on every server: read from the database, so that a dead loop elsewhere cannot freeze them.

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::jobs::await_runs;
 use crate::runs::{await_end, upload_shipped};
+use crate::s3::S3;
 use crate::server::{Place, Server};
 
 fn on_postgres() -> bool {
@@ -171,6 +172,20 @@ async fn a_target_that_lives_or_holds_something_is_refused() {
     let found = assert_whole(&server).await;
     assert!(found.contains_key(kept["id"].as_str().unwrap()));
     assert!(!found.contains_key(later["id"].as_str().unwrap()), "what came after the backup is still there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_in_a_bucket_are_in_the_backup_and_come_back_to_a_folder() {
+    let s3 = S3::start().await;
+    let settings = s3.settings();
+    let server = Server::start_with(&settings.each_ref().map(|(name, value)| (*name, value.as_str()))).await;
+    let made = upload(&server.client, &server.url, "a,b\n1,x\n".to_owned()).await;
+    let (_parent, folder) = tokio::task::block_in_place(|| back_up(&server));
+    let target = Place::new(&[]).await;
+    let (succeeded, said) = restore(&target, &folder, false);
+    assert!(succeeded, "{said}");
+    let restored = Server::start_at(target);
+    assert!(assert_whole(&restored).await.contains_key(made["id"].as_str().unwrap()));
 }
 
 #[tokio::test]

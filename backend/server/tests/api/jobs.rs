@@ -7,6 +7,17 @@ use serde_json::{Value, json};
 
 use crate::server::{PATIENCE, Server, problem};
 
+/// The jobs that run at the first start.
+pub const AT_ONCE: [&str; 7] = [
+    "ttl_cleanup",
+    "run_reaper",
+    "job_history_retention",
+    "orphan_sweep",
+    "backup_retention",
+    "business_snapshot",
+    "resource_check",
+];
+
 async fn runs_of(server: &Server, job_name: &str) -> Vec<Value> {
     let answer = server.json(&format!("/jobs/status?job_name={job_name}")).await;
     answer["jobs"].as_array().unwrap().clone()
@@ -29,16 +40,7 @@ pub async fn await_runs(server: &Server, job_name: &str, count: usize) -> Vec<Va
 #[tokio::test]
 async fn every_job_runs_at_the_first_start_and_is_on_record() {
     let server = Server::start().await;
-    let at_once = [
-        "ttl_cleanup",
-        "run_reaper",
-        "job_history_retention",
-        "orphan_sweep",
-        "backup_retention",
-        "business_snapshot",
-        "resource_check",
-    ];
-    for job_name in at_once {
+    for job_name in AT_ONCE {
         let run = await_runs(&server, job_name, 1).await.remove(0);
         assert_eq!(run["status"], "success", "{run}");
         assert!(run["duration_seconds"].as_f64().unwrap() >= 0.0);

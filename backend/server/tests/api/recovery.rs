@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
+use crate::jobs::{AT_ONCE, await_runs};
 use crate::runs::{
     FAKE, await_end, await_gone, await_run, await_step, children, events, run, submit_fake, upload_shipped,
 };
@@ -97,6 +98,10 @@ async fn a_worker_that_slept_through_its_lease_gives_its_run_up() {
     let other = sleeper.beside();
     assert_eq!(run(&other, &id).await["attempts"], 1, "a living server was taken for a dead one");
 
+    // Nor with that of a job.
+    for job_name in AT_ONCE {
+        await_runs(&other, job_name, 1).await;
+    }
     kill(sleeper.pid(), Signal::STOP);
     await_run(&other, &id, |run| run["attempts"] == 2 && run["progress"]["iteration"] == 2).await;
     kill(sleeper.pid(), Signal::CONT);
