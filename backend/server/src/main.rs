@@ -131,7 +131,7 @@ fn with_runtime(future: impl Future<Output = anyhow::Result<()>>) -> anyhow::Res
 async fn until_stopped(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     tokio::select! {
         ended = work => ended,
-        stopped = serve::asked_to_stop() => {
+        stopped = signals::asked_to_stop() => {
             stopped?;
             anyhow::bail!("interrupted")
         }
