@@ -1,0 +1,108 @@
+use super::*;
+
+#[tokio::test]
+async fn a_hanging_check_fails_at_its_deadline_while_the_others_answer() {
+    let checks = Checks::default()
+        .required("database", Duration::from_secs(1), || async { Ok("fine".to_owned()) })
+        .optional("provider", Duration::from_millis(50), || async { std::future::pending().await })
+        .disabled("telegram", "TELEGRAM__ENABLED is false");
+    let started = Instant::now();
+    let report = checks.report().await;
+    assert!(started.elapsed() < Duration::from_secs(1));
+    assert_eq!(report.status, "degraded");
+    assert!(report.is_serving());
+    assert_eq!(report.checks["database"].healthy, Some(true));
+    assert_eq!(report.checks["provider"].message, "no answer within 50 ms");
+    let telegram = &report.checks["telegram"];
+    assert_eq!((telegram.status, telegram.healthy), (Status::Disabled, None));
+    assert_eq!(telegram.message, "TELEGRAM__ENABLED is false");
+}
+
+#[tokio::test]
+async fn a_failed_required_check_is_an_error() {
+    let checks = Checks::default()
+        .required("database", Duration::from_secs(1), || async { Err("connection refused".to_owned()) });
+    let report = checks.report().await;
+    assert_eq!(report.status, "error");
+    assert!(!report.is_serving());
+}
+
+#[tokio::test]
+async fn a_panicking_check_fails_alone() {
+    let checks = Checks::default().optional("fragile", Duration::from_secs(1), || async { panic!("bug") }).required(
+        "database",
+        Duration::from_secs(1),
+        || async { Ok("fine".to_owned()) },
+    );
+    let report = checks.report().await;
+    assert_eq!(report.checks["fragile"].healthy, Some(false));
+    assert_eq!(report.status, "degraded", "an optional check stays optional when it panics");
+    assert_eq!(report.checks["database"].healthy, Some(true));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_that_blocks_its_thread_fails_at_its_deadline() {
+    let checks = Checks::default().optional("blocking", Duration::from_millis(50), || async {
+        std::thread::sleep(Duration::from_millis(600));
+        Ok("late".to_owned())
+    });
+    let started = Instant::now();
+    assert_eq!(checks.report().await.checks["blocking"].message, "no answer within 50 ms");
+    assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn who_asks_for_the_required_alone_does_not_wait_for_the_others() {
+    let checks = Checks::default()
+        .required("database", Duration::from_secs(1), || async { Ok("fine".to_owned()) })
+        .optional("provider", Duration::from_secs(5), || async { std::future::pending().await })
+        .disabled("telegram", "off");
+    let started = Instant::now();
+    let report = checks.report_required().await;
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    assert_eq!((report.status, report.checks.keys().copied().collect::<Vec<_>>()), ("ok", vec!["database"]));
+}
+
+#[tokio::test]
+async fn all_who_ask_at_once_or_go_away_share_one_run() {
+    let runs = Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let counted = runs.clone();
+    let checks = Checks::default().required("database", Duration::from_secs(5), move || {
+        counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Ok("fine".to_owned())
+        }
+    });
+    for _ in 0..5 {
+        // Goes away long before the run ends.
+        let _ = tokio::time::timeout(Duration::from_millis(1), checks.report()).await;
+    }
+    let (first, second) = tokio::join!(checks.report(), checks.report());
+    assert_eq!(first, second);
+    assert_eq!(checks.report().await, first, "a report lasts for a second");
+    assert_eq!(runs.load(std::sync::atomic::Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_switched_off_check_has_no_series_and_the_others_have_theirs() {
+    crate::metric::switch_to_local_recorders();
+    let recorder = metrics_util::debugging::DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let on = |name| Check {
+        name,
+        kind: Kind::Asked {
+            required: false,
+            deadline: Duration::from_secs(1),
+            work: Arc::new(|| Box::pin(async { Err("gone".to_owned()) })),
+        },
+    };
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    run(on("loki")).await;
+    run(Check { name: "telegram", kind: Kind::Disabled("off".to_owned()) }).await;
+    let series = snapshotter.snapshot().into_vec().into_iter();
+    let checks: std::collections::BTreeSet<String> = series
+        .flat_map(|(key, ..)| key.key().labels().map(|label| label.value().to_owned()).collect::<Vec<_>>())
+        .collect();
+    assert_eq!(checks, ["loki".to_owned()].into());
+}
