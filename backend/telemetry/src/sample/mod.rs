@@ -6,6 +6,7 @@ mod host;
 mod process;
 mod runtime;
 
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -28,6 +29,7 @@ pub(crate) fn standard() -> Vec<Reading> {
     let mut readings: Vec<Reading> = vec![
         Box::new(move || APP_UPTIME_SECONDS.set(started.elapsed().as_secs_f64())),
         Box::new(move || RuntimeReading::take(&runtime).emit()),
+        Box::new(|| DiskReading::emit(DiskReading::take(Path::new("/")).ok(), "root")),
     ];
     if let Ok(system) = System::new() {
         readings.push(again(system, |system| match ProcessReading::take(system) {
