@@ -87,3 +87,64 @@ pub fn missed(job_name: &'static str, times: u64) {
 fn unix_seconds(time: SystemTime) -> f64 {
     time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::moved;
+
+    /// What a run moves when `end` ends it, without the values of times.
+    fn ended(end: impl FnOnce(JobRun)) -> Vec<String> {
+        let series = moved(|| end(JobRun::begin("nightly"))).into_iter();
+        series.filter(|line| !line.contains("_seconds")).collect()
+    }
+
+    #[test]
+    fn a_run_is_counted_once_by_how_it_ended() {
+        let expected = |status| {
+            [
+                r#"scheduler_jobs_in_progress{job_name="nightly"} 0"#.to_owned(),
+                format!(r#"scheduler_jobs_total{{job_name="nightly",status="{status}"}} 1"#),
+            ]
+        };
+        assert_eq!(ended(|run| drop(run.succeeded())), expected("success"));
+        assert_eq!(ended(|run| drop(run.failed())), expected("failed"));
+        assert_eq!(ended(drop), expected("aborted"));
+        assert_eq!(ended(JobRun::taken_over), expected("")[..1]);
+    }
+
+    #[test]
+    fn a_panic_in_a_run_is_an_abortion() {
+        let series = moved(|| {
+            let panicked = std::panic::catch_unwind(|| {
+                let _run = JobRun::begin("nightly");
+                panic!("a bug");
+            });
+            assert!(panicked.is_err());
+        });
+        assert!(series.contains(&r#"scheduler_jobs_total{job_name="nightly",status="aborted"} 1"#.to_owned()));
+    }
+
+    #[test]
+    fn only_a_success_moves_the_time_of_the_last_one() {
+        let moves = |end: fn(JobRun)| {
+            let series = moved(|| end(JobRun::begin("nightly")));
+            series.iter().any(|line| line.starts_with("scheduler_job_last_success_timestamp_seconds"))
+        };
+        assert!(moves(|run| drop(run.succeeded())));
+        assert!(!moves(|run| drop(run.failed())));
+    }
+
+    #[test]
+    fn turns_that_were_not_taken() {
+        let series = moved(|| {
+            overlapped("nightly");
+            missed("nightly", 3);
+        });
+        let expected = [
+            r#"scheduler_job_misses_total{job_name="nightly"} 3"#,
+            r#"scheduler_job_overlaps_total{job_name="nightly"} 1"#,
+        ];
+        assert_eq!(series, expected);
+    }
+}

@@ -1,7 +1,51 @@
-//! Makes any axum service observable: metrics from one catalogue, logs to the console, to files and to Loki, health, jobs.
+//! Makes any axum service observable: metrics from one catalogue, logs to the console, to files and to Loki, traces over
+//! OTLP, health and scheduled jobs.
 //!
-//! A service calls [`Telemetry::from_env`] before anything emits and hands its finished router to
-//! [`Telemetry::observe`]; `examples/minimal.rs` is a whole one. Its own metrics are rows of a [`catalogue!`].
+//! # A whole service
+//!
+//! ```no_run
+//! use axum::{Router, routing::get};
+//! use belfry_telemetry::{Telemetry, catalogue, health, metric::Values::Closed};
+//!
+//! catalogue! {
+//!     /// Orders taken, by how they ended.
+//!     counter ORDERS_TOTAL = "shop_orders_total" { outcome: Closed(&["paid", "cancelled"]) };
+//! }
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! // Before anything emits, inside a Tokio runtime.
+//! let telemetry = Telemetry::from_env("shop", env!("CARGO_PKG_VERSION"), ROWS)?;
+//! let order = async || ORDERS_TOTAL.with(["paid"]).increment(1);
+//! let router = Router::new().route("/order", get(order)).merge(health::router(health::Checks::default()));
+//! // Last, so that requests without a route are seen as well.
+//! let router = telemetry.observe(router);
+//! axum::serve(tokio::net::TcpListener::bind("127.0.0.1:8080").await?, router).await?;
+//! // Delivers what is pending.
+//! telemetry.shut_down(std::time::Duration::from_secs(3)).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `GET /metrics` then shows every request by method, route template and status, with durations, sizes and what is in
+//! progress ([`http`]); the process, its Tokio runtime and its machine ([`sample`]); and the service's own rows. All
+//! standard metrics stand in [`catalogue`](mod@catalogue).
+//!
+//! # Rules it keeps
+//!
+//! - A metric is declared once, as a row of a [`catalogue!`], and emitted only through it. Closed labels are on the page as 0
+//!   from the first scrape; anything outside their list is `other`; an open label is bounded by a cap, with `overflow`.
+//! - A value that is not known is not on the page: a reading that fails is taken off rather than left as it was.
+//! - Switched off (`PROMETHEUS__ENABLED=false`) an emit costs one atomic load and there is no page. Nothing here is waited for:
+//!   not Prometheus, not Loki, not a collector of traces. What cannot be delivered is counted.
+//!
+//! # Settings
+//!
+//! Environment variables, `SECTION__KEY`: those of [`TelemetrySettings`]. A service with settings of its own flattens them into
+//! its own [`clap::Args`] and calls [`Telemetry::start`]; [`settings`] reads, checks and prints them.
+//!
+//! # Cargo features
+//!
+//! `native-histograms`: for scrapers that read protobuf. The build then needs `protoc`.
 
 pub mod catalogue;
 mod database;

@@ -7,7 +7,11 @@ use belfry_learning::outcome::Outcome;
 use belfry_learning::protocol::{Report, Summary};
 use belfry_telemetry::testing::moved;
 
+use super::alert::{AlertRaised, AlertResolved};
+use super::backup::DatabaseSaved;
 use super::cleanup::{CleanupCycle, CleanupLag, ExpiredDatasetKept, ExpiredDatasetRemoved};
+use super::jobs::{ClockJumped, FileLost, JobAborted, JobFailed};
+use super::snapshot::RunsCounted;
 use super::training::{
     Prediction, QueueDepth, RunFinished, RunQueued, RunRequeued, RunStarted, StepsDone, WorkFailed, WorkerPanicked,
     run_under_way, worker_up,
@@ -174,6 +178,7 @@ fn a_cycle_of_the_clean_up_and_what_it_met() {
     completed.push("belfry_cleanup_last_success_timestamp_seconds ?".to_owned());
     assert_eq!(series(|| CleanupCycle::begin().completed(1, 0)), completed);
     assert_eq!(series(|| CleanupCycle::begin().failed()), ended("failed"));
+    assert_eq!(series(|| CleanupCycle::begin().interrupted(1, 0)), ended("cancelled"));
     assert_eq!(series(|| drop(CleanupCycle::begin())), ended("cancelled"));
 
     let removed = series(|| ExpiredDatasetRemoved { dataset_id: "d".to_owned(), size_bytes: 12 }.emit());
@@ -183,4 +188,28 @@ fn a_cycle_of_the_clean_up_and_what_it_met() {
     assert_eq!(kept, ["belfry_cleanup_errors_total 1"]);
     assert_eq!(series(|| CleanupLag { seconds: Some(2.5) }.emit()), ["belfry_cleanup_lag_seconds 2.5"]);
     assert_eq!(series(|| CleanupLag { seconds: None }.emit()), ["belfry_cleanup_lag_seconds NaN"]);
+}
+
+#[test]
+fn what_jobs_meet_besides_what_the_monitor_counts() {
+    let failed = series(|| JobFailed { job_name: "ttl_cleanup", cause: "a cause" }.emit());
+    assert_eq!(failed, [r#"errors_total{error_type="job_failed",component="ttl_cleanup"} 1"#]);
+    let aborted = series(|| JobAborted { job_name: "ttl_cleanup", id: "id" }.emit());
+    assert_eq!(aborted, [r#"scheduler_jobs_total{job_name="ttl_cleanup",status="aborted"} 1"#]);
+    let lost = series(|| FileLost { kind: "dataset", storage_key: "key" }.emit());
+    assert_eq!(lost, [r#"errors_total{error_type="file_lost",component="storage"} 1"#]);
+    assert!(series(|| ClockJumped { seconds: 3600.0 }.emit()).is_empty());
+    let saved = series(|| DatabaseSaved { file: "name", size_bytes: 4096 }.emit());
+    assert_eq!(saved, ["belfry_backup_size_bytes 4096"]);
+    let counted = series(|| RunsCounted { status: "queued", count: 3 }.emit());
+    assert_eq!(counted, [r#"belfry_runs{status="queued"} 3"#]);
+}
+
+#[test]
+fn an_alert_that_is_raised_and_resolved() {
+    let (name, severity) = ("DiskAlmostFull", "warning");
+    let raised = series(|| AlertRaised { name, severity, source: "resource_check", description: "90 %" }.emit());
+    assert_eq!(raised, [r#"belfry_alerts_total{change="raised",severity="warning"} 1"#]);
+    let resolved = series(|| AlertResolved { name, severity }.emit());
+    assert_eq!(resolved, [r#"belfry_alerts_total{change="resolved",severity="warning"} 1"#]);
 }
