@@ -11,6 +11,7 @@ mod datasets;
 mod demo;
 mod error;
 mod events;
+mod facts;
 mod health;
 mod healthcheck;
 mod jobs;

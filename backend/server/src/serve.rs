@@ -21,7 +21,7 @@ use crate::signals::Signals;
 use crate::starting::Gate;
 use crate::storage::Storage;
 use crate::training::{Beats, Models, Wakers};
-use crate::{catalogue, datasets, health, jobs, training};
+use crate::{catalogue, facts, health, jobs, training};
 
 /// The service's name, in labels and in the names of log files.
 pub const SERVICE: &str = "belfry";
@@ -80,7 +80,7 @@ async fn run(config: Config, telemetry: &Telemetry, signals: &mut Signals) -> an
     tasks.spawn(training::work(app.clone()));
     tasks.spawn(jobs::schedule(app.clone()));
     tasks.spawn(health::watch(app.clone()));
-    tasks.spawn(datasets::totals::watch(app.clone()));
+    tasks.spawn(facts::watch(app.clone()));
     tracing::info!(%address, "listening");
 
     // The first task to end takes the others with it: half a service would hide its failure.

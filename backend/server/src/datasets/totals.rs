@@ -1,13 +1,7 @@
 //! How many datasets there are and how large. Every instance reads them from the database, so all say the same.
 
-use std::time::Duration;
-
-use crate::app::Shared;
 use crate::database::{Database, now_micros};
 use crate::events::upload::DatasetTotals;
-
-/// Another instance's uploads are seen after this time at most.
-const INTERVAL: Duration = Duration::from_secs(5);
 
 /// Counts and emits. A failure is logged and takes the gauges off the page: the last count may be wrong by now.
 pub async fn refresh(database: &Database) {
@@ -16,16 +10,6 @@ pub async fn refresh(database: &Database) {
         tracing::warn!(cause = crate::error::chain(error), "the datasets could not be counted");
     }
     DatasetTotals::emit(totals.ok());
-}
-
-/// Refreshes at once and then regularly until the process stops.
-pub async fn watch(app: Shared) -> anyhow::Result<()> {
-    let mut ticks = tokio::time::interval(INTERVAL);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    while app.stopping.run_until_cancelled(ticks.tick()).await.is_some() {
-        refresh(&app.database).await;
-    }
-    Ok(())
 }
 
 /// Counts what is stored and not expired.

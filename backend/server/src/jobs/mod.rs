@@ -28,6 +28,7 @@ use crate::{cleanup, database, orphans};
 pub use http::router;
 pub use recurrence::Recurrence;
 pub use schedule::{Scheduler, schedule};
+pub use snapshot::show_latest as show_latest_snapshot;
 
 /// A job of this service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,7 +17,6 @@ use super::record::{self, SKEW, micros};
 use super::turn::{self, Turn};
 use super::{Job, run};
 use crate::app::{App, Shared};
-use crate::cleanup;
 use crate::config::Config;
 use crate::database::{Database, Engine, now_micros};
 use crate::error::{Result, chain};
@@ -25,9 +24,6 @@ use crate::events::jobs::{ClockJumped, JobAborted};
 
 /// How often due jobs are looked for.
 const TICK: Duration = Duration::from_secs(1);
-
-/// How often gauges that are facts of the database are read.
-const REFRESH: Duration = Duration::from_secs(5);
 
 /// A job with its plan.
 pub(super) struct Planned {
@@ -113,7 +109,7 @@ pub async fn schedule(app: Shared) -> anyhow::Result<()> {
             None => monitor::announce(job.name()),
         }
     }
-    tokio::join!(run_due_jobs(&app), refresh_facts(&app));
+    run_due_jobs(&app).await;
     Ok(())
 }
 
@@ -163,25 +159,6 @@ async fn known_turns(app: &App) -> Result<Vec<Turn>> {
         is_complete = false;
     }
     if is_complete { Ok(turns) } else { Turn::all(&app.database).await }
-}
-
-/// Gauges that are the same on every server: read from the database, so that a dead loop elsewhere cannot freeze them.
-async fn refresh_facts(app: &App) {
-    let mut ticks = tokio::time::interval(REFRESH);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = app.stopping.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
-        let refreshed = async {
-            cleanup::measure_lag(&app.database).await?;
-            super::snapshot::show_latest(&app.database).await
-        };
-        if let Err(error) = refreshed.await {
-            tracing::warn!(cause = chain(&error), "gauges could not be refreshed from the database");
-        }
-    }
 }
 
 /// Frees the job if its holder is dead, whosever it was; takes it if it is due here. Returns the id of the run that now

@@ -51,7 +51,7 @@ pub(super) async fn take(database: &Database) -> Result<Value> {
 }
 
 /// Shows the latest counts as gauges, on every server alike.
-pub(super) async fn show_latest(database: &Database) -> Result<()> {
+pub async fn show_latest(database: &Database) -> Result<()> {
     let query = "SELECT runs_by_status FROM business_snapshots ORDER BY taken_at DESC LIMIT 1";
     let latest: Option<String> = sqlx::query_scalar(query).fetch_optional(&database.pool).await?;
     let Some(counts) = latest.and_then(|text| serde_json::from_str::<Counts>(&text).ok()) else { return Ok(()) };

@@ -23,24 +23,20 @@ mod worker;
 mod workplace;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
 use axum::routing::{get, post};
 use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
 
 pub use beats::Beats;
 pub use predict::Models;
+pub use queue::emit_depth;
 pub use wakers::Wakers;
 pub use workplace::{remove_abandoned as remove_workplaces, stand_alone};
 
 use crate::app::Shared;
 use workplace::Workplace;
-
-/// How often the queue's depth is read even when nothing seems to have changed: others change it, too.
-const DEPTH_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The routes of this feature.
 pub fn router() -> Router<Shared> {
@@ -53,7 +49,7 @@ pub fn router() -> Router<Shared> {
         .route("/api/v1/runs/{id}/predict", post(predict::predict))
 }
 
-/// Trains queued runs until the process stops: `TRAINING__WORKERS` workers, the reaper and the queue's gauge.
+/// Trains queued runs until the process stops: `TRAINING__WORKERS` workers and the reaper.
 pub async fn work(app: Shared) -> anyhow::Result<()> {
     let folder = app.config.data.dir.join("work");
     let opened = tokio::task::spawn_blocking(move || Workplace::open(&folder)).await.context("a task panicked")?;
@@ -65,18 +61,9 @@ pub async fn work(app: Shared) -> anyhow::Result<()> {
         tasks.spawn(worker::work(app.clone(), workplace.clone(), number));
     }
     tasks.spawn(reaper::reap_regularly(app.clone(), dead));
-    tasks.spawn(watch_depth(app.clone()));
     while let Some(ended) = tasks.join_next().await {
         ended.context("a training task panicked")?;
         anyhow::ensure!(app.stopping.is_cancelled(), "a training task ended although nobody asked it to");
     }
     Ok(())
-}
-
-async fn watch_depth(app: Shared) {
-    let mut ticks = tokio::time::interval(DEPTH_INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while app.stopping.run_until_cancelled(ticks.tick()).await.is_some() {
-        queue::emit_depth(&app.database).await;
-    }
 }

@@ -1,0 +1,35 @@
+//! Gauges that are facts of the database: what is stored, what waits, what is late. Each server reads them from there, so
+//! that all say the same, and a loop that died elsewhere cannot freeze them.
+
+use std::time::Duration;
+
+use tokio::time::MissedTickBehavior;
+
+use crate::app::Shared;
+use crate::database::Database;
+use crate::error::chain;
+use crate::{cleanup, datasets, jobs, training};
+
+/// What another server changed is seen after this time at most.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// Reads them at once and then regularly until the process stops.
+pub async fn watch(app: Shared) -> anyhow::Result<()> {
+    let mut ticks = tokio::time::interval(INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while app.stopping.run_until_cancelled(ticks.tick()).await.is_some() {
+        refresh(&app.database).await;
+    }
+    Ok(())
+}
+
+/// One failure does not keep the others from being read.
+async fn refresh(database: &Database) {
+    datasets::totals::refresh(database).await;
+    training::emit_depth(database).await;
+    for refreshed in [cleanup::measure_lag(database).await, jobs::show_latest_snapshot(database).await] {
+        if let Err(error) = refreshed {
+            tracing::warn!(cause = chain(&error), "gauges could not be refreshed from the database");
+        }
+    }
+}
