@@ -13,6 +13,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::config::Config;
 use crate::database::Database;
+use crate::health::Resources;
 use crate::jobs::Scheduler;
 use crate::storage::Storage;
 use crate::training::{Beats, Models, Wakers};
@@ -31,6 +32,8 @@ pub struct App {
     pub storage: Storage,
     /// The health checks.
     pub checks: Checks,
+    /// How full disk and memory are.
+    pub resources: Arc<Resources>,
     /// The signs of life of the workers of this process.
     pub beats: Arc<Beats>,
     /// Uploads that may run at the same time.

@@ -105,18 +105,21 @@ fn assemble(
     telemetry.before_scrape(move || pool.emit_pool());
     telemetry.watch_disk("data", &config.data.dir);
     let scheduler = Arc::new(Scheduler::new(&config, database.engine)?);
+    let resources = Arc::new(health::Resources::new(&config, health::DEADLINE));
     let beats = Arc::new(Beats::new(config.training.workers));
     let stands_on = health::StandsOn {
         config: &config,
         database: &database,
         storage: &storage,
         scheduler: &scheduler,
+        resources: &resources,
         beats: &beats,
         outgoing: &Outgoing::new()?,
         started: telemetry.started(),
     };
     Ok(Arc::new(App {
         checks: health::checks(&stands_on),
+        resources,
         beats,
         scheduler,
         started: Instant::now(),

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use belfry_telemetry::health::{Checks, Outcome};
 
 use super::dependencies;
-use super::resources::{Level, Usage};
+use super::resources::{Level, Reading, Resources};
 use crate::config::Config;
 use crate::database::{Database, now_micros};
 use crate::jobs::Scheduler;
@@ -16,7 +16,7 @@ use crate::training::Beats;
 
 /// How long a check may take, and so how long `/health` may. With a report that lasts for a second, `/readyz` tells of
 /// an outage within three whenever it is asked.
-pub(super) const DEADLINE: Duration = Duration::from_millis(1_700);
+pub const DEADLINE: Duration = Duration::from_millis(1_700);
 
 /// The scheduler looks every second. While the database is away a look takes as long as all jobs wait for a connection;
 /// silent for longer, it is stuck.
@@ -32,6 +32,8 @@ pub struct StandsOn<'a> {
     pub storage: &'a Storage,
     /// What the scheduler last did.
     pub scheduler: &'a Arc<Scheduler>,
+    /// How full disk and memory are.
+    pub resources: &'a Arc<Resources>,
     /// The workers' signs of life.
     pub beats: &'a Arc<Beats>,
     /// The client for other services.
@@ -51,7 +53,7 @@ pub fn checks(on: &StandsOn<'_>) -> Checks {
 fn own(on: &StandsOn<'_>, checks: Checks) -> Checks {
     let (database, storage) = (on.database.clone(), on.storage.clone());
     let (scheduler, table) = (on.scheduler.clone(), on.database.clone());
-    let (disk, memory) = (on.config.clone(), on.config.clone());
+    let (disk, memory) = (on.resources.clone(), on.resources.clone());
     checks
         .required("database", DEADLINE, move || {
             let database = database.clone();
@@ -77,29 +79,17 @@ fn own(on: &StandsOn<'_>, checks: Checks) -> Checks {
             }
         })
         .optional("disk", DEADLINE, move || {
-            let reading = disk_usage(&disk);
-            async move { verdict(reading.await) }
+            let resources = disk.clone();
+            async move { verdict(resources.disk().await) }
         })
         .optional("memory", DEADLINE, move || {
-            let reading = memory_usage(&memory);
-            async move { verdict(reading.await) }
+            let resources = memory.clone();
+            async move { verdict(resources.memory().await) }
         })
 }
 
-/// How full the disk of the data folder is.
-pub(super) fn disk_usage(config: &Config) -> impl Future<Output = Result<Usage, String>> + use<> {
-    let (folder, threshold) = (config.data.dir.clone(), config.alerts.threshold_disk);
-    Usage::within(DEADLINE, move || Usage::of_disk(&folder, threshold))
-}
-
-/// How full the memory is that this process may use.
-pub(super) fn memory_usage(config: &Config) -> impl Future<Output = Result<Usage, String>> + use<> {
-    let threshold = config.alerts.threshold_memory;
-    Usage::within(DEADLINE, move || Usage::of_memory(threshold))
-}
-
-fn verdict(usage: Result<Usage, String>) -> Outcome {
-    let usage = usage?;
+fn verdict(reading: Reading) -> Outcome {
+    let usage = reading?;
     if usage.level() == Level::Ok { Ok(usage.to_string()) } else { Err(usage.to_string()) }
 }
 

@@ -10,17 +10,19 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use belfry_telemetry::health::Report;
+use belfry_telemetry::health;
 use serde_json::{Value, json};
 use tokio::time::MissedTickBehavior;
 
-pub use checks::{StandsOn, checks};
+pub use checks::{DEADLINE, StandsOn, checks};
+pub use resources::Resources;
 
 use crate::app::{App, Shared};
 use crate::database::{now_micros, rfc3339};
 use crate::request::Json;
-use resources::{Level, Usage};
+use resources::{Level, Reading, Usage};
 
 /// How often the checks run when nobody asks, so that their metrics are true.
 const WATCH_EVERY: Duration = Duration::from_secs(10);
@@ -52,35 +54,34 @@ pub async fn watch(app: Shared) -> anyhow::Result<()> {
     }
 }
 
-async fn health(State(app): State<Shared>) -> (StatusCode, Json<Report>) {
-    let report = app.checks.report().await;
-    (status_of(report.is_serving()), Json(report))
+async fn health(State(app): State<Shared>) -> Response {
+    health::everything(app.checks.report().await).into_response()
 }
 
 async fn healthz(State(app): State<Shared>) -> (StatusCode, Json<Value>) {
-    let (disk, memory) = (checks::disk_usage(&app.config), checks::memory_usage(&app.config));
-    let (report, disk, memory) = tokio::join!(app.checks.report_required(), disk, memory);
-    let database = report.checks.get("database").is_some_and(|check| check.healthy == Some(true));
-    let level = |usage: &Result<Usage, String>| usage.as_ref().map_or(Level::Error, Usage::level);
-    let database_level = if database { Level::Ok } else { Level::Error };
+    let (report, disk, memory) =
+        tokio::join!(app.checks.report_required(), app.resources.disk(), app.resources.memory());
+    let database = &report.checks["database"];
+    let database_level = if database.healthy == Some(true) { Level::Ok } else { Level::Error };
+    let level = |reading: &Reading| reading.as_ref().map_or(Level::Error, Usage::level);
     let worst = database_level.max(level(&disk)).max(level(&memory));
     let healthy = worst != Level::Error;
     let body = json!({
         "status": worst.as_str(),
         "healthy": healthy,
         "checks": {
-            "database": { "status": database_level.as_str(), "message": report.checks["database"].message },
+            "database": { "status": database_level.as_str(), "message": database.message },
             "disk": shown(&disk),
             "memory": shown(&memory),
             "uptime": uptime(&app),
             "timestamp": rfc3339(now_micros()),
         },
     });
-    (status_of(healthy), Json(body))
+    (if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(body))
 }
 
-fn shown(usage: &Result<Usage, String>) -> Value {
-    match usage {
+fn shown(reading: &Reading) -> Value {
+    match reading {
         Ok(usage) => json!({
             "status": usage.level().as_str(),
             "message": usage.to_string(),
@@ -102,15 +103,10 @@ async fn livez() -> &'static str {
     "ok"
 }
 
-async fn readyz(State(app): State<Shared>) -> (StatusCode, Json<Value>) {
+async fn readyz(State(app): State<Shared>) -> Response {
     if app.draining.is_cancelled() {
-        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false, "message": "stopping" })));
+        let stopping = json!({ "ready": false, "message": "stopping" });
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(stopping)).into_response();
     }
-    let report = app.checks.report_required().await;
-    let message = if report.is_serving() { "serving".to_owned() } else { report.failing() };
-    (status_of(report.is_serving()), Json(json!({ "ready": report.is_serving(), "message": message })))
-}
-
-fn status_of(healthy: bool) -> StatusCode {
-    if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+    health::readiness(&app.checks.report_required().await).into_response()
 }

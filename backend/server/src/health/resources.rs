@@ -1,13 +1,15 @@
 //! How full the disk and the memory are: readings, as values, with the threshold they are held to.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use belfry_telemetry::health::Fresh;
 use bytesize::ByteSize;
 use sysinfo::System;
 
 use super::cgroup::memory_limit;
+use crate::config::Config;
 
 /// From this share in use on, in percent, a resource counts as spent.
 const SPENT_PERCENT: f64 = 98.0;
@@ -62,18 +64,6 @@ impl Usage {
         Ok(Self { used_bytes, total_bytes, warning_percent })
     }
 
-    /// A reading on a thread of its own, given up after `deadline`: a file system that hangs must not hang who asks.
-    pub(super) async fn within<R>(deadline: Duration, reading: R) -> Result<Self, String>
-    where
-        R: FnOnce() -> Result<Self, String> + Send + 'static,
-    {
-        match tokio::time::timeout(deadline, tokio::task::spawn_blocking(reading)).await {
-            Ok(Ok(usage)) => usage,
-            Ok(Err(_)) => Err("the reading panicked".to_owned()),
-            Err(_) => Err(format!("no answer within {} ms", deadline.as_millis())),
-        }
-    }
-
     pub fn used_percent(&self) -> f64 {
         if self.total_bytes == 0 { 0.0 } else { self.used_bytes as f64 / self.total_bytes as f64 * 100.0 }
     }
@@ -85,6 +75,58 @@ impl Usage {
             _ => Level::Ok,
         }
     }
+}
+
+/// Disk and memory, each read at most once a second and on a thread of its own. A file system that hangs holds up one
+/// thread, however often it is asked for, and nobody for longer than `deadline`.
+pub struct Resources {
+    folder: PathBuf,
+    disk_warning_percent: u32,
+    memory_warning_percent: u32,
+    deadline: Duration,
+    disk: Fresh<Reading>,
+    memory: Fresh<Reading>,
+}
+
+/// A usage, or a sentence that says why there is none.
+pub type Reading = Result<Usage, String>;
+
+impl Resources {
+    /// The disk of the data folder and the memory, held to the thresholds of the settings.
+    pub fn new(config: &Config, deadline: Duration) -> Self {
+        Self {
+            folder: config.data.dir.clone(),
+            disk_warning_percent: config.alerts.threshold_disk,
+            memory_warning_percent: config.alerts.threshold_memory,
+            deadline,
+            disk: Fresh::default(),
+            memory: Fresh::default(),
+        }
+    }
+
+    /// How full the disk of the data folder is.
+    pub async fn disk(&self) -> Reading {
+        let read = || {
+            let (folder, percent) = (self.folder.clone(), self.disk_warning_percent);
+            on_a_thread(move || Usage::of_disk(&folder, percent))
+        };
+        self.in_time(self.disk.get(read)).await
+    }
+
+    /// How full the memory is that this process may use.
+    pub async fn memory(&self) -> Reading {
+        let percent = self.memory_warning_percent;
+        self.in_time(self.memory.get(|| on_a_thread(move || Usage::of_memory(percent)))).await
+    }
+
+    async fn in_time(&self, reading: impl Future<Output = Reading>) -> Reading {
+        let late = |_| Err(format!("no answer within {} ms", self.deadline.as_millis()));
+        tokio::time::timeout(self.deadline, reading).await.unwrap_or_else(late)
+    }
+}
+
+async fn on_a_thread(read: impl FnOnce() -> Reading + Send + 'static) -> Reading {
+    tokio::task::spawn_blocking(read).await.unwrap_or_else(|_| Err("the reading panicked".to_owned()))
 }
 
 impl fmt::Display for Usage {

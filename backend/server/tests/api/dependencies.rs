@@ -185,6 +185,8 @@ async fn probes_are_no_load_generator() {
     let (service, url) = Service::start(Status::OK).await;
     let server = Server::start_with(&[("AI__ENABLED", "true"), ("AI__BASE_URL", &url)]).await;
     await_check(&server, "ai", "ok").await;
+    let database = r#"health_check_duration_seconds_count{check="database"}"#;
+    let checked = server.metric(database).await.unwrap();
     let (before, started) = (service.asked().len(), Instant::now());
     let mut answers = 0;
     while started.elapsed() < Duration::from_secs(2) {
@@ -193,6 +195,9 @@ async fn probes_are_no_load_generator() {
     }
     let runs = service.asked().len() - before;
     assert!(runs <= 4, "{answers} answers were {runs} runs in {:?}", started.elapsed());
+    // Each check by itself, whichever route asks.
+    let checked = server.metric(database).await.unwrap() - checked;
+    assert!(checked <= 4.0, "{answers} answers were {checked} writes in {:?}", started.elapsed());
     assert!(answers > 8, "{answers}");
 }
 

@@ -1,23 +1,22 @@
 //! Health checks that run side by side, each with its own deadline, so that one hanging dependency never hangs the answer.
 
+mod fresh;
 mod report;
 mod routes;
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use futures::future::join_all;
 
+pub use fresh::Fresh;
 pub use report::{CheckResult, Report, Status};
-pub use routes::router;
+pub use routes::{everything, readiness, router};
 
 use crate::catalogue::{HEALTH_CHECK_DURATION_SECONDS, HEALTH_CHECK_STATUS};
-
-/// For how long a report is given again: probes must not become a load generator.
-const REPORT_LASTS: Duration = Duration::from_secs(1);
 
 /// What a check's work returns: a sentence on success, a sentence on failure.
 pub type Outcome = Result<String, String>;
@@ -30,34 +29,17 @@ enum Kind {
     Disabled(String),
 }
 
-#[derive(Clone)]
+/// One check, and what it last found.
 struct Check {
     name: &'static str,
     kind: Kind,
+    last: Fresh<CheckResult>,
 }
 
 /// The checks of a service.
 #[derive(Default)]
 pub struct Checks {
     checks: Vec<Check>,
-    last: Mutex<Option<Round>>,
-    last_of_required: Mutex<Option<Round>>,
-}
-
-/// One run of all checks, under way or ended; whoever asks meanwhile shares it.
-#[derive(Clone)]
-struct Round {
-    ended: watch::Receiver<Option<(Instant, Report)>>,
-}
-
-impl Round {
-    /// Under way, or ended less than a second ago. One whose task is gone without an end is neither.
-    fn is_fresh(&self) -> bool {
-        match &*self.ended.borrow() {
-            Some((ended, _)) => ended.elapsed() < REPORT_LASTS,
-            None => self.ended.has_changed().is_ok(),
-        }
-    }
 }
 
 impl Checks {
@@ -87,61 +69,38 @@ impl Checks {
     }
 
     fn add(mut self, name: &'static str, kind: Kind) -> Self {
-        self.checks.push(Check { name, kind });
+        self.checks.push(Check { name, kind, last: Fresh::default() });
         self
     }
 
-    /// Runs all checks at once, or gives the last report when it is under a second old.
+    /// What all checks found: each is asked now, side by side, unless its last answer is under a second old.
     ///
-    /// Takes as long as the slowest check, and never longer than the largest deadline. A run goes on when its caller
-    /// goes away, so that callers who do not wait cannot begin one after the other.
+    /// Takes as long as the slowest check, and never longer than the largest deadline.
     pub async fn report(&self) -> Report {
-        self.shared(&self.last, |_| true).await
+        self.of(|_| true).await
     }
 
     /// The same of the required checks alone. Whoever only asks whether to send requests here must not wait for a
     /// dependency that the service can do without.
     pub async fn report_required(&self) -> Report {
-        let is_required = |check: &Check| matches!(check.kind, Kind::Asked { required: true, .. });
-        self.shared(&self.last_of_required, is_required).await
+        self.of(|check| matches!(check.kind, Kind::Asked { required: true, .. })).await
     }
 
-    async fn shared(&self, last: &Mutex<Option<Round>>, which: impl Fn(&Check) -> bool) -> Report {
-        loop {
-            let mut ended = self.round(last, &which).ended;
-            // Without its sender the run was cut off, as at the end of a runtime; then there is a new one to wait for.
-            if let Ok(report) = ended.wait_for(Option::is_some).await
-                && let Some((_, report)) = &*report
-            {
-                return report.clone();
-            }
-        }
-    }
-
-    fn round(&self, last: &Mutex<Option<Round>>, which: impl Fn(&Check) -> bool) -> Round {
-        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(round) = last.as_ref().filter(|round| round.is_fresh()) {
-            return round.clone();
-        }
-        let (sender, ended) = watch::channel(None);
-        let checks: Vec<Check> = self.checks.iter().filter(|check| which(check)).cloned().collect();
-        tokio::spawn(async move {
-            let running: Vec<_> = checks.into_iter().map(|check| (check.name, tokio::spawn(run(check)))).collect();
-            let mut results = BTreeMap::new();
-            for (name, task) in running {
-                // The check itself runs in a further task, so this one ends well unless the runtime ends.
-                if let Ok(result) = task.await {
-                    results.insert(name, result);
-                }
-            }
-            sender.send_replace(Some((Instant::now(), Report::of(results))));
-        });
-        last.insert(Round { ended }).clone()
+    async fn of(&self, which: impl Fn(&Check) -> bool) -> Report {
+        let chosen = self.checks.iter().filter(|check| which(check));
+        let results = join_all(chosen.map(|check| async move { (check.name, check.result().await) })).await;
+        Report::of(results.into_iter().collect::<BTreeMap<_, _>>())
     }
 }
 
-async fn run(check: Check) -> CheckResult {
-    let (required, deadline, work) = match check.kind {
+impl Check {
+    async fn result(&self) -> CheckResult {
+        self.last.get(|| run(self.name, self.kind.clone())).await
+    }
+}
+
+async fn run(name: &'static str, kind: Kind) -> CheckResult {
+    let (required, deadline, work) = match kind {
         Kind::Asked { required, deadline, work } => (required, deadline, work),
         Kind::Disabled(message) => {
             return CheckResult { status: Status::Disabled, healthy: None, required: false, message, latency_ms: 0.0 };
@@ -160,8 +119,8 @@ async fn run(check: Check) -> CheckResult {
     };
     let elapsed_seconds = started.elapsed().as_secs_f64();
     let healthy = outcome.is_ok();
-    HEALTH_CHECK_STATUS.with([check.name]).set(f64::from(u8::from(healthy)));
-    HEALTH_CHECK_DURATION_SECONDS.with([check.name]).record(elapsed_seconds);
+    HEALTH_CHECK_STATUS.with([name]).set(f64::from(u8::from(healthy)));
+    HEALTH_CHECK_DURATION_SECONDS.with([name]).record(elapsed_seconds);
     CheckResult {
         status: if healthy { Status::Ok } else { Status::Failed },
         healthy: Some(healthy),

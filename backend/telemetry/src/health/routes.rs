@@ -11,7 +11,8 @@ use super::{Checks, Report};
 
 /// `/livez` answers while the process can; `/readyz` and `/health` ask the checks, and are 503 when a required one fails.
 ///
-/// A service that must say more, such as that it is being drained, writes routes of its own around [`Checks::report`].
+/// A service that must say more, such as that it is being drained, writes routes of its own around [`Checks::report`],
+/// [`readiness`] and [`everything`].
 pub fn router<S: Clone + Send + Sync + 'static>(checks: Checks) -> Router<S> {
     let checks = Arc::new(checks);
     let ready = checks.clone();
@@ -21,12 +22,14 @@ pub fn router<S: Clone + Send + Sync + 'static>(checks: Checks) -> Router<S> {
         .route("/health", get(async move || everything(checks.report().await)))
 }
 
-fn readiness(report: &Report) -> (StatusCode, Json<Value>) {
+/// The answer of `/readyz`.
+pub fn readiness(report: &Report) -> (StatusCode, Json<Value>) {
     let message = if report.is_serving() { "serving".to_owned() } else { report.failing() };
     (status(report), Json(json!({ "ready": report.is_serving(), "message": message })))
 }
 
-fn everything(report: Report) -> (StatusCode, Json<Report>) {
+/// The answer of `/health`.
+pub fn everything(report: Report) -> (StatusCode, Json<Report>) {
     (status(&report), Json(report))
 }
 
