@@ -15,7 +15,7 @@ use belfry_telemetry::health::Report;
 use serde_json::{Value, json};
 use tokio::time::MissedTickBehavior;
 
-pub use checks::{StandsOn, checks};
+pub use checks::{StandsOn, checks, disk_usage, memory_usage};
 
 use crate::app::{App, Shared};
 use crate::database::{now_micros, rfc3339};
@@ -58,7 +58,7 @@ async fn health(State(app): State<Shared>) -> (StatusCode, Json<Report>) {
 }
 
 async fn healthz(State(app): State<Shared>) -> (StatusCode, Json<Value>) {
-    let (disk, memory) = (checks::disk_usage(&app.config), checks::memory_usage(&app.config));
+    let (disk, memory) = (disk_usage(&app.config), memory_usage(&app.config));
     let (report, disk, memory) = tokio::join!(app.checks.report_required(), disk, memory);
     let database = report.checks.get("database").is_some_and(|check| check.healthy == Some(true));
     let level = |usage: &Result<Usage, String>| usage.as_ref().map_or(Level::Error, Usage::level);
