@@ -75,9 +75,12 @@ async fn keep_newest(folder: &Path, keep: usize, longest_save: Duration, mut rem
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use sqlx::Executor;
     use tokio_util::sync::CancellationToken;
 
     use super::*;
+    use crate::config::Config;
+    use crate::database::Database;
 
     async fn keep_two(folder: &Path) -> (Result<()>, serde_json::Value) {
         let (notes, stopping) = (Notes::default(), CancellationToken::new());
@@ -118,6 +121,25 @@ mod tests {
         ];
         assert_eq!(left, expected);
         keep_two(&folder.path().join("none")).await.0.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_save_that_was_given_up_does_no_harm_to_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config::read([("DATA__DIR".to_owned(), folder.path().display().to_string())]).unwrap();
+        let database = Database::open(&config).await.unwrap();
+        database.pool.execute("CREATE TABLE ballast AS SELECT randomblob(64000000) AS content").await.unwrap();
+        let saves = backup::folder(&config);
+        let first = backup::save_database(&config, &database, &saves);
+        assert!(tokio::time::timeout(Duration::from_millis(20), first).await.is_err(), "it is too quick for this test");
+        // SQLite still writes what nobody waits for.
+        let saved = backup::save_database(&config, &database, &saves).await.unwrap();
+        let whole = std::fs::read_dir(&saves).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        assert_eq!(whole.filter(|name| backup::is_saved_database(name)).collect::<Vec<_>>(), [saved.path.clone()]);
+        let copy = Database::open_file(&saves.join(&saved.path)).await.unwrap();
+        let query = sqlx::query_scalar("SELECT length(content) FROM ballast");
+        let length: i64 = query.fetch_one(&copy.pool).await.unwrap();
+        assert_eq!(length, 64_000_000);
     }
 
     #[tokio::test]

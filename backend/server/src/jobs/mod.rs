@@ -11,6 +11,8 @@ mod http;
 mod lease;
 mod log_files;
 mod plan;
+#[cfg(test)]
+mod query_plans;
 mod reaper;
 mod record;
 mod recurrence;

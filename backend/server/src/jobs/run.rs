@@ -67,6 +67,9 @@ async fn watch(lease: &Lease<'_>, taken: Instant, mut work: JoinHandle<Result<()
         lost = lease.keep(taken) => Why::LeaseLost(lost),
         () = lease.app.cut_off.cancelled() => Why::CutOff,
     };
+    if matches!(why, Why::LeaseLost(_)) {
+        tracing::error!(job_name = lease.job.name(), "a job is stopped: it may be taken over, or was");
+    }
     work.abort();
     // Its task has ended when this returns, and is not to be met again by the next run. What it had handed to another thread, a
     // statement of SQLite or a file operation, goes on to its end: no job may be harmed by such a rest of its last run.

@@ -181,7 +181,9 @@ async fn run_due_jobs(app: &Shared, mut dead: Vec<String>) {
                         Ok(Some(id)) => drop(under_way.spawn(run::run(app.clone(), job, id, asked))),
                         Ok(None) => {}
                         Err(error) => {
-                            app.scheduler.unsettle();
+                            if error.is_passing() {
+                                app.scheduler.unsettle();
+                            }
                             tracing::warn!(job_name = job.name(), cause = chain(&error), "a job cannot be taken");
                         }
                     }

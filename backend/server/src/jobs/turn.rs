@@ -13,6 +13,9 @@ use crate::alerts;
 use crate::database::{Database, now_micros};
 use crate::error::Result;
 
+/// There are as many rows as jobs, and for those about a folder as folders.
+pub(super) const ALL: &str = "SELECT job_name, next_due_at, holder, lease_until, waiting FROM jobs";
+
 /// A job's row as it was read.
 #[derive(Clone, Debug, FromRow)]
 pub(super) struct Turn {
@@ -29,8 +32,7 @@ pub(super) struct Turn {
 impl Turn {
     /// The rows of all jobs.
     pub(super) async fn all(database: &Database) -> Result<Vec<Self>> {
-        let query = "SELECT job_name, next_due_at, holder, lease_until, waiting FROM jobs";
-        Ok(sqlx::query_as(query).fetch_all(&database.pool).await?)
+        Ok(sqlx::query_as(ALL).fetch_all(&database.pool).await?)
     }
 
     /// Whether the run that holds the job is silent for too long. A lease further ahead than any that is written now
