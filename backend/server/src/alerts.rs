@@ -1,11 +1,11 @@
-//! Alerts: what is wrong now and what was, in the database, whoever found it. Of each name one is open at most; while it
-//! is, raising it again only brings its text up to date.
+//! Alerts: what is wrong now and what was, in the database, whoever found it. Of each name one is open at most for each
+//! source; while it is, raising it again only brings its text up to date.
 
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
-use sqlx::FromRow;
+use sqlx::{Any, FromRow, Transaction};
 use uuid::Uuid;
 
 use crate::app::Shared;
@@ -43,29 +43,29 @@ pub struct Finding<'a> {
     pub summary: &'a str,
     /// The same with the values.
     pub description: &'a str,
-    /// Who found it, such as a job.
+    /// Who found it, such as a job: that it is well elsewhere changes nothing.
     pub source: &'a str,
 }
 
-/// Opens the alert of this name, or brings the open one up to date.
+/// Opens the alert of this name and source, or brings the open one up to date.
 pub async fn raise(database: &Database, finding: Finding<'_>) -> Result<()> {
     let Finding { name, severity, summary, description, source } = finding;
     let severity = severity.as_str();
     let updated = sqlx::query(
-        "UPDATE alerts SET severity = $1, summary = $2, description = $3, source = $4 \
-         WHERE name = $5 AND resolved_at IS NULL",
+        "UPDATE alerts SET severity = $1, summary = $2, description = $3 \
+         WHERE name = $4 AND source = $5 AND resolved_at IS NULL",
     )
     .bind(severity)
     .bind(summary)
     .bind(description)
-    .bind(source)
     .bind(name)
+    .bind(source)
     .execute(&database.pool)
     .await?;
     if updated.rows_affected() > 0 {
         return Ok(());
     }
-    // Another server may open it at the same moment; one of the two does.
+    // Another server on the same data folder may open it at the same moment; one of the two does.
     let opened = sqlx::query(
         "INSERT INTO alerts (id, name, severity, summary, description, source, raised_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
@@ -85,8 +85,7 @@ pub async fn raise(database: &Database, finding: Finding<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Closes the open alert of this name, if `source` was the last to raise it: that it is well here does not mean that it
-/// is well elsewhere.
+/// Closes the open alert of this name and source.
 pub async fn resolve(database: &Database, name: &str, source: &str) -> Result<()> {
     let severity: Option<String> = sqlx::query_scalar(
         "UPDATE alerts SET resolved_at = $1 WHERE name = $2 AND source = $3 AND resolved_at IS NULL \
@@ -98,9 +97,38 @@ pub async fn resolve(database: &Database, name: &str, source: &str) -> Result<()
     .fetch_optional(&database.pool)
     .await?;
     if let Some(severity) = severity {
-        AlertResolved { name, severity: &severity }.emit();
+        AlertResolved { name, severity: &severity, source }.emit();
     }
     Ok(())
+}
+
+/// An alert that was closed in a transaction.
+#[derive(FromRow)]
+pub struct Closed {
+    name: String,
+    severity: String,
+    source: String,
+}
+
+impl Closed {
+    /// Tells of it, once the transaction is committed.
+    pub fn emit(self) {
+        AlertResolved { name: &self.name, severity: &self.severity, source: &self.source }.emit();
+    }
+}
+
+/// Closes every open alert of a source that will never look again, and says why in their descriptions.
+pub async fn close_all_of(transaction: &mut Transaction<'_, Any>, source: &str, why: &str) -> Result<Vec<Closed>> {
+    let closed = sqlx::query_as(
+        "UPDATE alerts SET resolved_at = $1, description = description || $2 \
+         WHERE source = $3 AND resolved_at IS NULL RETURNING name, severity, source",
+    )
+    .bind(now_micros())
+    .bind(format!("; {why}"))
+    .bind(source)
+    .fetch_all(&mut **transaction)
+    .await?;
+    Ok(closed)
 }
 
 /// The routes of this feature.

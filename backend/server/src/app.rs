@@ -16,7 +16,7 @@ use crate::database::Database;
 use crate::health::Resources;
 use crate::jobs::Scheduler;
 use crate::storage::Storage;
-use crate::training::{Beats, Models, Wakers};
+use crate::training::{Beats, Models, Wakers, Workplace};
 use crate::{alerts, datasets, health, jobs, request, training};
 
 /// The largest JSON body; uploads have their own limit.
@@ -34,6 +34,8 @@ pub struct App {
     pub checks: Checks,
     /// How full disk and memory are.
     pub resources: Arc<Resources>,
+    /// Names this process in what it holds in the database; its lock shows that it lives.
+    pub workplace: Arc<Workplace>,
     /// The signs of life of the workers of this process.
     pub beats: Arc<Beats>,
     /// Uploads that may run at the same time.

@@ -4,9 +4,9 @@
 //! between leaves marked rows, which are expired for everybody and which the next cycle finishes. No lock is held while
 //! files are removed: the file store may take its time, and SQLite has one writer.
 
+use belfry_telemetry::jobs::Notes;
 use futures::StreamExt;
 use futures::stream;
-use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
 use crate::app::App;
@@ -21,24 +21,23 @@ const REMOVALS_UNDER_WAY: usize = 8;
 const EXPIRED: &str = "expires_at <= $1 AND NOT EXISTS \
     (SELECT 1 FROM runs WHERE runs.dataset_id = datasets.id AND runs.status IN ('queued', 'running'))";
 
-/// Removes every expired dataset. One that cannot be removed never stops the others. Returns what was done.
-pub async fn sweep(app: &App) -> Result<Value> {
+/// Removes every expired dataset. One that cannot be removed never stops the others.
+pub async fn sweep(app: &App, notes: &Notes) -> Result<()> {
     let cycle = CleanupCycle::begin();
     let mut done = Done::default();
-    match remove_expired(app, &mut done).await {
-        Ok(true) => {
-            cycle.completed(done.removed, done.failed);
-            Ok(json!({ "removed": done.removed, "failed": done.failed }))
-        }
+    done.note(notes);
+    match remove_expired(app, &mut done, notes).await {
+        Ok(true) => cycle.completed(done.removed, done.failed),
         Ok(false) => {
+            notes.set("interrupted", true);
             cycle.interrupted(done.removed, done.failed);
-            Ok(json!({ "removed": done.removed, "failed": done.failed, "interrupted": true }))
         }
         Err(error) => {
             cycle.failed();
-            Err(error)
+            return Err(error);
         }
     }
+    Ok(())
 }
 
 /// Refreshes the lag gauge, so that it grows even when clean-up itself does not run.
@@ -59,6 +58,13 @@ struct Done {
     failed: u64,
 }
 
+impl Done {
+    fn note(&self, notes: &Notes) {
+        notes.set("removed", self.removed);
+        notes.set("failed", self.failed);
+    }
+}
+
 /// A dataset whose file is to go.
 struct Doomed {
     id: String,
@@ -66,7 +72,7 @@ struct Doomed {
 }
 
 /// Goes through all that is expired now, batch after batch; false if it was interrupted by the end of the process.
-async fn remove_expired(app: &App, done: &mut Done) -> Result<bool> {
+async fn remove_expired(app: &App, done: &mut Done, notes: &Notes) -> Result<bool> {
     let now = now_micros();
     // Where the next batch begins: what could not be removed is passed, not met again.
     let mut after = (i64::MIN, String::new());
@@ -77,10 +83,12 @@ async fn remove_expired(app: &App, done: &mut Done) -> Result<bool> {
         let ids: Vec<String> = batch.into_iter().map(|(_, id)| id).collect();
         let doomed = mark(&app.database, now, &ids).await?;
         let gone = remove_files(app, doomed, done).await;
+        done.note(notes);
         for (dataset_id, size_bytes) in forget(&app.database, &gone).await? {
             done.removed += 1;
             ExpiredDatasetRemoved { dataset_id, size_bytes: size_bytes.unsigned_abs() }.emit();
         }
+        done.note(notes);
     }
     Ok(false)
 }

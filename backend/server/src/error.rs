@@ -109,6 +109,11 @@ impl Error {
         }
     }
 
+    /// Whether the same may succeed at another time: what it needs is away or has no room.
+    pub fn is_passing(&self) -> bool {
+        matches!(self.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE)
+    }
+
     /// Whether the fault is on this side.
     pub fn is_ours(&self) -> bool {
         self.status().is_server_error() && !matches!(self, Self::Busy(_))

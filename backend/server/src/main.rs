@@ -14,6 +14,7 @@ mod events;
 mod facts;
 mod health;
 mod healthcheck;
+mod insist;
 mod jobs;
 mod orphans;
 mod outgoing;

@@ -20,7 +20,7 @@ use crate::outgoing::Outgoing;
 use crate::signals::Signals;
 use crate::starting::Gate;
 use crate::storage::Storage;
-use crate::training::{Beats, Models, Wakers};
+use crate::training::{Beats, Models, Wakers, Workplace};
 use crate::{catalogue, facts, health, jobs, training};
 
 /// The service's name, in labels and in the names of log files.
@@ -75,10 +75,11 @@ async fn run(config: Config, telemetry: &Telemetry, signals: &mut Signals) -> an
         opened = Database::open(&config) => opened?,
         () = signals.next() => return Ok(()),
     };
-    let app = assemble(config, database, telemetry, stopping)?;
+    let (workplace, dead) = training::open_workplace(&config).await?;
+    let app = assemble(config, database, telemetry, stopping, workplace)?;
     gate.open(router(app.clone(), telemetry));
-    tasks.spawn(training::work(app.clone()));
-    tasks.spawn(jobs::schedule(app.clone()));
+    tasks.spawn(jobs::schedule(app.clone(), dead.iter().map(|dead| dead.instance.clone()).collect()));
+    tasks.spawn(training::work(app.clone(), dead));
     tasks.spawn(health::watch(app.clone()));
     tasks.spawn(facts::watch(app.clone()));
     tracing::info!(%address, "listening");
@@ -99,6 +100,7 @@ fn assemble(
     database: Database,
     telemetry: &Telemetry,
     stopping: CancellationToken,
+    workplace: Arc<Workplace>,
 ) -> anyhow::Result<Arc<App>> {
     let storage = Storage::open(&config)?;
     let pool = database.clone();
@@ -120,6 +122,7 @@ fn assemble(
     Ok(Arc::new(App {
         checks: health::checks(&stands_on),
         resources,
+        workplace,
         beats,
         scheduler,
         started: Instant::now(),

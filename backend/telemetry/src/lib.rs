@@ -28,7 +28,7 @@
 //!
 //! `GET /metrics` then shows every request by method, route template and status, with durations, sizes and what is in
 //! progress ([`http`]); the process, its Tokio runtime and its machine ([`sample`]); and the service's own rows. All
-//! standard metrics stand in [`catalogue`](mod@catalogue).
+//! standard metrics stand in [`catalogue`](mod@catalogue). A [`jobs::JobRun`] counts, notes down and logs a run of any job.
 //!
 //! # Rules it keeps
 //!

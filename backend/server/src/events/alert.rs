@@ -29,13 +29,15 @@ pub struct AlertResolved<'a> {
     pub name: &'a str,
     /// As it last was.
     pub severity: &'a str,
+    /// Who had raised it.
+    pub source: &'a str,
 }
 
 impl AlertResolved<'_> {
     /// Counts it.
     pub fn emit(self) {
-        let Self { name, severity } = self;
+        let Self { name, severity, source } = self;
         ALERTS_TOTAL.with(["resolved", severity]).increment(1);
-        tracing::info!(name, severity, "an alert was resolved");
+        tracing::info!(name, severity, source, "an alert was resolved");
     }
 }

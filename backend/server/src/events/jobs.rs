@@ -4,19 +4,15 @@ use belfry_telemetry::catalogue::ERRORS_TOTAL;
 use belfry_telemetry::jobs as monitor;
 
 /// A run ended in an error.
-pub struct JobFailed<'a> {
+pub struct JobFailed {
     /// Of which job.
     pub job_name: &'static str,
-    /// The error and its causes.
-    pub cause: &'a str,
 }
 
-impl JobFailed<'_> {
-    /// Counts the error; the monitor counts the run.
+impl JobFailed {
+    /// Counts the error; the monitor counts the run and says why.
     pub fn emit(self) {
-        let Self { job_name, cause } = self;
-        ERRORS_TOTAL.with(["job_failed", job_name]).increment(1);
-        tracing::error!(job_name, cause, "a scheduled job failed");
+        ERRORS_TOTAL.with(["job_failed", self.job_name]).increment(1);
     }
 }
 

@@ -192,7 +192,7 @@ fn a_cycle_of_the_clean_up_and_what_it_met() {
 
 #[test]
 fn what_jobs_meet_besides_what_the_monitor_counts() {
-    let failed = series(|| JobFailed { job_name: "ttl_cleanup", cause: "a cause" }.emit());
+    let failed = series(|| JobFailed { job_name: "ttl_cleanup" }.emit());
     assert_eq!(failed, [r#"errors_total{error_type="job_failed",component="ttl_cleanup"} 1"#]);
     let aborted = series(|| JobAborted { job_name: "ttl_cleanup", id: "id" }.emit());
     assert_eq!(aborted, [r#"scheduler_jobs_total{job_name="ttl_cleanup",status="aborted"} 1"#]);
@@ -210,6 +210,6 @@ fn an_alert_that_is_raised_and_resolved() {
     let (name, severity) = ("DiskAlmostFull", "warning");
     let raised = series(|| AlertRaised { name, severity, source: "resource_check", description: "90 %" }.emit());
     assert_eq!(raised, [r#"belfry_alerts_total{change="raised",severity="warning"} 1"#]);
-    let resolved = series(|| AlertResolved { name, severity }.emit());
+    let resolved = series(|| AlertResolved { name, severity, source: "resource_check" }.emit());
     assert_eq!(resolved, [r#"belfry_alerts_total{change="resolved",severity="warning"} 1"#]);
 }

@@ -69,10 +69,10 @@ fn own(on: &StandsOn<'_>, checks: Checks) -> Checks {
             }
         })
         .optional("scheduler", DEADLINE, move || {
-            let (silence, table) = (scheduler.silence(), table.clone());
+            let (scheduler, table) = (scheduler.clone(), table.clone());
             async move {
-                match silence {
-                    Some(silence) if silence < SCHEDULER_SILENCE => Ok(next_due(&table).await),
+                match scheduler.silence() {
+                    Some(silence) if silence < SCHEDULER_SILENCE => Ok(next_due(&scheduler, &table).await),
                     Some(silence) => Err(format!("silent for {} s", silence.as_secs())),
                     None => Err("has not looked for due jobs yet".to_owned()),
                 }
@@ -93,10 +93,9 @@ fn verdict(reading: Reading) -> Outcome {
     if usage.level() == Level::Ok { Ok(usage.to_string()) } else { Err(usage.to_string()) }
 }
 
-/// Which job comes next. That the database does not tell is its own check's affair.
-async fn next_due(database: &Database) -> String {
-    let next = "SELECT job_name, next_due_at FROM jobs ORDER BY next_due_at LIMIT 1";
-    match sqlx::query_as::<_, (String, i64)>(next).fetch_optional(&database.pool).await {
+/// Which job comes next here. That the database does not tell is its own check's affair.
+async fn next_due(scheduler: &Scheduler, database: &Database) -> String {
+    match scheduler.next_due(database).await {
         Ok(Some((job_name, due))) => {
             format!("looks for due jobs; {job_name} is due in {} s", ((due - now_micros()) / 1_000_000).max(0))
         }

@@ -2,42 +2,46 @@
 
 use std::path::Path;
 
+use belfry_telemetry::jobs::Notes;
 use belfry_telemetry::logs;
 use jiff::{Span, Timestamp};
-use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::serve::SERVICE;
 
-/// Removes those from before `RETENTION__LOG_DAYS`. Returns how many.
-pub(super) async fn remove_old(app: &App) -> Result<Value> {
-    let Some(folder) = &app.config.telemetry.log.dir else { return Ok(json!({ "removed": 0 })) };
+use super::removal::Removal;
+
+/// Removes those from before `RETENTION__LOG_DAYS`.
+pub(super) async fn remove_old(app: &App, notes: &Notes) -> Result<()> {
+    let Some(folder) = &app.config.telemetry.log.dir else { return Ok(()) };
     let days = Span::new().days(i64::from(app.config.retention.log_days));
     let today = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let oldest = today.checked_sub(days).map_err(|error| Error::Internal(error.into()))?;
-    let removed = remove_before(folder, &oldest.to_string()).await?;
-    Ok(json!({ "removed": removed, "oldest_kept": oldest.to_string() }))
+    notes.set("oldest_kept", oldest.to_string());
+    remove_before(folder, &oldest.to_string(), Removal::begin(notes, &app.stopping)).await
 }
 
 /// `oldest` is the first day that is kept.
-async fn remove_before(folder: &Path, oldest: &str) -> Result<u64> {
+async fn remove_before(folder: &Path, oldest: &str, mut removal: Removal<'_>) -> Result<()> {
     let mut entries = tokio::fs::read_dir(folder).await?;
-    let mut removed = 0;
-    while let Some(entry) = entries.next_entry().await? {
+    while !removal.is_interrupted()
+        && let Some(entry) = entries.next_entry().await?
+    {
         let name = entry.file_name();
         // Dates as text are in the order of time.
         let is_old = name.to_str().and_then(|name| logs::date_of(SERVICE, name)).is_some_and(|date| date < oldest);
-        if is_old && entry.file_type().await?.is_file() {
-            tokio::fs::remove_file(entry.path()).await?;
-            removed += 1;
+        if is_old && entry.file_type().await.is_ok_and(|kind| kind.is_file()) {
+            removal.remove(&entry.path()).await;
         }
     }
-    Ok(removed)
+    removal.end()
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio_util::sync::CancellationToken;
+
     use super::*;
 
     #[tokio::test]
@@ -48,7 +52,9 @@ mod tests {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
         std::fs::create_dir(folder.path().join("belfry.2019-01-01.jsonl")).unwrap();
-        assert_eq!(remove_before(folder.path(), "2026-03-02").await.unwrap(), 2);
+        let (notes, stopping) = (Notes::default(), CancellationToken::new());
+        remove_before(folder.path(), "2026-03-02", Removal::begin(&notes, &stopping)).await.unwrap();
+        assert_eq!(notes.so_far()["removed"], 2);
         for name in kept {
             assert!(folder.path().join(name).exists(), "{name}");
         }

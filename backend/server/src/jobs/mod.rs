@@ -1,16 +1,22 @@
 //! Scheduled jobs: which exist, and their history over HTTP.
 //!
 //! `plan.rs` says when and how each runs; `schedule.rs` takes what is due, through the rows of `turn.rs`; `run.rs` runs
-//! it; `record.rs` keeps the history, `statistics.rs` reads it, `http.rs` shows it. The other files are work of jobs.
+//! it, holding its `lease.rs`; `record.rs` keeps the history, `reaper.rs` ends runs whose process died, `statistics.rs`
+//! reads it, `http.rs` shows it. The other files are work of jobs.
 
 mod backups;
 mod clock;
 mod folder;
 mod http;
+mod lease;
 mod log_files;
 mod plan;
+#[cfg(test)]
+mod query_plans;
+mod reaper;
 mod record;
 mod recurrence;
+mod removal;
 mod resources;
 mod run;
 mod schedule;
@@ -18,12 +24,11 @@ mod snapshot;
 mod statistics;
 mod turn;
 
-use serde_json::{Value, json};
+use belfry_telemetry::jobs::Notes;
 
 use crate::app::App;
 use crate::error::Result;
-use crate::events::jobs::JobAborted;
-use crate::{cleanup, database, orphans};
+use crate::{cleanup, orphans};
 
 pub use http::router;
 pub use recurrence::Recurrence;
@@ -87,44 +92,18 @@ impl Job {
         Self::ALL.into_iter().find(|job| job.name() == name)
     }
 
-    /// Does the job's work and returns what it did, for its row.
-    async fn run(self, app: &App) -> Result<Value> {
+    /// Does the job's work, and notes down what it does, for its row.
+    async fn run(self, app: &App, notes: &Notes) -> Result<()> {
         match self {
-            Self::TtlCleanup => cleanup::sweep(app).await,
-            Self::OrphanSweep => orphans::sweep(app).await,
-            Self::RunReaper => reap(app).await,
-            Self::HistoryRetention => forget(app).await,
-            Self::DatabaseBackup => backups::back_up(app).await,
-            Self::BackupRetention => backups::remove_old(app).await,
-            Self::LogRetention => log_files::remove_old(app).await,
-            Self::BusinessSnapshot => snapshot::take(&app.database).await,
-            Self::ResourceCheck => resources::check(app).await,
+            Self::TtlCleanup => cleanup::sweep(app, notes).await,
+            Self::OrphanSweep => orphans::sweep(app, notes).await,
+            Self::RunReaper => reaper::reap(app, notes).await,
+            Self::HistoryRetention => reaper::forget(app, notes).await,
+            Self::DatabaseBackup => backups::back_up(app, notes).await,
+            Self::BackupRetention => backups::remove_old(app, notes).await,
+            Self::LogRetention => log_files::remove_old(app, notes).await,
+            Self::BusinessSnapshot => snapshot::take(&app.database, notes).await,
+            Self::ResourceCheck => resources::check(app, notes).await,
         }
     }
-}
-
-async fn reap(app: &App) -> Result<Value> {
-    // Until then the living may look dead; the next turn is soon enough.
-    let aborted = if app.scheduler.is_settled() { record::abort_silent(&app.database).await? } else { Vec::new() };
-    for (id, name) in &aborted {
-        if let Some(job) = Job::named(name) {
-            JobAborted { job_name: job.name(), id }.emit();
-        }
-    }
-    Ok(json!({ "aborted": aborted.len() }))
-}
-
-async fn forget(app: &App) -> Result<Value> {
-    let kept = record::micros(app.config.retention.job_history);
-    let before = database::now_micros().saturating_sub(kept);
-    let mut forgotten = 0;
-    loop {
-        let (batch, more) = record::forget_before(&app.database, before).await?;
-        forgotten += batch;
-        if !more || app.stopping.is_cancelled() {
-            break;
-        }
-    }
-    let folders = turn::forget_folders(&app.database, before).await?;
-    Ok(json!({ "forgotten": forgotten, "folders_forgotten": folders }))
 }

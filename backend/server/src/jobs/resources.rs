@@ -1,7 +1,7 @@
 //! The job `resource_check`: holds disk and memory against their thresholds, as `/healthz` does, and raises or resolves
 //! an alert for each. The alert's source says of which data folder's machine.
 
-use serde_json::{Value, json};
+use belfry_telemetry::jobs::Notes;
 
 use super::Job;
 use crate::alerts::{self, Finding, Severity};
@@ -9,14 +9,21 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::health::resources::{Level, Usage};
 
-/// Checks both. Returns how much of each is in use.
-pub(super) async fn check(app: &App) -> Result<Value> {
-    let thresholds = &app.config.alerts;
-    let disk = Usage::of_disk(&app.config.data.dir, thresholds.threshold_disk).map_err(unread)?;
-    let memory = Usage::of_memory(thresholds.threshold_memory).map_err(unread)?;
-    judge(app, "DiskAlmostFull", "The disk of the data folder is almost full.", &disk).await?;
-    judge(app, "MemoryAlmostFull", "The memory is almost used up.", &memory).await?;
-    Ok(json!({ "disk_used_percent": disk.used_percent(), "memory_used_percent": memory.used_percent() }))
+/// Checks both, also when one cannot be read.
+pub(super) async fn check(app: &App, notes: &Notes) -> Result<()> {
+    let (disk, memory) = tokio::join!(app.resources.disk(), app.resources.memory());
+    if let Ok(disk) = &disk {
+        notes.set("disk_used_percent", disk.used_percent());
+        judge(app, "DiskAlmostFull", "The disk of the data folder is almost full.", disk).await?;
+    }
+    if let Ok(memory) = &memory {
+        notes.set("memory_used_percent", memory.used_percent());
+        judge(app, "MemoryAlmostFull", "The memory is almost used up.", memory).await?;
+    }
+    let disk = disk.map_err(|message| format!("disk: {message}"));
+    disk.and(memory.map_err(|message| format!("memory: {message}")))
+        .map(drop)
+        .map_err(|message| Error::Internal(anyhow::anyhow!(message)))
 }
 
 async fn judge(app: &App, name: &str, summary: &str, usage: &Usage) -> Result<()> {
@@ -28,8 +35,4 @@ async fn judge(app: &App, name: &str, summary: &str, usage: &Usage) -> Result<()
     };
     let description = format!("{usage}; the threshold is {} %", usage.warning_percent);
     alerts::raise(&app.database, Finding { name, severity, summary, description: &description, source }).await
-}
-
-fn unread(message: String) -> Error {
-    Error::Internal(anyhow::anyhow!("disk or memory {message}"))
 }

@@ -1,5 +1,6 @@
 //! When and where a job runs. Every second each server looks at the jobs' rows (`turn.rs`) and takes what is due.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -8,19 +9,19 @@ use anyhow::Context;
 use belfry_telemetry::jobs as monitor;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant as TokioInstant, MissedTickBehavior};
 
 use super::clock::Watch;
 use super::folder::folder_id;
 use super::plan::{Overlap, Plan};
-use super::record::{self, SKEW, micros};
+use super::record::{SKEW, micros};
 use super::turn::{self, Turn};
-use super::{Job, run};
+use super::{Job, reaper, run};
 use crate::app::{App, Shared};
 use crate::config::Config;
 use crate::database::{Database, Engine, now_micros};
 use crate::error::{Result, chain};
-use crate::events::jobs::{ClockJumped, JobAborted};
+use crate::events::jobs::ClockJumped;
 
 /// How often due jobs are looked for.
 const TICK: Duration = Duration::from_secs(1);
@@ -40,7 +41,21 @@ pub struct Scheduler {
     /// When it last looked, in milliseconds since `born`; 0 before the first time.
     looked_at: AtomicU64,
     clock: Mutex<Watch>,
+    /// The runs of this process, which live whatever their leases say.
+    under_way: Mutex<HashSet<String>>,
     asked: Notify,
+}
+
+/// Says that a run of this process is under way, until it is dropped.
+pub(super) struct UnderWay<'s> {
+    scheduler: &'s Scheduler,
+    id: String,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.scheduler.runs().remove(&self.id);
+    }
 }
 
 impl Scheduler {
@@ -60,6 +75,7 @@ impl Scheduler {
             born: Instant::now(),
             looked_at: AtomicU64::new(0),
             clock: Mutex::default(),
+            under_way: Mutex::default(),
             asked: Notify::new(),
         })
     }
@@ -78,6 +94,37 @@ impl Scheduler {
     /// This job with its plan.
     pub(super) fn of(&self, job: Job) -> &Planned {
         self.planned.iter().find(|planned| planned.job == job).expect("every job is planned")
+    }
+
+    /// The plan of a row in `jobs`, which may be that of another folder.
+    pub(super) fn plan_of_row(&self, row: &str) -> Option<Plan> {
+        Job::of_row(row).map(|job| Plan { row: row.to_owned(), ..self.of(job).plan.clone() })
+    }
+
+    /// The job that comes next of those that run here, and when.
+    pub async fn next_due(&self, database: &Database) -> Result<Option<(&'static str, i64)>> {
+        let turns = Turn::all(database).await?;
+        let enabled = self.planned.iter().filter(|planned| planned.disabled.is_none());
+        let due = enabled.filter_map(|Planned { job, plan, .. }| {
+            let turn = turns.iter().find(|turn| turn.row == plan.row)?;
+            Some((job.name(), turn.next_due_at))
+        });
+        Ok(due.min_by_key(|(_, due)| *due))
+    }
+
+    /// Says that the run `id` of this process is under way.
+    pub(super) fn under_way(&self, id: &str) -> UnderWay<'_> {
+        self.runs().insert(id.to_owned());
+        UnderWay { scheduler: self, id: id.to_owned() }
+    }
+
+    fn runs(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The database is away, so nobody can renew a lease.
+    pub(super) fn unsettle(&self) {
+        self.clock().unsettle();
     }
 
     /// Whether leases can be judged: see `clock.rs`.
@@ -101,19 +148,20 @@ impl Scheduler {
     }
 }
 
-/// Runs due jobs until the process stops, then waits for those under way.
-pub async fn schedule(app: Shared) -> anyhow::Result<()> {
+/// Runs due jobs until the process stops, then waits for those under way. The processes `dead` of this data folder left
+/// runs that nobody else may have ended yet.
+pub async fn schedule(app: Shared, dead: Vec<String>) -> anyhow::Result<()> {
     for Planned { job, disabled, .. } in app.scheduler.planned() {
         match disabled {
             Some(reason) => tracing::info!(job_name = job.name(), reason, "a job is disabled"),
             None => monitor::announce(job.name()),
         }
     }
-    run_due_jobs(&app).await;
+    run_due_jobs(&app, dead).await;
     Ok(())
 }
 
-async fn run_due_jobs(app: &Shared) {
+async fn run_due_jobs(app: &Shared, mut dead: Vec<String>) {
     let mut under_way = JoinSet::new();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -124,21 +172,25 @@ async fn run_due_jobs(app: &Shared) {
             _ = ticks.tick() => {}
         }
         app.scheduler.look_at_clock();
-        match known_turns(app).await {
+        match known_turns(app, &mut dead).await {
             Ok(turns) => {
                 for turn in turns {
                     let Some(job) = Job::of_row(&turn.row) else { continue };
+                    let asked = TokioInstant::now();
                     match consider(app, job, &turn).await {
-                        Ok(Some(id)) => drop(under_way.spawn(run::run(app.clone(), job, id))),
+                        Ok(Some(id)) => drop(under_way.spawn(run::run(app.clone(), job, id, asked))),
                         Ok(None) => {}
                         Err(error) => {
-                            tracing::warn!(job_name = job.name(), cause = chain(&error), "a job cannot be taken")
+                            if error.is_passing() {
+                                app.scheduler.unsettle();
+                            }
+                            tracing::warn!(job_name = job.name(), cause = chain(&error), "a job cannot be taken");
                         }
                     }
                 }
             }
             Err(error) => {
-                app.scheduler.clock().unsettle();
+                app.scheduler.unsettle();
                 tracing::warn!(cause = chain(&error), "due jobs cannot be looked up");
             }
         }
@@ -148,8 +200,12 @@ async fn run_due_jobs(app: &Shared) {
     while under_way.join_next().await.is_some() {}
 }
 
-/// The rows of all jobs, those that were not there yet included.
-async fn known_turns(app: &App) -> Result<Vec<Turn>> {
+/// The rows of all jobs, those that were not there yet included, once the runs of `dead` processes have ended.
+async fn known_turns(app: &App, dead: &mut Vec<String>) -> Result<Vec<Turn>> {
+    while let Some(instance) = dead.last() {
+        reaper::reap_instance(app, instance).await?;
+        dead.pop();
+    }
     let turns = Turn::all(&app.database).await?;
     let enabled = app.scheduler.planned().iter().filter(|planned| planned.disabled.is_none());
     let missing = enabled.filter(|planned| !turns.iter().any(|turn| turn.row == planned.plan.row));
@@ -168,20 +224,19 @@ async fn consider(app: &App, job: Job, turn: &Turn) -> Result<Option<String>> {
     if let Some(holder) = &turn.holder
         && turn.is_abandoned(now_micros())
         && app.scheduler.is_settled()
+        && !app.scheduler.runs().contains(holder)
     {
         let plan = Plan { row: turn.row.clone(), ..plan.clone() };
-        if record::abort(&app.database, job, &plan, holder).await? {
-            JobAborted { job_name: job.name(), id: holder }.emit();
-        }
+        reaper::abort(&app.database, job.name(), Some(&plan), holder).await?;
         return Ok(None);
     }
     let is_ours = turn.row == plan.row && disabled.is_none();
-    if is_ours { take_if_due(&app.database, job, plan, turn).await } else { Ok(None) }
+    if is_ours { take_if_due(app, job, plan, turn).await } else { Ok(None) }
 }
 
 /// Takes the job when it is due and no living process holds it.
-async fn take_if_due(database: &Database, job: Job, plan: &Plan, turn: &Turn) -> Result<Option<String>> {
-    let now = now_micros();
+async fn take_if_due(app: &App, job: Job, plan: &Plan, turn: &Turn) -> Result<Option<String>> {
+    let (database, now) = (&app.database, now_micros());
     let next = plan.next_after(now);
     // A time further off than the next turn was meant for another schedule, or for a clock that was put back. Another
     // server whose clock is a little ahead may have taken the turn already, so this one looks from a little later.
@@ -205,7 +260,7 @@ async fn take_if_due(database: &Database, job: Job, plan: &Plan, turn: &Turn) ->
         }
         return Ok(None);
     }
-    let taken = turn.take(database, job, next).await?;
+    let taken = turn.take(database, job, next, &app.workplace.instance).await?;
     if taken.is_some() {
         let missed = plan.missed(turn.next_due_at, now);
         if missed > 0 {

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use belfry_telemetry::jobs::Notes;
+use serde_json::json;
 
 use crate::catalogue::RUN_STATUSES;
 use crate::database::{Database, now_micros};
@@ -16,8 +17,8 @@ use crate::events::upload::DatasetTotals;
 
 type Counts = BTreeMap<String, i64>;
 
-/// Counts, and keeps the counts. Returns them.
-pub(super) async fn take(database: &Database) -> Result<Value> {
+/// Counts, and keeps the counts.
+pub(super) async fn take(database: &Database, notes: &Notes) -> Result<()> {
     let now = now_micros();
     let DatasetTotals { datasets, size_bytes: dataset_bytes } = datasets::totals::count(database).await?;
     let query = "SELECT status, outcome, COUNT(*) FROM runs GROUP BY status, outcome";
@@ -41,13 +42,11 @@ pub(super) async fn take(database: &Database) -> Result<Value> {
     .bind(by_outcome.to_string())
     .execute(&database.pool)
     .await?;
-    show_latest(database).await?;
-    Ok(json!({
-        "datasets": datasets,
-        "dataset_bytes": dataset_bytes,
-        "runs_by_status": by_status,
-        "runs_by_outcome": by_outcome,
-    }))
+    notes.set("datasets", datasets);
+    notes.set("dataset_bytes", dataset_bytes);
+    notes.set("runs_by_status", by_status);
+    notes.set("runs_by_outcome", by_outcome);
+    show_latest(database).await
 }
 
 /// Shows the latest counts as gauges, on every server alike.

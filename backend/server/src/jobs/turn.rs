@@ -1,14 +1,20 @@
 //! The row of a job in `jobs`: when it is next due and which run holds it. Each change is one guarded statement, so of
 //! several servers on one database exactly one makes it.
 
+use std::time::Duration;
+
 use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::Job;
 use super::plan::{Plan, ROW_SEPARATOR};
 use super::record::{self, SILENCE, SKEW, micros};
+use crate::alerts;
 use crate::database::{Database, now_micros};
 use crate::error::Result;
+
+/// There are as many rows as jobs, and for those about a folder as folders.
+pub(super) const ALL: &str = "SELECT job_name, next_due_at, holder, lease_until, waiting FROM jobs";
 
 /// A job's row as it was read.
 #[derive(Clone, Debug, FromRow)]
@@ -26,8 +32,7 @@ pub(super) struct Turn {
 impl Turn {
     /// The rows of all jobs.
     pub(super) async fn all(database: &Database) -> Result<Vec<Self>> {
-        let query = "SELECT job_name, next_due_at, holder, lease_until, waiting FROM jobs";
-        Ok(sqlx::query_as(query).fetch_all(&database.pool).await?)
+        Ok(sqlx::query_as(ALL).fetch_all(&database.pool).await?)
     }
 
     /// Whether the run that holds the job is silent for too long. A lease further ahead than any that is written now
@@ -63,8 +68,14 @@ impl Turn {
         Ok(waits.rows_affected() > 0)
     }
 
-    /// Takes the turn unless someone else was quicker, and begins its run. Returns the run's id.
-    pub(super) async fn take(&self, database: &Database, job: Job, next: i64) -> Result<Option<String>> {
+    /// Takes the turn unless someone else was quicker, and begins its run in the process `instance`. Returns the run's id.
+    pub(super) async fn take(
+        &self,
+        database: &Database,
+        job: Job,
+        next: i64,
+        instance: &str,
+    ) -> Result<Option<String>> {
         let id = Uuid::now_v7().to_string();
         let mut transaction = database.pool.begin().await?;
         let taken = sqlx::query(
@@ -81,7 +92,7 @@ impl Turn {
         if taken.rows_affected() == 0 {
             return Ok(None);
         }
-        record::begin(&mut transaction, job, &id).await?;
+        record::begin(&mut transaction, job, &id, instance).await?;
         transaction.commit().await?;
         Ok(Some(id))
     }
@@ -111,12 +122,32 @@ pub(super) async fn ask(database: &Database, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// Forgets the jobs of data folders that have had no server since `time`. Returns how many.
-pub(super) async fn forget_folders(database: &Database, time: i64) -> Result<u64> {
-    let query =
-        format!("DELETE FROM jobs WHERE job_name LIKE '%{ROW_SEPARATOR}%' AND next_due_at < $1 AND holder IS NULL");
-    let forgotten = sqlx::query(sqlx::AssertSqlSafe(query)).bind(time).execute(&database.pool).await?;
-    Ok(forgotten.rows_affected())
+/// What was forgotten with data folders.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Forgotten {
+    pub(super) jobs: usize,
+    /// Open alerts of these jobs, which nobody else would ever resolve.
+    pub(super) alerts: usize,
+}
+
+/// Forgets the jobs of data folders that have had no server since `time`, which is `kept` ago, and resolves their alerts.
+pub(super) async fn forget_folders(database: &Database, time: i64, kept: Duration) -> Result<Forgotten> {
+    let query = format!(
+        "DELETE FROM jobs WHERE job_name LIKE '%{ROW_SEPARATOR}%' AND next_due_at < $1 AND holder IS NULL \
+         RETURNING job_name"
+    );
+    let why = format!("resolved because its data folder has had no server for {}", humantime::format_duration(kept));
+    let mut transaction = database.pool.begin().await?;
+    let rows: Vec<String> =
+        sqlx::query_scalar(sqlx::AssertSqlSafe(query)).bind(time).fetch_all(&mut *transaction).await?;
+    let mut resolved = Vec::new();
+    for row in &rows {
+        resolved.extend(alerts::close_all_of(&mut transaction, row, &why).await?);
+    }
+    transaction.commit().await?;
+    let forgotten = Forgotten { jobs: rows.len(), alerts: resolved.len() };
+    resolved.into_iter().for_each(alerts::Closed::emit);
+    Ok(forgotten)
 }
 
 #[cfg(test)]
@@ -124,9 +155,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::jobs::reaper;
+    use belfry_telemetry::jobs::{Ended, JobRun};
+
+    use crate::alerts::{Finding, Severity};
     use crate::config::Config;
     use crate::database::testing;
-    use crate::jobs::record::Ending;
 
     const JOB: Job = Job::BusinessSnapshot;
 
@@ -138,9 +172,12 @@ mod tests {
         JOB.plan(&Config::read([("JOBS__RETRIES".to_owned(), "1".to_owned())]).unwrap(), "")
     }
 
-    async fn end(database: &Database, id: &str, status: &'static str) {
-        let ending = Ending { status, duration: Duration::from_secs(1), error_message: None, metadata: None };
-        assert!(record::end(database, JOB, &plan(), id, ending).await.unwrap());
+    async fn end(database: &Database, id: &str, how: impl FnOnce(JobRun) -> Ended) {
+        assert!(record::end(database, &plan(), id, &how(JobRun::begin(JOB.name()))).await.unwrap());
+    }
+
+    fn fail(run: JobRun) -> Ended {
+        run.failed("no room")
     }
 
     #[tokio::test]
@@ -149,18 +186,18 @@ mod tests {
         let database = testing::fresh(folder.path()).await;
         introduce(&database, &plan(), 1_000).await.unwrap();
         let turn = read(&database).await;
-        let id = turn.take(&database, JOB, 2_000).await.unwrap().expect("it is free");
-        assert!(turn.take(&database, JOB, 2_000).await.unwrap().is_none(), "it was taken twice");
+        let id = turn.take(&database, JOB, 2_000, "this").await.unwrap().expect("it is free");
+        assert!(turn.take(&database, JOB, 2_000, "this").await.unwrap().is_none(), "it was taken twice");
 
         let next = read(&database).await;
         assert_eq!((next.next_due_at, next.holder.as_deref()), (2_000, Some(id.as_str())));
         assert!(next.wait(&database).await.unwrap());
         assert!(!next.wait(&database).await.unwrap(), "one turn is one overlap");
-        assert!(next.take(&database, JOB, 3_000).await.unwrap().is_none(), "its run is under way");
-        end(&database, &id, "success").await;
+        assert!(next.take(&database, JOB, 3_000, "this").await.unwrap().is_none(), "its run is under way");
+        end(&database, &id, JobRun::succeeded).await;
         let waiting = read(&database).await;
         assert!(waiting.is_waiting() && waiting.holder.is_none() && waiting.next_due_at == 2_000);
-        assert!(waiting.take(&database, JOB, 3_000).await.unwrap().is_some());
+        assert!(waiting.take(&database, JOB, 3_000, "this").await.unwrap().is_some());
         assert!(!read(&database).await.is_waiting());
     }
 
@@ -179,17 +216,41 @@ mod tests {
         let database = testing::fresh(folder.path()).await;
         let later = now_micros() + 3_600_000_000;
         introduce(&database, &plan(), 1_000).await.unwrap();
-        let id = read(&database).await.take(&database, JOB, later).await.unwrap().unwrap();
-        end(&database, &id, "failed").await;
+        let id = read(&database).await.take(&database, JOB, later, "this").await.unwrap().unwrap();
+        end(&database, &id, fail).await;
         let repeated = read(&database).await;
         assert!(repeated.next_due_at < now_micros() + 11_000_000, "not brought nearer");
-        let id = repeated.take(&database, JOB, later).await.unwrap().unwrap();
-        end(&database, &id, "failed").await;
+        let id = repeated.take(&database, JOB, later, "this").await.unwrap().unwrap();
+        end(&database, &id, fail).await;
         assert_eq!(read(&database).await.next_due_at, later, "one repetition was planned");
     }
 
     #[tokio::test]
-    async fn jobs_of_a_folder_without_a_server_are_forgotten_and_the_others_stay() {
+    async fn an_end_whose_answer_was_lost_is_known_for_ones_own_and_that_of_another_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = testing::fresh(folder.path()).await;
+        let totals = || async {
+            let query = "SELECT successful, failed, aborted FROM job_totals WHERE job_name = $1";
+            let totals = sqlx::query_as(query).bind(JOB.name()).fetch_one(&database.pool);
+            let totals: (i64, i64, i64) = totals.await.unwrap();
+            totals
+        };
+        introduce(&database, &plan(), 1_000).await.unwrap();
+        let id = read(&database).await.take(&database, JOB, 2_000, "this").await.unwrap().unwrap();
+        let (succeeded, failed) = (JobRun::begin(JOB.name()).succeeded(), fail(JobRun::begin(JOB.name())));
+        assert!(record::end(&database, &plan(), &id, &succeeded).await.unwrap());
+        assert!(record::end(&database, &plan(), &id, &succeeded).await.unwrap(), "the first try was taken");
+        assert!(!record::end(&database, &plan(), &id, &failed).await.unwrap());
+        assert_eq!(totals().await, (1, 0, 0));
+
+        let id = read(&database).await.take(&database, JOB, 3_000, "this").await.unwrap().unwrap();
+        assert!(reaper::abort(&database, JOB.name(), Some(&plan()), &id).await.unwrap());
+        assert!(!record::end(&database, &plan(), &id, &succeeded).await.unwrap(), "it was declared dead");
+        assert_eq!(totals().await, (1, 0, 1));
+    }
+
+    #[tokio::test]
+    async fn jobs_of_a_folder_without_a_server_are_forgotten_with_their_alerts_and_the_others_stay() {
         let folder = tempfile::tempdir().unwrap();
         let database = testing::fresh(folder.path()).await;
         let config = Config::read([]).unwrap();
@@ -197,7 +258,17 @@ mod tests {
         introduce(&database, &plan(), 1_000).await.unwrap();
         introduce(&database, &of_folder("gone"), 1_000).await.unwrap();
         introduce(&database, &of_folder("here"), 3_000).await.unwrap();
-        assert_eq!(forget_folders(&database, 2_000).await.unwrap(), 1);
+        for source in ["resource_check@gone", "resource_check@here"] {
+            let (name, severity) = ("DiskAlmostFull", Severity::Warning);
+            let finding = Finding { name, severity, summary: "It is almost full.", description: "90 %", source };
+            alerts::raise(&database, finding).await.unwrap();
+        }
+        let forgotten = forget_folders(&database, 2_000, Duration::from_secs(86_400)).await.unwrap();
+        assert_eq!(forgotten, Forgotten { jobs: 1, alerts: 1 });
+        let query = "SELECT source, description FROM alerts WHERE resolved_at IS NOT NULL";
+        let resolved: Vec<(String, String)> = sqlx::query_as(query).fetch_all(&database.pool).await.unwrap();
+        let why = "90 %; resolved because its data folder has had no server for 1day";
+        assert_eq!(resolved, [("resource_check@gone".to_owned(), why.to_owned())]);
         let mut left: Vec<_> = Turn::all(&database).await.unwrap().into_iter().map(|turn| turn.row).collect();
         left.sort();
         assert_eq!(left, [JOB.name(), "resource_check@here"]);

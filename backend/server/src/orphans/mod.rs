@@ -5,8 +5,8 @@ mod rows;
 
 use std::time::Duration;
 
+use belfry_telemetry::jobs::Notes;
 use futures::StreamExt;
-use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -20,23 +20,20 @@ const FOLDERS: [(&str, Option<&str>); 3] = [
     ("probes", None),
 ];
 
-/// What was done so far.
-#[derive(Default)]
-struct Swept {
-    orphans: u64,
-    half_written: u64,
-}
-
 /// Removes what belongs to nobody and is older than `CLEANUP__ORPHAN_GRACE`: younger files may be about to get their row.
-/// Returns what was done.
-pub async fn sweep(app: &App) -> Result<Value> {
+pub async fn sweep(app: &App, notes: &Notes) -> Result<()> {
     if !app.scheduler.is_settled() {
         // A file just written may look old, and its row may be about to be committed.
-        return Ok(json!({ "skipped": "the clock has just jumped" }));
+        notes.set("skipped", "the clock has just jumped");
+        return Ok(());
     }
-    let mut swept = Swept::default();
-    sweep_files(app, &mut swept).await?;
+    for count in ["orphans", "half_written"] {
+        notes.add(count, 0);
+    }
+    sweep_files(app, notes).await?;
     let rows = rows::sweep(app).await?;
+    notes.set("rows_without_file", rows.missing);
+    notes.set("rows_removed", rows.removed);
     let config = app.config.clone();
     let left_over = tokio::task::spawn_blocking(move || {
         let (work, grace) = (config.data.dir.join("work"), config.cleanup.orphan_grace);
@@ -44,20 +41,15 @@ pub async fn sweep(app: &App) -> Result<Value> {
         training::remove_workplaces(&work, grace)
     });
     let workplaces = left_over.await.map_err(|panic| Error::Internal(panic.into()))??;
-    Ok(json!({
-        "orphans": swept.orphans,
-        "half_written": swept.half_written,
-        "rows_without_file": rows.missing,
-        "rows_removed": rows.removed,
-        "dead_workplaces": workplaces,
-        "interrupted": app.stopping.is_cancelled(),
-    }))
+    notes.set("dead_workplaces", workplaces);
+    notes.set("interrupted", app.stopping.is_cancelled());
+    Ok(())
 }
 
-async fn sweep_files(app: &App, swept: &mut Swept) -> Result<()> {
+async fn sweep_files(app: &App, notes: &Notes) -> Result<()> {
     let grace: Duration = app.config.cleanup.orphan_grace;
     for (folder, known) in FOLDERS {
-        swept.half_written += app.storage.remove_abandoned(folder, grace).await?;
+        notes.add("half_written", app.storage.remove_abandoned(folder, grace).await?);
         let mut files = app.storage.list(folder);
         while let Some(file) = files.next().await {
             let file = file?;
@@ -69,7 +61,7 @@ async fn sweep_files(app: &App, swept: &mut Swept) -> Result<()> {
                 continue;
             }
             app.storage.delete(file.location.as_ref()).await?;
-            swept.orphans += 1;
+            notes.add("orphans", 1);
             tracing::warn!(key = file.location.as_ref(), "a file that no row knows was removed");
         }
     }

@@ -77,6 +77,9 @@ pub(super) async fn sweep(app: &App) -> Result<Swept> {
         now_micros().saturating_sub(i64::try_from(app.config.cleanup.orphan_grace.as_micros()).unwrap_or(i64::MAX));
     let mut swept = Swept { missing: missing.len(), removed: 0 };
     for (kind, key) in missing {
+        if app.stopping.is_cancelled() {
+            break;
+        }
         if is_given_up(app, &key, due).await? && !app.storage.exists(&key).await? {
             swept.removed += take_back(app, kind, &key).await?;
         }

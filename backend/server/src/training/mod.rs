@@ -33,10 +33,10 @@ pub use beats::Beats;
 pub use predict::Models;
 pub use queue::emit_depth;
 pub use wakers::Wakers;
-pub use workplace::{remove_abandoned as remove_workplaces, stand_alone};
+pub use workplace::{Dead, Workplace, remove_abandoned as remove_workplaces, stand_alone};
 
 use crate::app::Shared;
-use workplace::Workplace;
+use crate::config::Config;
 
 /// The routes of this feature.
 pub fn router() -> Router<Shared> {
@@ -49,16 +49,23 @@ pub fn router() -> Router<Shared> {
         .route("/api/v1/runs/{id}/predict", post(predict::predict))
 }
 
-/// Trains queued runs until the process stops: `TRAINING__WORKERS` workers and the reaper.
-pub async fn work(app: Shared) -> anyhow::Result<()> {
-    let folder = app.config.data.dir.join("work");
+/// Makes this process's place of work, and finds what dead processes of the data folder left.
+///
+/// # Errors
+/// A folder that cannot be made, read or locked.
+pub async fn open_workplace(config: &Config) -> anyhow::Result<(Arc<Workplace>, Vec<Dead>)> {
+    let folder = config.data.dir.join("work");
     let opened = tokio::task::spawn_blocking(move || Workplace::open(&folder)).await.context("a task panicked")?;
     let (workplace, dead) = opened.context("cannot make the folder for training")?;
-    let workplace = Arc::new(workplace);
+    Ok((Arc::new(workplace), dead))
+}
 
+/// Trains queued runs until the process stops: `TRAINING__WORKERS` workers and the reaper, which begins with the runs of
+/// `dead` processes.
+pub async fn work(app: Shared, dead: Vec<Dead>) -> anyhow::Result<()> {
     let mut tasks = JoinSet::new();
     for number in 0..app.config.training.workers as usize {
-        tasks.spawn(worker::work(app.clone(), workplace.clone(), number));
+        tasks.spawn(worker::work(app.clone(), app.workplace.clone(), number));
     }
     tasks.spawn(reaper::reap_regularly(app.clone(), dead));
     while let Some(ended) = tasks.join_next().await {

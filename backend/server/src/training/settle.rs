@@ -10,9 +10,7 @@ use super::run::Status;
 use crate::app::App;
 use crate::error::Error;
 use crate::events::training::{RunFinished, RunRequeued, WorkFailed};
-
-/// Writes that fail are tried again: the work of minutes should not be lost to a database that restarts.
-const PAUSE: Duration = Duration::from_secs(1);
+use crate::insist::insist;
 
 /// How a run ended.
 pub struct Ending {
@@ -88,7 +86,7 @@ pub async fn settle(app: &App, claim: &Claim, attempt: Attempt, elapsed: Duratio
             ("something of ours stood in its way", true)
         }
     };
-    let handed_back = insist(app, || queue::hand_back(&app.database, claim, uses_attempt)).await;
+    let handed_back = write(app, || queue::hand_back(&app.database, claim, uses_attempt)).await;
     match handed_back {
         Some(true) => {
             RunRequeued { run_id: &claim.run_id, attempt: claim.attempt, reason }.emit();
@@ -101,7 +99,7 @@ pub async fn settle(app: &App, claim: &Claim, attempt: Attempt, elapsed: Duratio
 }
 
 async fn end(app: &App, claim: &Claim, ending: &Ending, elapsed: Duration) {
-    let written = insist(app, || async {
+    let written = write(app, || async {
         // An earlier try may have been taken although its answer was lost.
         Ok(queue::finish(&app.database, claim, ending).await? || queue::has_ended(&app.database, claim, ending).await?)
     });
@@ -142,20 +140,11 @@ pub async fn abandon(app: &App, claim: &Claim, model_key: Option<&str>) {
     }
 }
 
-/// Repeats a write while the database is away, for as long as the lease would have lasted.
-async fn insist<T, F: Future<Output = Result<T, Error>>>(app: &App, write: impl Fn() -> F) -> Option<T> {
-    let give_up = tokio::time::Instant::now() + app.config.training.lease;
-    loop {
-        match write().await {
-            Ok(done) => return Some(done),
-            Err(error) if tokio::time::Instant::now() >= give_up => {
-                WorkFailed { what: "the end of a run could not be written", cause: &error }.emit();
-                return None;
-            }
-            Err(error) => {
-                tracing::warn!(cause = crate::error::chain(&error), "the end of a run is to be written again")
-            }
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
+/// Repeats a write while the database is away, for as long as the lease would have lasted: the work of minutes should
+/// not be lost to a database that restarts.
+async fn write<T, F: Future<Output = Result<T, Error>>>(app: &App, write: impl Fn() -> F) -> Option<T> {
+    let what = "the end of a run";
+    let written = insist(what, |_, elapsed| elapsed >= app.config.training.lease, write).await;
+    let given_up = |error: &Error| WorkFailed { what: "the end of a run could not be written", cause: error }.emit();
+    written.inspect_err(given_up).ok()
 }

@@ -1,7 +1,7 @@
 //! The folder in which this process's runs are trained, `DATA__DIR/work/<instance>`, and the lock on it.
 //!
 //! The kernel releases the lock when the process dies in whatever way. A folder whose lock can be taken thus belongs to
-//! a dead process, whose runs can be taken up at once rather than when their lease is over. This holds for any number
+//! a dead process, whose runs, of training and of jobs, can be taken up at once rather than when their lease is over. This holds for any number
 //! of processes on one folder or on several: a process judges only the folders it can see.
 
 use std::fs::{File, TryLockError};
@@ -17,7 +17,7 @@ const LOCK: &str = "alive.lock";
 
 /// This process's place of work.
 pub struct Workplace {
-    /// Names this process in the runs it claims; new at every start.
+    /// Names this process in the runs it claims and in those of its jobs; new at every start.
     pub instance: String,
     folder: PathBuf,
     _alive: File,

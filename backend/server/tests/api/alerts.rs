@@ -58,20 +58,38 @@ async fn a_threshold_that_is_passed_raises_one_alert_which_is_resolved_when_it_i
 }
 
 #[tokio::test]
-async fn what_is_well_on_one_server_does_not_resolve_the_alert_of_another() {
+async fn each_server_has_its_own_alert_which_the_others_neither_change_nor_resolve() {
+    let of_disk = async |server: &Server, query: &str| {
+        let all = alerts(server, query).await.into_iter();
+        all.filter(|alert| alert["name"] == "DiskAlmostFull").collect::<Vec<_>>()
+    };
     let first = Server::start_with(&[("ALERTS__THRESHOLD_DISK", "1")]).await;
     await_runs(&first, "resource_check", 1).await;
     // On the same database, with a data folder of its own.
     let mut place = first.place();
     place.folder = Arc::new(tempfile::tempdir().unwrap());
-    place.variables.push(("ALERTS__THRESHOLD_DISK".to_owned(), "98".to_owned()));
     if std::env::var("BELFRY_TEST_DATABASE_URL").is_err() {
         let file = first.folder.path().join("belfry.db");
         std::os::unix::fs::symlink(file, place.folder.path().join("belfry.db")).unwrap();
     }
-    let second = Server::start_at(place);
+    let mut second = Server::start_at(place);
     // Each checks its own machine: the one did not run it for the other.
     second.await_metric(r#"scheduler_jobs_total{job_name="resource_check",status="success"}"#, 1.0).await;
-    let open = alerts(&second, "?state=open").await;
-    assert!(open.iter().any(|alert| alert["name"] == "DiskAlmostFull"), "{open:?}");
+    first.post("/jobs/resource_check/run", &json!({})).await;
+    first.await_metric(r#"scheduler_jobs_total{job_name="resource_check",status="success"}"#, 2.0).await;
+    let open = of_disk(&second, "?state=open").await;
+    let mut sources: Vec<_> = open.iter().map(|alert| alert["source"].as_str().unwrap()).collect();
+    let id = std::fs::read_to_string(first.folder.path().join("folder-id")).unwrap();
+    assert!(sources.contains(&format!("resource_check@{id}").as_str()), "{open:?}");
+    sources.dedup();
+    assert_eq!(sources.len(), 2, "{open:?}");
+    assert_eq!(of_disk(&second, "").await.len(), 2, "none was closed and opened again");
+
+    second.kill();
+    second.start_again(&[("ALERTS__THRESHOLD_DISK", "98")]);
+    second.post("/jobs/resource_check/run", &json!({})).await;
+    second.await_metric(r#"belfry_alerts_total{change="resolved",severity="warning"}"#, 1.0).await;
+    let open = of_disk(&first, "?state=open").await;
+    assert_eq!(open.len(), 1, "{open:?}");
+    assert_eq!(open[0]["source"], format!("resource_check@{id}"));
 }

@@ -18,7 +18,8 @@ pub const AT_ONCE: [&str; 7] = [
     "resource_check",
 ];
 
-async fn runs_of(server: &Server, job_name: &str) -> Vec<Value> {
+/// The runs of a job, latest first.
+pub async fn runs_of(server: &Server, job_name: &str) -> Vec<Value> {
     let answer = server.json(&format!("/jobs/status?job_name={job_name}")).await;
     answer["jobs"].as_array().unwrap().clone()
 }
@@ -218,4 +219,48 @@ async fn a_snapshot_counts_what_there_is() {
     assert_eq!(run["metadata"]["datasets"], 1, "{run}");
     assert_eq!(run["metadata"]["dataset_bytes"], 8, "{run}");
     assert_eq!(server.metric(r#"belfry_runs{status="completed"}"#).await, Some(0.0));
+}
+
+#[tokio::test]
+async fn a_retention_that_meets_a_file_it_cannot_remove_removes_the_others_and_fails_with_its_counts() {
+    let server = Server::start_with(&[("RETENTION__BACKUPS", "1"), ("JOBS__RETRIES", "0")]).await;
+    await_runs(&server, "backup_retention", 1).await;
+    let folder = server.folder.path().join("backups");
+    std::fs::create_dir_all(&folder).unwrap();
+    for day in 1..=4 {
+        let path = folder.join(format!("belfry-2026030{day}T030000.000Z.db"));
+        // A folder cannot be removed as a file can.
+        if day == 2 { std::fs::create_dir(path).unwrap() } else { std::fs::write(path, "").unwrap() }
+    }
+    server.post("/jobs/backup_retention/run", &json!({})).await;
+    let run = await_runs(&server, "backup_retention", 2).await.remove(0);
+    assert_eq!((&run["status"], &run["metadata"]), (&json!("failed"), &json!({ "removed": 2, "failed": 1 })), "{run}");
+    assert!(run["error_message"].as_str().unwrap().contains("could not be removed: 1"), "{run}");
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 2);
+    let errors = r#"errors_total{error_type="job_failed",component="backup_retention"}"#;
+    server.await_metric(errors, 1.0).await;
+}
+
+#[tokio::test]
+async fn health_names_the_next_of_the_jobs_that_run_here() {
+    let server = Server::start_with(&[("CLEANUP__INTERVAL", "1h")]).await;
+    await_runs(&server, "ttl_cleanup", 1).await;
+    // Of a folder that is gone, and of a job that is disabled here.
+    let id = std::fs::read_to_string(server.folder.path().join("folder-id")).unwrap();
+    let insert = "INSERT INTO jobs (job_name, next_due_at) VALUES ('resource_check@gone', 1), ($1, 2)";
+    let insert = sqlx::query(insert).bind(format!("log_retention@{id}"));
+    insert.execute(&server.database().await).await.unwrap();
+    let started = Instant::now();
+    loop {
+        let health = server.json("/health").await;
+        let message = health["checks"]["scheduler"]["message"].as_str().unwrap();
+        // The report of a second ago may be from before.
+        if started.elapsed() > std::time::Duration::from_secs(2) {
+            let due = message.strip_prefix("looks for due jobs; ").unwrap();
+            let name = due.split_once(" is due in ").unwrap().0;
+            assert!(["run_reaper", "resource_check"].contains(&name), "{message}");
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
 }

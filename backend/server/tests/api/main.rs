@@ -13,6 +13,7 @@ mod demo;
 mod dependencies;
 mod faults;
 mod health;
+mod job_ends;
 mod jobs;
 mod kills;
 mod limits;

@@ -1,6 +1,7 @@
 //! How jobs are scheduled: by one server of several, within their time, again after failures and kills.
 
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -8,9 +9,9 @@ use serde_json::{Value, json};
 use crate::jobs::await_runs;
 use crate::server::{PATIENCE, Place, Server};
 
-/// A store that takes connections and never answers: whatever works with files hangs. It does so until it is dropped.
+/// A store that takes connections and does not answer: whatever works with files hangs, until it is released or dropped.
 pub struct HangingStore {
-    _listener: TcpListener,
+    listener: TcpListener,
     endpoint: String,
 }
 
@@ -18,7 +19,17 @@ impl HangingStore {
     pub fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        Self { _listener: listener, endpoint }
+        Self { listener, endpoint }
+    }
+
+    /// Answers that there are no files: what was asked already and what is asked from now on.
+    pub fn release(&self) {
+        let listener = self.listener.try_clone().unwrap();
+        std::thread::spawn(move || {
+            for socket in listener.incoming().map_while(Result::ok) {
+                std::thread::spawn(move || answer_with_nothing(socket));
+            }
+        });
     }
 
     pub fn variables(&self) -> [(&str, &str); 4] {
@@ -31,8 +42,24 @@ impl HangingStore {
     }
 }
 
+/// Answers the one request of a connection with an empty list of files.
+fn answer_with_nothing(mut socket: TcpStream) {
+    let (mut head, mut piece) = (Vec::new(), [0; 4_096]);
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        match socket.read(&mut piece) {
+            Ok(length) if length > 0 => head.extend_from_slice(&piece[..length]),
+            _ => return,
+        }
+    }
+    let list = "<ListBucketResult><Name>bucket</Name><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>";
+    let length = list.len();
+    let answer = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{list}");
+    // Who asked may have given up.
+    let _ = socket.write_all(answer.as_bytes());
+}
+
 /// What takes the settings of a hanging store back.
-const LOCAL_STORE: [(&str, &str); 4] = [
+pub const LOCAL_STORE: [(&str, &str); 4] = [
     ("STORAGE__URL", ""),
     ("STORAGE__ENDPOINT", ""),
     ("STORAGE__ACCESS_KEY_ID", ""),
@@ -50,6 +77,7 @@ async fn a_run_past_its_timeout_fails_and_is_repeated_as_often_as_set() {
         assert_eq!(run["status"], "failed", "{run}");
         let message = run["error_message"].as_str().unwrap();
         assert_eq!(message, "stopped: it took longer than its timeout of 1s");
+        assert_eq!(run["metadata"], json!({ "orphans": 0, "half_written": 0 }), "what it had done is kept");
     }
     let stats = server.json("/jobs/stats/orphan_sweep").await;
     assert_eq!((&stats["failed_runs"], &stats["success_rate"]), (&json!(2), &json!(0.0)), "{stats}");
@@ -87,14 +115,65 @@ async fn the_run_of_a_killed_server_is_aborted_and_its_job_runs_again() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     server.kill();
-    server.start_again(&LOCAL_STORE);
+    let killed = Instant::now();
+    let variables: Vec<_> = LOCAL_STORE.into_iter().chain([("TRAINING__WORKERS", "0")]).collect();
+    server.start_again(&variables);
     let runs = await_runs(&server, "orphan_sweep", 2).await;
+    // Its heartbeat was five seconds old at most, so its lease lasts for longer; its lock was free at once.
+    assert!(killed.elapsed() < Duration::from_secs(24), "{:?}", killed.elapsed());
     let statuses: Vec<&Value> = runs.iter().map(|run| &run["status"]).collect();
     assert_eq!(statuses, ["success", "aborted"], "{runs:?}");
     assert_eq!(runs[1]["error_message"], "its process stopped without a word");
     let stats = server.json("/jobs/stats/orphan_sweep").await;
     assert_eq!((&stats["aborted_runs"], &stats["total_runs"]), (&json!(1), &json!(2)), "{stats}");
     assert_eq!(server.metric(r#"scheduler_jobs_total{job_name="orphan_sweep",status="aborted"}"#).await, Some(1.0));
+}
+
+#[tokio::test]
+async fn a_turn_of_a_job_that_waits_comes_when_the_run_under_way_has_ended() {
+    let server = Server::start_with(&[("JOBS__BUSINESS_SNAPSHOT_SCHEDULE", "1h")]).await;
+    await_runs(&server, "business_snapshot", 1).await;
+    // Another server takes the turn, and is at work when the next one comes.
+    let database = server.database().await;
+    let now = jiff::Timestamp::now().as_microsecond();
+    let take = "UPDATE jobs SET holder = 'of-another', lease_until = $1, next_due_at = $2 WHERE job_name = 'business_snapshot'";
+    sqlx::query(take).bind(now + 28_000_000).bind(now).execute(&database).await.unwrap();
+    server.await_metric(r#"scheduler_job_overlaps_total{job_name="business_snapshot"}"#, 1.0).await;
+    server.post("/jobs/run_reaper/run", &Value::Null).await;
+    await_runs(&server, "run_reaper", 2).await;
+    assert_eq!(await_runs(&server, "business_snapshot", 1).await.len(), 1, "it overlaps");
+    let end = "UPDATE jobs SET holder = NULL, lease_until = NULL WHERE holder = 'of-another'";
+    assert_eq!(sqlx::query(end).execute(&database).await.unwrap().rows_affected(), 1, "its lease was not over");
+    await_runs(&server, "business_snapshot", 2).await;
+    let stats = server.json("/jobs/stats/business_snapshot").await;
+    let next: jiff::Timestamp = stats["next_due"].as_str().unwrap().parse().unwrap();
+    assert!(next.as_second() > jiff::Timestamp::now().as_second() + 1_800, "{stats}");
+    let overlaps = server.metric(r#"scheduler_job_overlaps_total{job_name="business_snapshot"}"#).await;
+    assert_eq!(overlaps, Some(1.0), "one turn is one overlap");
+}
+
+#[tokio::test]
+async fn turns_that_go_by_while_the_server_is_down_are_counted_and_made_up_for_by_one_run() {
+    let mut server = Server::start_with(&[("CLEANUP__INTERVAL", "3s")]).await;
+    await_runs(&server, "ttl_cleanup", 1).await;
+    assert_eq!(server.stop().await, Some(0));
+    let due: i64 = sqlx::query_scalar("SELECT next_due_at FROM jobs WHERE job_name = 'ttl_cleanup'")
+        .fetch_one(&server.database().await)
+        .await
+        .unwrap();
+    let runs = "SELECT COUNT(*) FROM job_runs WHERE job_name = 'ttl_cleanup'";
+    let before: i64 = sqlx::query_scalar(runs).fetch_one(&server.database().await).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let least = (jiff::Timestamp::now().as_microsecond() - due) / 3_000_000;
+    server.start_again(&[]);
+    let after = await_runs(&server, "ttl_cleanup", before as usize + 2).await;
+    let most = (jiff::Timestamp::now().as_microsecond() - due) / 3_000_000;
+    let missed = server.metric(r#"scheduler_job_misses_total{job_name="ttl_cleanup"}"#).await.unwrap() as i64;
+    assert!(least >= 2 && (least..=most).contains(&missed), "{missed} of {least} to {most} are counted");
+    let start = |index: usize| after[index]["started_at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let first = after.len() - before as usize - 1;
+    let gap = start(first - 1).duration_since(start(first)).as_secs_f64();
+    assert!(gap > 2.5, "the turns were made up for: {gap} s from one run to the next");
 }
 
 #[tokio::test]
@@ -111,7 +190,7 @@ async fn the_job_of_a_killed_server_is_taken_over_by_another() {
     let runs = await_runs(&second, "orphan_sweep", 2).await;
     let statuses: Vec<&Value> = runs.iter().map(|run| &run["status"]).collect();
     assert_eq!(statuses, ["success", "aborted"], "{runs:?}");
-    assert_eq!(second.metric(r#"scheduler_jobs_total{job_name="orphan_sweep",status="success"}"#).await, Some(1.0));
+    second.await_metric(r#"scheduler_jobs_total{job_name="orphan_sweep",status="success"}"#, 1.0).await;
 }
 
 #[tokio::test]

@@ -1,0 +1,139 @@
+//! How runs of jobs end when the database is away or the server stops: on record as they ended, once.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use sqlx::{AnyConnection, Connection, Executor};
+
+use crate::jobs::{await_runs, runs_of};
+use crate::schedule::{HangingStore, LOCAL_STORE};
+use crate::server::{PATIENCE, Server};
+
+const UNDER_WAY: &str = r#"scheduler_jobs_in_progress{job_name="orphan_sweep"}"#;
+
+/// After this time without a heartbeat another server may begin the next run.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// Keeps the server from writing to its tables of jobs, as a database does that is away; it can read.
+struct Lock(AnyConnection);
+
+impl Lock {
+    async fn take(server: &Server) -> Self {
+        let mut connection = server.database().await.acquire().await.unwrap().detach();
+        if std::env::var("BELFRY_TEST_DATABASE_URL").is_ok() {
+            connection.execute("BEGIN").await.unwrap();
+            connection.execute("LOCK TABLE jobs, job_runs IN EXCLUSIVE MODE").await.unwrap();
+        } else {
+            connection.execute("BEGIN IMMEDIATE").await.unwrap();
+        }
+        Self(connection)
+    }
+
+    async fn release(mut self) {
+        self.0.execute("ROLLBACK").await.unwrap();
+        self.0.close().await.unwrap();
+    }
+}
+
+/// A server whose `orphan_sweep` is under way and does not end.
+async fn sweeping(store: &HangingStore, variables: &[(&str, &str)]) -> Server {
+    let mut all = store.variables().to_vec();
+    all.extend([("JOBS__RETRY_PAUSE", "1s")]);
+    all.extend(variables);
+    let server = Server::start_with(&all).await;
+    server.await_metric(UNDER_WAY, 1.0).await;
+    server
+}
+
+/// Waits until the log has a line with all of these.
+async fn await_log(server: &Server, parts: &[&str]) {
+    let started = Instant::now();
+    let says = |line: &String| parts.iter().all(|part| line.contains(part));
+    while !server.log.lock().unwrap().iter().any(says) {
+        assert!(started.elapsed() < PATIENCE, "nothing says {parts:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// That the end of a run was tried in vain.
+const IN_VAIN: [&str; 2] = ["a write is to be tried again", "the end of a job's run"];
+
+async fn counted(server: &Server) -> [Option<f64>; 3] {
+    let count = async |status| {
+        server.metric(&format!(r#"scheduler_jobs_total{{job_name="orphan_sweep",status="{status}"}}"#)).await
+    };
+    [count("success").await, count("failed").await, count("aborted").await]
+}
+
+#[tokio::test]
+async fn a_run_that_ends_while_the_database_is_away_is_recorded_as_it_ended_once() {
+    let store = HangingStore::new();
+    let server = sweeping(&store, &[]).await;
+    let lock = Lock::take(&server).await;
+    store.release();
+    await_log(&server, &IN_VAIN).await;
+    assert_eq!(runs_of(&server, "orphan_sweep").await[0]["status"], "running");
+    assert_eq!(counted(&server).await, [Some(0.0); 3], "counted before it was on record");
+    assert_eq!(server.metric(UNDER_WAY).await, Some(1.0));
+    lock.release().await;
+    let runs = await_runs(&server, "orphan_sweep", 1).await;
+    assert_eq!(runs[0]["status"], "success", "{runs:?}");
+    server.await_metric(UNDER_WAY, 0.0).await;
+    assert_eq!(counted(&server).await, [Some(1.0), Some(0.0), Some(0.0)]);
+    let stats = server.json("/jobs/stats/orphan_sweep").await;
+    assert_eq!((&stats["total_runs"], &stats["successful_runs"]), (&json!(1), &json!(1)), "{stats}");
+    let next: jiff::Timestamp = stats["next_due"].as_str().unwrap().parse().unwrap();
+    assert!(next.as_second() > jiff::Timestamp::now().as_second() + 1_800, "it is to be repeated: {stats}");
+}
+
+#[tokio::test]
+async fn a_run_whose_heartbeat_cannot_be_recorded_stops_before_another_server_may_begin_the_next() {
+    let store = HangingStore::new();
+    let server = sweeping(&store, &[]).await;
+    let lock = Lock::take(&server).await;
+    let locked = Instant::now();
+    await_log(&server, &["a job is stopped", "orphan_sweep"]).await;
+    assert!(locked.elapsed() < SILENCE, "{:?}", locked.elapsed());
+    lock.release().await;
+    let run = await_runs(&server, "orphan_sweep", 1).await.remove(0);
+    assert_eq!(run["status"], "aborted", "{run}");
+    assert_eq!(run["error_message"], "stopped: its heartbeat could not be recorded for 20s", "{run}");
+    assert_eq!(run["metadata"], json!({ "orphans": 0, "half_written": 0 }), "{run}");
+    let started = Instant::now();
+    while runs_of(&server, "orphan_sweep").await.len() < 2 {
+        assert!(started.elapsed() < PATIENCE, "it is not repeated");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(counted(&server).await, [Some(0.0), Some(0.0), Some(1.0)]);
+}
+
+#[tokio::test]
+async fn a_heartbeat_that_hangs_does_not_hold_up_the_timeout() {
+    let store = HangingStore::new();
+    let server = sweeping(&store, &[("JOBS__TIMEOUT", "9s")]).await;
+    let lock = Lock::take(&server).await;
+    await_log(&server, &IN_VAIN).await;
+    lock.release().await;
+    let run = await_runs(&server, "orphan_sweep", 1).await.remove(0);
+    assert_eq!(run["status"], "failed", "{run}");
+    assert_eq!(run["error_message"], "stopped: it took longer than its timeout of 9s", "{run}");
+    // Not the time until its end was on record.
+    assert!(run["duration_seconds"].as_f64().unwrap() < 14.0, "{run}");
+}
+
+#[tokio::test]
+async fn a_run_that_does_not_end_with_its_server_is_aborted_and_repeated_by_the_next() {
+    let store = HangingStore::new();
+    let mut server = sweeping(&store, &[("SERVER__SHUTDOWN_GRACE", "10s")]).await;
+    assert_eq!(server.stop().await, Some(0));
+    let query = "SELECT status, error_message FROM job_runs WHERE job_name = 'orphan_sweep'";
+    let rows: Vec<(String, String)> = sqlx::query_as(query).fetch_all(&server.database().await).await.unwrap();
+    let expected = ("aborted".to_owned(), "stopped: its server was, before it had ended".to_owned());
+    assert_eq!(rows, [expected]);
+    server.start_again(&LOCAL_STORE);
+    let runs = await_runs(&server, "orphan_sweep", 2).await;
+    let statuses: Vec<&Value> = runs.iter().map(|run| &run["status"]).collect();
+    assert_eq!(statuses, ["success", "aborted"], "{runs:?}");
+    let stats = server.json("/jobs/stats/orphan_sweep").await;
+    assert_eq!((&stats["aborted_runs"], &stats["total_runs"]), (&json!(1), &json!(2)), "{stats}");
+}

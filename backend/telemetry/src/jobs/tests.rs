@@ -1,0 +1,123 @@
+//! How a run is counted, noted down and told.
+
+use super::*;
+use crate::testing::moved;
+
+/// What a run moves when `end` ends it, without the values of times.
+fn ended(end: impl FnOnce(JobRun)) -> Vec<String> {
+    let series = moved(|| end(JobRun::begin("nightly"))).into_iter();
+    series.filter(|line| !line.contains("_seconds")).collect()
+}
+
+fn succeed(run: JobRun) {
+    drop(run.succeeded());
+}
+
+fn fail(run: JobRun) {
+    drop(run.failed("no room"));
+}
+
+#[test]
+fn a_run_is_counted_once_by_how_it_ended() {
+    let expected = |status| {
+        [
+            r#"scheduler_jobs_in_progress{job_name="nightly"} 0"#.to_owned(),
+            format!(r#"scheduler_jobs_total{{job_name="nightly",status="{status}"}} 1"#),
+        ]
+    };
+    assert_eq!(ended(succeed), expected("success"));
+    assert_eq!(ended(fail), expected("failed"));
+    assert_eq!(ended(|run| drop(run.aborted("the process stops"))), expected("aborted"));
+    assert_eq!(ended(drop), expected("aborted"));
+    assert_eq!(ended(|run| run.succeeded().taken_over()), expected("")[..1]);
+}
+
+#[test]
+fn a_run_that_has_ended_is_in_progress_until_it_is_on_record() {
+    assert_eq!(ended(|run| std::mem::forget(run.succeeded())), [r#"scheduler_jobs_in_progress{job_name="nightly"} 1"#]);
+}
+
+#[test]
+fn what_was_noted_down_is_kept_however_the_run_ends() {
+    for end in [JobRun::succeeded, |run| run.failed("no room"), |run| run.aborted("stopped")] {
+        let run = JobRun::begin("nightly");
+        let notes = run.notes();
+        notes.add("removed", 2);
+        notes.clone().add("removed", 1);
+        notes.set("folder", "old");
+        let ended = end(run);
+        notes.add("removed", 1);
+        assert_eq!(Value::Object(ended.metadata.clone()), serde_json::json!({ "removed": 3, "folder": "old" }));
+        assert_eq!(ended.message.is_some(), ended.status != Status::Success);
+    }
+}
+
+#[test]
+fn a_panic_in_a_run_is_an_abortion() {
+    let series = moved(|| {
+        let panicked = std::panic::catch_unwind(|| {
+            let _run = JobRun::begin("nightly");
+            panic!("a bug");
+        });
+        assert!(panicked.is_err());
+    });
+    assert!(series.contains(&r#"scheduler_jobs_total{job_name="nightly",status="aborted"} 1"#.to_owned()));
+}
+
+#[test]
+fn only_a_success_moves_the_time_of_the_last_one() {
+    let moves = |end: fn(JobRun)| {
+        let series = moved(|| end(JobRun::begin("nightly")));
+        series.iter().any(|line| line.starts_with("scheduler_job_last_success_timestamp_seconds"))
+    };
+    assert!(moves(succeed));
+    assert!(!moves(fail));
+}
+
+/// The log of what `emits` does, one JSON object a line.
+fn logged(emits: impl FnOnce()) -> Vec<Value> {
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || writer.clone()).finish();
+    tracing::subscriber::with_default(subscriber, emits);
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn the_end_of_a_run_is_one_log_line_with_its_message_and_its_notes() {
+    let lines = logged(|| {
+        let run = JobRun::begin("nightly");
+        run.notes().set("removed", 2);
+        drop(run.failed("no room"));
+    });
+    let [line] = &lines[..] else { panic!("not one line: {lines:?}") };
+    assert_eq!((&line["level"], &line["message"]), (&"ERROR".into(), &"a job failed".into()), "{line}");
+    assert_eq!((&line["job_name"], &line["cause"]), (&"nightly".into(), &"no room".into()), "{line}");
+    assert_eq!(line["metadata"], r#"{"removed":2}"#);
+    assert!(line["duration_seconds"].is_f64());
+}
+
+#[test]
+fn turns_that_were_not_taken() {
+    let series = moved(|| {
+        overlapped("nightly");
+        missed("nightly", 3);
+    });
+    let expected = [
+        r#"scheduler_job_misses_total{job_name="nightly"} 3"#,
+        r#"scheduler_job_overlaps_total{job_name="nightly"} 1"#,
+    ];
+    assert_eq!(series, expected);
+}
