@@ -11,6 +11,7 @@ use sqlx::{Any, Transaction};
 
 use super::Job;
 use super::plan::Plan;
+pub(super) use crate::database::micros;
 use crate::database::{Database, now_micros};
 use crate::error::Result;
 
@@ -204,9 +205,4 @@ pub(super) async fn forget_before(database: &Database, time: i64) -> Result<(u64
     .execute(&database.pool)
     .await?;
     Ok((forgotten.rows_affected(), forgotten.rows_affected() == BATCH.unsigned_abs()))
-}
-
-/// A duration in the tables' unit of time.
-pub(super) fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

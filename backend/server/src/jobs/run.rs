@@ -7,6 +7,7 @@ use tokio::task::{JoinError, JoinHandle};
 use super::Job;
 use super::record::{self, Ending, HEARTBEAT};
 use crate::app::{App, Shared};
+use crate::database::bounds;
 use crate::error::{Result, chain};
 use crate::events::jobs::JobFailed;
 
@@ -50,7 +51,7 @@ pub(super) async fn run(app: Shared, job: Job, id: String) {
 
 async fn end(app: &App, job: Job, id: &str, ending: Ending) {
     let plan = &app.scheduler.of(job).plan;
-    if let Err(error) = record::end(&app.database, job, plan, id, ending).await {
+    if let Err(error) = bounds::for_work(record::end(&app.database, job, plan, id, ending)).await {
         // Whoever next looks for due jobs will find it silent.
         tracing::error!(job_name = job.name(), cause = chain(&error), "the end of a job's run could not be recorded");
     }
@@ -65,7 +66,7 @@ async fn watch(app: &App, job: Job, id: &str, mut work: JoinHandle<Result<Value>
         tokio::select! {
             ended = &mut work => return ended.map_or_else(Work::Panicked, Work::Done),
             () = &mut timeout => break Work::TimedOut,
-            _ = beats.tick() => match record::beat(&app.database, plan, id).await {
+            _ = beats.tick() => match bounds::for_work(record::beat(&app.database, plan, id)).await {
                 Ok(true) => {}
                 Ok(false) => break Work::LeaseLost,
                 Err(error) => {

@@ -8,6 +8,7 @@ use belfry_learning::protocol::Report;
 use super::queue::{self, Claim};
 use super::run::Status;
 use crate::app::App;
+use crate::database::bounds;
 use crate::error::Error;
 use crate::events::training::{RunFinished, RunRequeued, WorkFailed};
 
@@ -137,7 +138,7 @@ pub async fn abandon(app: &App, claim: &Claim, model_key: Option<&str>) {
         }
         Ok::<_, Error>(())
     };
-    if let Err(error) = removed.await {
+    if let Err(error) = bounds::for_work(removed).await {
         WorkFailed { what: "the model of an abandoned run could not be removed", cause: &error }.emit();
     }
 }
@@ -146,7 +147,7 @@ pub async fn abandon(app: &App, claim: &Claim, model_key: Option<&str>) {
 async fn insist<T, F: Future<Output = Result<T, Error>>>(app: &App, write: impl Fn() -> F) -> Option<T> {
     let give_up = tokio::time::Instant::now() + app.config.training.lease;
     loop {
-        match write().await {
+        match bounds::for_work(write()).await {
             Ok(done) => return Some(done),
             Err(error) if tokio::time::Instant::now() >= give_up => {
                 WorkFailed { what: "the end of a run could not be written", cause: &error }.emit();

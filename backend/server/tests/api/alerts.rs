@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::jobs::await_runs;
 use crate::server::{Server, problem};
+use crate::skipping::on_postgres;
 
 async fn alerts(server: &Server, query: &str) -> Vec<Value> {
     server.json(&format!("/api/v1/alerts{query}")).await["items"].as_array().unwrap().clone()
@@ -65,7 +66,7 @@ async fn what_is_well_on_one_server_does_not_resolve_the_alert_of_another() {
     let mut place = first.place();
     place.folder = Arc::new(tempfile::tempdir().unwrap());
     place.variables.push(("ALERTS__THRESHOLD_DISK".to_owned(), "98".to_owned()));
-    if std::env::var("BELFRY_TEST_DATABASE_URL").is_err() {
+    if !on_postgres() {
         let file = first.folder.path().join("belfry.db");
         std::os::unix::fs::symlink(file, place.folder.path().join("belfry.db")).unwrap();
     }
