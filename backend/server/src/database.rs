@@ -89,8 +89,10 @@ impl Database {
                 let file = of_new.clone();
                 Box::pin(async move {
                     if engine == Engine::Sqlite {
-                        connection.execute(SQLITE_SETTINGS).await?;
+                        // Before the first statement: that would mix the journal, which stays where it was, with
+                        // whatever file is there now.
                         file.check()?;
+                        connection.execute(SQLITE_SETTINGS).await?;
                     }
                     Ok(())
                 })

@@ -33,7 +33,7 @@ const FLUSH_GRACE: Duration = Duration::from_secs(3);
 const WORK_SHARE: f64 = 0.85;
 
 /// How long it may take to stop a run's process and to hand the run back, and no more than half of the time for work.
-const HAND_BACK: Duration = Duration::from_secs(3);
+const HAND_BACK: Duration = Duration::from_secs(2);
 
 /// What the second signal makes of the exit code.
 const CUT_OFF: i32 = 130;
@@ -68,7 +68,7 @@ fn grace_before_flush(config: &Config) -> Duration {
     config.server.shutdown_grace.saturating_sub(flush_grace(config)).mul_f64(0.95)
 }
 
-/// The last part of the time for work, in which runs that were not finished are handed back.
+/// The last part of the time before the flush, in which runs that were not finished are handed back.
 pub fn time_for_hand_back(config: &Config) -> Duration {
     HAND_BACK.min(grace_before_flush(config).mul_f64(WORK_SHARE / 2.0))
 }
@@ -163,7 +163,8 @@ async fn stop(app: &App, mut tasks: JoinSet<anyhow::Result<()>>, first: anyhow::
     app.stopping.cancel();
     let grace = grace_before_flush(&app.config);
     let give_up = grace.mul_f64((1.0 - WORK_SHARE) / 2.0);
-    let hand_back = time_for_hand_back(&app.config);
+    let work = grace.mul_f64(WORK_SHARE);
+    let undisturbed = (work + give_up).saturating_sub(time_for_hand_back(&app.config));
     let mut rest = std::pin::pin!(async {
         let mut result = first;
         while let Some(ended) = tasks.join_next().await {
@@ -172,11 +173,11 @@ async fn stop(app: &App, mut tasks: JoinSet<anyhow::Result<()>>, first: anyhow::
         result
     });
     let ended = async {
-        match tokio::time::timeout(grace.mul_f64(WORK_SHARE).saturating_sub(hand_back), &mut rest).await {
+        match tokio::time::timeout(undisturbed, &mut rest).await {
             Ok(result) => Ok(result),
             Err(_) => {
                 app.hand_back.cancel();
-                tokio::time::timeout(hand_back, &mut rest).await
+                tokio::time::timeout(work.saturating_sub(undisturbed), &mut rest).await
             }
         }
     };

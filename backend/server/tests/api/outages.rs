@@ -37,11 +37,14 @@ async fn assert_database_is_gone(server: &Server) {
     let ready = await_status(server, "/readyz", StatusCode::SERVICE_UNAVAILABLE).await;
     assert!(gone.elapsed() < BOUND, "/readyz took {:?}", gone.elapsed());
     assert!(ready["message"].as_str().unwrap().starts_with("database: "), "{ready}");
+    let asked = Instant::now();
     let health = await_status(server, "/health", StatusCode::SERVICE_UNAVAILABLE).await;
+    assert!(asked.elapsed() < BOUND, "/health took {:?}", asked.elapsed());
     assert_eq!(health["checks"]["database"]["status"], "failed", "{health}");
+    let asked = Instant::now();
     let healthz = await_status(server, "/healthz", StatusCode::SERVICE_UNAVAILABLE).await;
+    assert!(asked.elapsed() < BOUND, "/healthz took {:?}", asked.elapsed());
     assert_eq!((&healthz["status"], &healthz["healthy"]), (&json!("error"), &json!(false)), "{healthz}");
-    assert!(gone.elapsed() < BOUND * 2, "health took {:?}", gone.elapsed());
     let asked = Instant::now();
     problem(server.get("/api/v1/datasets").await, StatusCode::SERVICE_UNAVAILABLE, "database_unavailable").await;
     assert!(asked.elapsed() < BOUND, "a read took {:?}", asked.elapsed());
