@@ -3,13 +3,14 @@
 
 use axum::Router;
 use axum::extract::State;
+use axum::middleware::from_fn;
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
 use sqlx::{Any, FromRow, Transaction};
 use uuid::Uuid;
 
 use crate::app::Shared;
-use crate::database::{Database, now_micros, rfc3339};
+use crate::database::{Database, bounds, now_micros, rfc3339};
 use crate::error::Result;
 use crate::events::alert::{AlertRaised, AlertResolved};
 use crate::request::{Json, Page, Query, is_id};
@@ -133,7 +134,7 @@ pub async fn close_all_of(transaction: &mut Transaction<'_, Any>, source: &str, 
 
 /// The routes of this feature.
 pub fn router() -> Router<Shared> {
-    Router::new().route("/api/v1/alerts", get(list))
+    Router::new().route("/api/v1/alerts", get(list).layer(from_fn(bounds::bound_answer)))
 }
 
 /// Which alerts.

@@ -52,6 +52,8 @@ pub struct App {
     pub draining: CancellationToken,
     /// Cancelled after that: nothing new is begun.
     pub stopping: CancellationToken,
+    /// Cancelled when most of `SERVER__SHUTDOWN_GRACE` is over: runs that are still trained go back to the queue.
+    pub hand_back: CancellationToken,
     /// Cancelled near the end of `SERVER__SHUTDOWN_GRACE`: what still waits for a client is given up, in order.
     pub cut_off: CancellationToken,
 }

@@ -182,10 +182,14 @@ pub struct CleanupConfig {
     /// Datasets removed between two looks at the clock; bounds memory.
     #[arg(id = "CLEANUP__BATCH", default_value = "500", value_parser = between(1_u32, 10_000))]
     pub batch: u32,
-    /// Files that no row knows are left alone until they are this old: their row may be about to be committed.
+    /// Files that no row knows are left alone until they are this old: their row may be about to be committed. At least
+    /// 10s, and at least TRAINING__LEASE.
     #[arg(id = "CLEANUP__ORPHAN_GRACE", default_value = "1h", value_parser = settings::duration)]
     pub orphan_grace: Duration,
 }
+
+/// Longer than it takes from a file that is complete to its row, or to the end of the attempt to write that.
+const LEAST_ORPHAN_GRACE: Duration = Duration::from_secs(10);
 
 /// `JOBS__*`. A schedule is an interval (`6h`) or a cron expression (`0 3 * * *`).
 #[derive(Args, Clone, Debug)]
@@ -308,6 +312,11 @@ impl Config {
         if retention.ttl < retention.min_ttl || retention.ttl > retention.max_ttl {
             let found = format!("{}", humantime::format_duration(retention.ttl));
             return contradiction("RETENTION__TTL", found, "between RETENTION__MIN_TTL and RETENTION__MAX_TTL");
+        }
+        let grace = self.cleanup.orphan_grace;
+        if grace < LEAST_ORPHAN_GRACE || grace < self.training.lease {
+            let found = format!("{}", humantime::format_duration(grace));
+            return contradiction("CLEANUP__ORPHAN_GRACE", found, "at least 10s and at least TRAINING__LEASE");
         }
         let database = self.database.url.expose();
         if !database.is_empty() && !["postgres://", "postgresql://"].iter().any(|scheme| database.starts_with(scheme)) {

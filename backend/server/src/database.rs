@@ -1,17 +1,21 @@
 //! The pool and the clock. SQLite (WAL) is the embedded default, PostgreSQL comes by `DATABASE__URL`; one set of queries
 //! runs on both, so statements keep to what both understand: `$1` placeholders, integers, floats and text.
 
+pub mod bounds;
+mod file;
+
 use std::path::{Path, PathBuf};
 use std::sync::Once;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use belfry_telemetry::catalogue::{DB_CONNECTIONS_ACTIVE, DB_CONNECTIONS_IDLE, DB_CONNECTIONS_MAX};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyPool, ConnectOptions, Executor};
+use sqlx::{AnyPool, ConnectOptions, Connection, Executor};
 use tracing::log::LevelFilter;
 
 use crate::config::Config;
+use file::DatabaseFile;
 
 /// Which engine is behind the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,14 +54,14 @@ impl Database {
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
         let folder = &config.data.dir;
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        let database = Self::open_pool(config, "rwc").await?;
+        let database = Self::open_pool(config, true).await?;
         sqlx::migrate!().run(&database.pool).await.context("cannot bring the database schema up to date")?;
         Ok(database)
     }
 
     /// Opens the pool on a database that is there, and leaves its schema as it is.
     pub async fn connect(config: &Config) -> anyhow::Result<Self> {
-        Self::open_pool(config, "rw").await
+        Self::open_pool(config, false).await
     }
 
     /// Opens another SQLite file by one connection that leaves no journal behind.
@@ -69,30 +73,53 @@ impl Database {
         Ok(Self { pool, engine: Engine::Sqlite })
     }
 
-    async fn open_pool(config: &Config, mode: &str) -> anyhow::Result<Self> {
+    async fn open_pool(config: &Config, may_create: bool) -> anyhow::Result<Self> {
         install_drivers();
         let (url, engine) = match config.database.url.expose() {
-            "" => (sqlite_url(&sqlite_file(config), mode)?, Engine::Sqlite),
+            "" => (sqlite_url(&sqlite_file(config), if may_create { "rwc" } else { "rw" })?, Engine::Sqlite),
             url => (url.to_owned(), Engine::Postgres),
         };
-        // The URL may hold a password, so the cause of a parse error is not shown.
-        let options: AnyConnectOptions = url.parse().map_err(|_| anyhow::anyhow!("DATABASE__URL cannot be parsed"))?;
-        let options = options.log_statements(LevelFilter::Debug);
+        let file = DatabaseFile::at(sqlite_file(config));
+        let (of_new, of_idle) = (file.clone(), file.clone());
         let pool = AnyPoolOptions::new()
             .max_connections(config.database.max_connections)
             .acquire_timeout(config.database.acquire_timeout)
             .acquire_time_level(LevelFilter::Debug)
             .after_connect(move |connection, _| {
+                let file = of_new.clone();
                 Box::pin(async move {
                     if engine == Engine::Sqlite {
+                        // Before the first statement: that would mix the journal, which stays where it was, with
+                        // whatever file is there now.
+                        file.check()?;
                         connection.execute(SQLITE_SETTINGS).await?;
                     }
                     Ok(())
                 })
             })
-            .connect_with(options)
+            .before_acquire(move |_, _| {
+                let is_current = engine == Engine::Postgres || of_idle.check().is_ok();
+                Box::pin(async move { Ok(is_current) })
+            })
+            .after_release(move |connection, _| {
+                Box::pin(async move {
+                    // The pool then looks for itself, and would for ever wait for one that was left in the middle of a
+                    // question by somebody who had waited for long enough.
+                    if engine == Engine::Postgres {
+                        let looked = tokio::time::timeout(bounds::ANSWER, connection.ping()).await;
+                        looked.unwrap_or_else(|_| Err(bounds::overdue(bounds::ANSWER)))?;
+                    }
+                    Ok(true)
+                })
+            })
+            .connect_with(options(&url)?)
             .await
             .context("cannot open the database")?;
+        if engine == Engine::Sqlite {
+            file.remember().context("cannot find the database")?;
+            // One that is gone is not made anew: it would be empty, and promises were made.
+            pool.set_connect_options(options(&sqlite_url(&sqlite_file(config), "rw")?)?);
+        }
         Ok(Self { pool, engine })
     }
 
@@ -134,6 +161,12 @@ impl Database {
     }
 }
 
+fn options(url: &str) -> anyhow::Result<AnyConnectOptions> {
+    // The URL may hold a password, so the cause of a parse error is not shown.
+    let options: AnyConnectOptions = url.parse().map_err(|_| anyhow::anyhow!("DATABASE__URL cannot be parsed"))?;
+    Ok(options.log_statements(LevelFilter::Debug))
+}
+
 fn install_drivers() {
     static DRIVERS: Once = Once::new();
     DRIVERS.call_once(sqlx::any::install_default_drivers);
@@ -155,6 +188,11 @@ fn sqlite_url(path: &Path, mode: &str) -> anyhow::Result<String> {
 pub fn now_micros() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// A duration in the tables' unit of time.
+pub fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// A table's time as RFC 3339 text.

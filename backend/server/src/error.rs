@@ -114,6 +114,16 @@ impl Error {
         matches!(self.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE)
     }
 
+    /// Whether what was asked of the database is known not to have been done, and not to be done later.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::PoolTimedOut) => true,
+            // A disk that fails or a server that ends in the middle leaves it open.
+            Self::Database(error @ sqlx::Error::Database(_)) => kind(error) != "connection",
+            _ => false,
+        }
+    }
+
     /// Whether the fault is on this side.
     pub fn is_ours(&self) -> bool {
         self.status().is_server_error() && !matches!(self, Self::Busy(_))
@@ -146,6 +156,7 @@ fn is_unreachable(error: &sqlx::Error) -> bool {
 fn kind(error: &sqlx::Error) -> &'static str {
     match error {
         sqlx::Error::PoolTimedOut => "timeout",
+        sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => "timeout",
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => "connection",
         sqlx::Error::Database(error) => database_kind(error.as_ref()),
         _ => "other",

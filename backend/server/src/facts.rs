@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 
 use crate::app::Shared;
-use crate::database::Database;
+use crate::database::{Database, bounds};
 use crate::error::chain;
 use crate::{cleanup, datasets, jobs, training};
 
@@ -27,7 +27,8 @@ pub async fn watch(app: Shared) -> anyhow::Result<()> {
 async fn refresh(database: &Database) {
     datasets::totals::refresh(database).await;
     training::emit_depth(database).await;
-    for refreshed in [cleanup::measure_lag(database).await, jobs::show_latest_snapshot(database).await] {
+    let (lag, snapshot) = (cleanup::measure_lag(database), jobs::show_latest_snapshot(database));
+    for refreshed in [bounds::for_work(lag).await, bounds::for_work(snapshot).await] {
         if let Err(error) = refreshed {
             tracing::warn!(cause = chain(&error), "gauges could not be refreshed from the database");
         }

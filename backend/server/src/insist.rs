@@ -1,10 +1,10 @@
 //! Writes that must not be lost to a database that is away for a while: they are tried again until it answers.
 
-use std::io;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::database::bounds::within;
 use crate::error::{Error, Result, chain};
 
 /// How long one try may take: a connection that died without a word answers nothing.
@@ -38,12 +38,6 @@ async fn repeat<T, F: Future<Output = Result<T>>>(
         }
         tokio::time::sleep(pause).await;
     }
-}
-
-/// A statement that is given up after `limit`. Whether the database has taken it is then unknown.
-pub async fn within<T>(limit: Duration, statement: impl Future<Output = Result<T>>) -> Result<T> {
-    let late = |_| Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "no answer in time")).into());
-    tokio::time::timeout(limit, statement).await.unwrap_or_else(late)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod backup;
 mod catalogue;
 mod cleanup;
 mod config;
+mod data_lock;
 mod database;
 mod datasets;
 mod demo;

@@ -21,7 +21,7 @@ use crate::signals::Signals;
 use crate::starting::Gate;
 use crate::storage::Storage;
 use crate::training::{Beats, Models, Wakers, Workplace};
-use crate::{catalogue, facts, health, jobs, training};
+use crate::{catalogue, data_lock, facts, health, jobs, training};
 
 /// The service's name, in labels and in the names of log files.
 pub const SERVICE: &str = "belfry";
@@ -31,6 +31,9 @@ const FLUSH_GRACE: Duration = Duration::from_secs(3);
 
 /// Of the time before the flush: for work to end by itself. The rest is for giving it up in order.
 const WORK_SHARE: f64 = 0.85;
+
+/// How long it may take to stop a run's process and to hand the run back, and no more than half of the time for work.
+const HAND_BACK: Duration = Duration::from_secs(2);
 
 /// What the second signal makes of the exit code.
 const CUT_OFF: i32 = 130;
@@ -60,6 +63,16 @@ fn flush_grace(config: &Config) -> Duration {
     FLUSH_GRACE.min(config.server.shutdown_grace / 4)
 }
 
+/// What is left of the grace is for the flush and for the threads to end.
+fn grace_before_flush(config: &Config) -> Duration {
+    config.server.shutdown_grace.saturating_sub(flush_grace(config)).mul_f64(0.95)
+}
+
+/// The last part of the time before the flush, in which runs that were not finished are handed back.
+pub fn time_for_hand_back(config: &Config) -> Duration {
+    HAND_BACK.min(grace_before_flush(config).mul_f64(WORK_SHARE / 2.0))
+}
+
 async fn run(config: Config, telemetry: &Telemetry, signals: &mut Signals) -> anyhow::Result<()> {
     let address = SocketAddr::new(config.server.host, config.server.port);
     let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
@@ -71,8 +84,13 @@ async fn run(config: Config, telemetry: &Telemetry, signals: &mut Signals) -> an
     tasks.spawn(async move { server.await.context("the HTTP server failed") });
     tracing::info!(%address, "starting");
 
+    let opening = async {
+        // Before the database is opened, which a restore may be about to replace.
+        data_lock::share(&config.data.dir).await?;
+        Database::open(&config).await
+    };
     let database = tokio::select! {
-        opened = Database::open(&config) => opened?,
+        opened = opening => opened?,
         () = signals.next() => return Ok(()),
     };
     let (workplace, dead) = training::open_workplace(&config).await?;
@@ -131,6 +149,7 @@ fn assemble(
         models: Models::default(),
         draining: CancellationToken::new(),
         stopping,
+        hand_back: CancellationToken::new(),
         cut_off: CancellationToken::new(),
         config,
         database,
@@ -148,9 +167,10 @@ async fn stop(app: &App, mut tasks: JoinSet<anyhow::Result<()>>, first: anyhow::
     }
     tracing::info!("stopping");
     app.stopping.cancel();
-    // What is left of the grace is for the flush and for the threads to end.
-    let grace = app.config.server.shutdown_grace.saturating_sub(flush_grace(&app.config)).mul_f64(0.95);
+    let grace = grace_before_flush(&app.config);
     let give_up = grace.mul_f64((1.0 - WORK_SHARE) / 2.0);
+    let work = grace.mul_f64(WORK_SHARE);
+    let undisturbed = (work + give_up).saturating_sub(time_for_hand_back(&app.config));
     let mut rest = std::pin::pin!(async {
         let mut result = first;
         while let Some(ended) = tasks.join_next().await {
@@ -158,7 +178,16 @@ async fn stop(app: &App, mut tasks: JoinSet<anyhow::Result<()>>, first: anyhow::
         }
         result
     });
-    let result = match tokio::time::timeout(grace.mul_f64(WORK_SHARE), &mut rest).await {
+    let ended = async {
+        match tokio::time::timeout(undisturbed, &mut rest).await {
+            Ok(result) => Ok(result),
+            Err(_) => {
+                app.hand_back.cancel();
+                tokio::time::timeout(work.saturating_sub(undisturbed), &mut rest).await
+            }
+        }
+    };
+    let result = match ended.await {
         Ok(result) => result,
         Err(_) => {
             tracing::warn!(grace_seconds = grace.as_secs_f64(), "work is cut off at the end of the grace");

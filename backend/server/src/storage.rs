@@ -195,15 +195,18 @@ impl Storage {
         Ok(())
     }
 
-    /// Removes what writers that were killed left half-written, if nothing was added for `at_least`; returns how
-    /// many files. Of a remote store such parts are not ours to see: there a life-cycle rule of the bucket does it.
-    pub async fn remove_abandoned(&self, prefix: &str, at_least: Duration) -> std::io::Result<u64> {
-        let Some(folder) = self.local_path(prefix) else { return Ok(0) };
+    /// Removes what writers that were killed left half-written, if nothing was added for `at_least`. Of a remote store
+    /// such parts are not ours to see: there a life-cycle rule of the bucket does it.
+    ///
+    /// # Errors
+    /// A folder that cannot be read. A file that cannot be removed stops nothing.
+    pub async fn remove_abandoned(&self, prefix: &str, at_least: Duration) -> std::io::Result<Abandoned> {
+        let mut abandoned = Abandoned::default();
+        let Some(folder) = self.local_path(prefix) else { return Ok(abandoned) };
         let mut entries = match tokio::fs::read_dir(&folder).await {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(abandoned),
             entries => entries?,
         };
-        let mut removed = 0;
         while let Some(entry) = entries.next_entry().await? {
             // The local store writes to `<key>#<number>` until the file is complete.
             if !entry.file_name().to_string_lossy().contains('#') {
@@ -218,14 +221,23 @@ impl Storage {
                 Ok::<_, std::io::Error>(old)
             };
             match aged.await {
-                Ok(old) => removed += u64::from(old),
+                Ok(old) => abandoned.removed += u64::from(old),
                 // Its writer has finished it, or given it up, since the folder was read.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+                Err(error) => abandoned.failures.push(error),
             }
         }
-        Ok(removed)
+        Ok(abandoned)
     }
+}
+
+/// What became of half-written files.
+#[derive(Debug, Default)]
+pub struct Abandoned {
+    /// How many were removed.
+    pub removed: u64,
+    /// Why the others were not.
+    pub failures: Vec<std::io::Error>,
 }
 
 /// A file being written. Dropped before it is finished, it leaves nothing behind.

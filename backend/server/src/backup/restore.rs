@@ -15,12 +15,15 @@ use futures::StreamExt;
 use super::manifest::Manifest;
 use super::{postgres, sync_folder};
 use crate::config::Config;
+use crate::data_lock;
 use crate::database::{Database, Engine, sqlite_file};
 use crate::storage::Storage;
-use crate::training;
 
 /// How long connections of a server that has just stopped may be seen.
 const LETTING_GO: Duration = Duration::from_secs(3);
+
+/// How often they are looked for meanwhile.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Leaves out the rows whose files are not in the backup.
 const LEAVE_OUT: [&str; 2] = [
@@ -28,21 +31,23 @@ const LEAVE_OUT: [&str; 2] = [
     "UPDATE runs SET model_key = NULL, model_size_bytes = NULL, model_sha256 = NULL WHERE model_key = ",
 ];
 
-/// Drops what the migrations and nobody else made, or a newer schema would meet its own tables again.
-const CLEAR: &str = "DO $$ DECLARE name text; BEGIN \
+/// Drops what the migrations and nobody else made, or a newer schema would meet its own tables again. Somebody who works
+/// with a table is not waited for without end.
+const CLEAR: &str = "SET LOCAL lock_timeout = '10s'; DO $$ DECLARE name text; BEGIN \
     FOR name IN SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema() LOOP \
     EXECUTE 'DROP TABLE ' || name || ' CASCADE'; END LOOP; END $$;\n";
+
+/// How many others are connected to the database. A role that may not see what others are, sees that they are there.
+const OTHERS: &str = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
+    AND pid <> pg_backend_pid() AND usesysid IS NOT NULL AND COALESCE(backend_type, 'client backend') = 'client backend'";
 
 /// Brings the backup in `folder` back to where the settings point. A target that holds something is replaced by `force` only.
 pub async fn restore(config: Config, folder: PathBuf, force: bool) -> anyhow::Result<()> {
     let engine = if config.database.url.is_empty() { Engine::Sqlite } else { Engine::Postgres };
     let manifest = Manifest::read(&folder)?;
     manifest.check_target(engine, Database::latest_schema())?;
-    let work = config.data.dir.join("work");
-    // Held to the end: no server can begin to train on what is being replaced.
-    let _alone = training::stand_alone(&work)
-        .with_context(|| format!("cannot look for servers in {}", work.display()))?
-        .with_context(|| format!("a server runs on {}: stop it first", config.data.dir.display()))?;
+    // Held to the end: a server that starts meanwhile waits for it.
+    let _alone = data_lock::take_alone(&config.data.dir)?;
     let storage = Storage::open(&config)?;
     let occupied = what_is_there(&config, engine, &storage).await?;
     if let Some(occupied) = occupied.filter(|_| !force) {
@@ -75,13 +80,12 @@ async fn what_is_there(config: &Config, engine: Engine, storage: &Storage) -> an
         }
         Engine::Postgres => {
             let database = Database::connect(config).await?;
-            let query = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
-                AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
-            let count = async || sqlx::query_scalar::<_, i64>(query).fetch_one(&database.pool).await;
+            // Asked again when it counts; so early, nothing was copied in vain.
+            let count = async || sqlx::query_scalar::<_, i64>(OTHERS).fetch_one(&database.pool).await;
             let (asked, mut others) = (Instant::now(), count().await?);
             // PostgreSQL needs a moment to let a server go that has just stopped.
             while others > 0 && asked.elapsed() < LETTING_GO {
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                tokio::time::sleep(LOOK).await;
                 others = count().await?;
             }
             ensure!(others == 0, "{others} others are connected to the database: stop the servers on it first");
@@ -185,6 +189,20 @@ async fn replace_content(config: &Config, saved: &Path, left_out: &[String]) -> 
     after.push_str("COMMIT;\n");
     let mut command = postgres::command(config, "psql")?;
     command.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-"]);
-    let replaced = postgres::feed(command, &format!("BEGIN;\n{CLEAR}"), saved, &after).await;
+    let before = format!("BEGIN;\n{CLEAR}{}", refuse_others());
+    let replaced = postgres::feed(command, &before, saved, &after).await;
     replaced.context("the database could not be replaced, and is as it was")
+}
+
+/// Ends the transaction if others are connected. The tables are locked by then: whoever connects later waits at its first
+/// query, and then finds the new ones.
+fn refuse_others() -> String {
+    let looks = LETTING_GO.as_millis() / LOOK.as_millis();
+    let pause = LOOK.as_secs_f64();
+    format!(
+        "DO $$ DECLARE others bigint; BEGIN FOR look IN 1..{looks} LOOP PERFORM pg_stat_clear_snapshot(); \
+         others := ({OTHERS}); EXIT WHEN others = 0; PERFORM pg_sleep({pause}); END LOOP; IF others > 0 THEN \
+         RAISE EXCEPTION '% others are connected to the database: stop the servers on it first', others; \
+         END IF; END $$;\n"
+    )
 }

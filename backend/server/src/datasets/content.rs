@@ -11,6 +11,7 @@ use futures::TryStreamExt;
 use super::name::disposition;
 use super::rows;
 use crate::app::Shared;
+use crate::database::bounds;
 use crate::error::{Error, Result, chain};
 
 /// `GET` and `HEAD /api/v1/datasets/{id}/content`.
@@ -20,7 +21,7 @@ pub async fn download(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response> {
-    let stored = rows::find(&app.database, &id).await?.ok_or(Error::NotFound("dataset"))?;
+    let stored = bounds::for_answer(rows::find(&app.database, &id)).await?.ok_or(Error::NotFound("dataset"))?;
     let dataset = stored.dataset;
     let size_bytes = dataset.size_bytes.unsigned_abs();
     let etag = format!("\"{}\"", dataset.sha256);

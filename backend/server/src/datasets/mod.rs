@@ -17,10 +17,12 @@ mod upload;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::StatusCode;
-use axum::routing::get;
+use axum::middleware::from_fn;
+use axum::routing::{get, post};
 use tracing::Instrument;
 
 use crate::app::Shared;
+use crate::database::bounds;
 use crate::error::{Error, Result};
 use crate::events::upload::DatasetDeleted;
 use crate::request::Json;
@@ -29,10 +31,11 @@ use rows::{Dataset, Removal};
 /// The routes of this feature.
 pub fn router() -> Router<Shared> {
     // Uploads are limited by UPLOAD__MAX_BYTES as they stream.
-    let collection = get(listing::list).post(upload::upload).layer(DefaultBodyLimit::disable());
+    let upload = post(upload::upload).layer(DefaultBodyLimit::disable());
+    let bounded = from_fn(bounds::bound_answer);
     Router::new()
-        .route("/api/v1/datasets", collection)
-        .route("/api/v1/datasets/{id}", get(read).delete(delete))
+        .route("/api/v1/datasets", get(listing::list).layer(bounded.clone()).merge(upload))
+        .route("/api/v1/datasets/{id}", get(read).layer(bounded).delete(delete))
         .route("/api/v1/datasets/{id}/content", get(content::download))
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use sqlx::FromRow;
 
 use crate::app::App;
-use crate::database::{Database, Engine, now_micros, rfc3339};
+use crate::database::{Database, Engine, bounds, now_micros, rfc3339};
 use crate::error::{Error, Result};
 use crate::request::is_id;
 use crate::storage;
@@ -128,12 +128,6 @@ pub async fn insert(database: &Database, row: &Row) -> Result<()> {
     Ok(())
 }
 
-/// Takes back a row whose insertion was not answered, if it is there.
-pub async fn retract(database: &Database, id: &str) -> Result<()> {
-    sqlx::query("DELETE FROM datasets WHERE id = $1").bind(id).execute(&database.pool).await?;
-    Ok(())
-}
-
 /// What became of a removal.
 #[derive(Debug)]
 pub enum Removal {
@@ -155,7 +149,15 @@ pub async fn remove(app: &App, id: &str) -> Result<Removal> {
     if !is_id(id) {
         return Ok(Removal::Missing);
     }
-    let database = &app.database;
+    Ok(match bounds::for_answer(delete(&app.database, id)).await? {
+        Some((key, size_bytes)) => Removal::Removed { size_bytes, file: app.storage.delete(&key).await },
+        None if bounds::for_answer(find(&app.database, id)).await?.is_some() => Removal::InUse,
+        None => Removal::Missing,
+    })
+}
+
+/// Deletes the row of a dataset that no run needs. Returns its file's key and its size.
+async fn delete(database: &Database, id: &str) -> Result<Option<(String, i64)>> {
     let mut transaction = database.pool.begin().await?;
     if database.engine == Engine::Postgres {
         // Waits for a run that is being queued on this dataset. SQLite has one writer at a time.
@@ -167,9 +169,5 @@ pub async fn remove(app: &App, id: &str) -> Result<Removal> {
     let delete = sqlx::query_as::<_, (String, i64)>(delete).bind(id).bind(now_micros());
     let deleted = delete.fetch_optional(&mut *transaction).await?;
     transaction.commit().await?;
-    Ok(match deleted {
-        Some((key, size_bytes)) => Removal::Removed { size_bytes, file: app.storage.delete(&key).await },
-        None if find(database, id).await?.is_some() => Removal::InUse,
-        None => Removal::Missing,
-    })
+    Ok(deleted)
 }

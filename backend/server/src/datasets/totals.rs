@@ -1,11 +1,11 @@
 //! How many datasets there are and how large. Every instance reads them from the database, so all say the same.
 
-use crate::database::{Database, now_micros};
+use crate::database::{Database, bounds, now_micros};
 use crate::events::upload::DatasetTotals;
 
 /// Counts and emits. A failure is logged and takes the gauges off the page: the last count may be wrong by now.
 pub async fn refresh(database: &Database) {
-    let totals = count(database).await;
+    let totals = bounds::for_answer(async { Ok(count(database).await?) }).await;
     if let Err(error) = &totals {
         tracing::warn!(cause = crate::error::chain(error), "the datasets could not be counted");
     }

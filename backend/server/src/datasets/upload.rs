@@ -13,7 +13,7 @@ use super::receive::{Received, receive};
 use super::rows::{self, Dataset, Row, Stored};
 use super::{form, name, totals};
 use crate::app::{App, Shared};
-use crate::database::now_micros;
+use crate::database::{bounds, micros, now_micros};
 use crate::error::{Error, Result, chain};
 use crate::events::upload::Upload;
 use crate::request::{Json, Query};
@@ -116,29 +116,23 @@ async fn commit(app: Shared, id: String, received: Received, plan: Plan) -> Resu
         columns: serde_json::to_string(&profile.columns).map_err(unreadable)?,
         storage_key,
         created_at,
-        expires_at: plan.lifetime.map(|life| created_at.saturating_add_unsigned(micros(life))),
+        expires_at: plan.lifetime.map(|life| created_at.saturating_add(micros(life))),
     };
-    if let Err(error) = rows::insert(&app.database, &row).await {
-        // The client need not wait for a database that is away a second time.
-        tokio::spawn(async move { give_up(&app, &row).await }.in_current_span());
+    if let Err(error) = bounds::for_answer(rows::insert(&app.database, &row)).await {
+        if error.is_refusal() {
+            give_up(&app, &row).await;
+        }
         return Err(error);
     }
     Ok(Stored::try_from(row)?.dataset)
 }
 
-/// Removes the file of a row that could not be inserted. The insertion may have happened and only its answer been
-/// lost, so the file goes only once the row is known to be gone; otherwise it is left for the clean-up.
+/// Removes the file of a row that was refused. Where only the answer is missing, the row may be there or may still come,
+/// so the file is left to it, or to the orphan sweep.
 async fn give_up(app: &App, row: &Row) {
-    if rows::retract(&app.database, &row.id).await.is_err() {
-        return;
-    }
     if let Err(error) = app.storage.delete(&row.storage_key).await {
         tracing::warn!(dataset_id = row.id, cause = chain(&error), "the file of a failed upload could not be removed");
     }
-}
-
-fn micros(life: std::time::Duration) -> u64 {
-    u64::try_from(life.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// What the body is, by its headers.

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::record::{SILENCE, SKEW, micros};
+use super::record::{SKEW, micros};
 use crate::database::now_micros;
 
 /// The scheduler looks every second; after this long without, the process stood still.
@@ -44,15 +44,16 @@ impl Watch {
         self.unsettled = Some(Instant::now());
     }
 
-    /// Whether whoever lives has had the time to renew its lease.
-    pub(super) fn is_settled(&self) -> bool {
-        self.unsettled.is_none_or(|since| since.elapsed() > SILENCE)
+    /// Whether whoever lives and renews its lease within this time has had the time to do so.
+    pub(super) fn is_settled_for(&self, time: Duration) -> bool {
+        self.unsettled.is_none_or(|since| since.elapsed() > time)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jobs::record::SILENCE;
 
     #[test]
     fn a_jump_and_a_standstill_unsettle() {
@@ -60,16 +61,16 @@ mod tests {
         let mut watch = Watch { seen: (wall, steady), unsettled: None };
         let later = steady + Duration::from_secs(5);
         assert_eq!(watch.compare(wall + 5_400_000, later), None);
-        assert!(watch.is_settled());
+        assert!(watch.is_settled_for(SILENCE));
         assert_eq!(watch.compare(wall + 5_400_000 - 3_600_000_000, later), Some(-3_600.0));
-        assert!(!watch.is_settled());
+        assert!(!watch.is_settled_for(SILENCE));
 
         let mut watch = Watch { seen: (wall, steady), unsettled: None };
         assert_eq!(watch.compare(wall + 20_000_000, steady + Duration::from_secs(20)), None);
-        assert!(!watch.is_settled(), "its own leases may be over");
+        assert!(!watch.is_settled_for(SILENCE), "its own leases may be over");
 
         let mut watch = Watch::default();
         watch.unsettle();
-        assert!(!watch.is_settled());
+        assert!(!watch.is_settled_for(SILENCE));
     }
 }

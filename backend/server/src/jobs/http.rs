@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::middleware::from_fn;
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use super::Job;
 use super::schedule::{Planned, make_due};
 use super::statistics::{HISTORY, HISTORY_OF_JOB, Statistics};
 use crate::app::Shared;
-use crate::database::rfc3339;
+use crate::database::{bounds, rfc3339};
 use crate::error::{Error, Result};
 use crate::request::{Json, Query};
 
@@ -21,11 +22,12 @@ const MOST_RUNS: i64 = 500;
 
 /// The routes of this feature.
 pub fn router() -> Router<Shared> {
-    Router::new()
+    let routes = Router::new()
         .route("/jobs", get(list))
         .route("/jobs/status", get(status))
         .route("/jobs/stats/{job_name}", get(stats))
-        .route("/jobs/{job_name}/run", post(run_now))
+        .route("/jobs/{job_name}/run", post(run_now));
+    routes.route_layer(from_fn(bounds::bound_answer))
 }
 
 /// Whether a job runs on this server, and why not.

@@ -9,8 +9,9 @@ use super::Job;
 use super::plan::Plan;
 use super::record::{self, SILENCE, SKEW};
 use crate::app::App;
+use crate::database::bounds::within;
 use crate::error::chain;
-use crate::insist::{TRY, within};
+use crate::insist::TRY;
 use belfry_telemetry::jobs::Notes;
 
 /// How often a run shows that it lives.

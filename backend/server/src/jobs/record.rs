@@ -12,6 +12,7 @@ use sqlx::{Any, Transaction};
 
 use super::Job;
 use super::plan::Plan;
+pub(super) use crate::database::micros;
 use crate::database::{Database, now_micros};
 use crate::error::Result;
 
@@ -132,9 +133,4 @@ pub(super) async fn free(transaction: &mut Transaction<'_, Any>, plan: &Plan, id
     .execute(&mut **transaction)
     .await?;
     Ok(())
-}
-
-/// A duration in the tables' unit of time.
-pub(super) fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

@@ -14,12 +14,12 @@ use tokio::time::{Instant as TokioInstant, MissedTickBehavior};
 use super::clock::Watch;
 use super::folder::folder_id;
 use super::plan::{Overlap, Plan};
-use super::record::{SKEW, micros};
+use super::record::{SILENCE, SKEW, micros};
 use super::turn::{self, Turn};
 use super::{Job, reaper, run};
 use crate::app::{App, Shared};
 use crate::config::Config;
-use crate::database::{Database, Engine, now_micros};
+use crate::database::{Database, Engine, bounds, now_micros};
 use crate::error::{Result, chain};
 use crate::events::jobs::ClockJumped;
 
@@ -127,9 +127,16 @@ impl Scheduler {
         self.clock().unsettle();
     }
 
-    /// Whether leases can be judged: see `clock.rs`.
+    /// Whether leases of jobs can be judged: see `clock.rs`.
     pub fn is_settled(&self) -> bool {
-        self.clock().is_settled()
+        self.is_settled_for(SILENCE)
+    }
+
+    /// Whether whoever renews a lease within this time has had the time to renew it since the last jump or outage.
+    pub fn is_settled_for(&self, time: Duration) -> bool {
+        // A jump counts from the moment on that somebody judges by the new time, whoever looks first.
+        self.look_at_clock();
+        self.clock().is_settled_for(time)
     }
 
     fn look_at_clock(&self) {
@@ -172,12 +179,12 @@ async fn run_due_jobs(app: &Shared, mut dead: Vec<String>) {
             _ = ticks.tick() => {}
         }
         app.scheduler.look_at_clock();
-        match known_turns(app, &mut dead).await {
+        match bounds::for_work(known_turns(app, &mut dead)).await {
             Ok(turns) => {
                 for turn in turns {
                     let Some(job) = Job::of_row(&turn.row) else { continue };
                     let asked = TokioInstant::now();
-                    match consider(app, job, &turn).await {
+                    match bounds::for_work(consider(app, job, &turn)).await {
                         Ok(Some(id)) => drop(under_way.spawn(run::run(app.clone(), job, id, asked))),
                         Ok(None) => {}
                         Err(error) => {

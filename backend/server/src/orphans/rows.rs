@@ -1,26 +1,32 @@
 //! Rows whose file is gone. Such a dataset cannot be read and such a model cannot predict, so after the grace the
 //! database stops to promise them, and says so as an error.
 //!
-//! A store that cannot be asked ends the sweep before anything is removed. So does one that has none of the files that
-//! rows name: it is most likely another one, or its disk is not mounted.
+//! What is missing is kept in the table `missing_files`, with the time since when. A store that has none of the files that
+//! rows name is most likely another one, or its disk is not mounted: then nothing is noted or removed.
 
-use std::collections::HashSet;
-
+use futures::StreamExt;
+use futures::stream;
 use sqlx::AssertSqlSafe;
 
+use super::Failures;
 use crate::app::App;
-use crate::database::now_micros;
+use crate::database::{micros, now_micros};
 use crate::error::{Error, Result};
 use crate::events::jobs::FileLost;
 
-/// Rows looked at between two looks at whether to stop; bounds memory.
+/// Rows read at a time; bounds memory.
 const BATCH: i64 = 500;
+
+/// Files asked for at the same time.
+const ASKED_AT_ONCE: usize = 16;
 
 /// What a table says of files, and how to take it back.
 struct Kind {
     name: &'static str,
     /// Ids and keys, in the order of ids, after `$1`.
     named: &'static str,
+    /// Whether the file `$1` is named.
+    names: &'static str,
     /// Takes back what is said of the file `$1`, unless it is about to be used.
     take_back: &'static str,
 }
@@ -30,12 +36,14 @@ const KINDS: [Kind; 2] = [
         name: "dataset",
         // Those whose removal has begun are the clean-up's.
         named: "SELECT id, storage_key FROM datasets WHERE removal_began_at IS NULL AND id > $1 ORDER BY id LIMIT $2",
+        names: "SELECT COUNT(*) FROM datasets WHERE removal_began_at IS NULL AND storage_key = $1",
         take_back: "DELETE FROM datasets WHERE storage_key = $1 AND NOT EXISTS \
             (SELECT 1 FROM runs WHERE runs.dataset_id = datasets.id AND runs.status IN ('queued', 'running'))",
     },
     Kind {
         name: "model",
         named: "SELECT id, model_key FROM runs WHERE model_key IS NOT NULL AND id > $1 ORDER BY id LIMIT $2",
+        names: "SELECT COUNT(*) FROM runs WHERE model_key = $1",
         take_back: "UPDATE runs SET model_key = NULL, model_size_bytes = NULL, model_sha256 = NULL WHERE model_key = $1",
     },
 ];
@@ -44,14 +52,46 @@ const KINDS: [Kind; 2] = [
 #[derive(Default)]
 pub(super) struct Swept {
     /// Rows whose file is not there.
-    pub(super) missing: usize,
+    pub(super) missing: u64,
     /// Those of them that were given up.
     pub(super) removed: u64,
 }
 
 /// Looks for the file of every row.
-pub(super) async fn sweep(app: &App) -> Result<Swept> {
-    let (mut missing, mut present) = (Vec::new(), 0_u64);
+pub(super) async fn sweep(app: &App, failures: &mut Failures) -> Result<Swept> {
+    let mut looked = Looked::default();
+    // In the usual case this ends with the first file.
+    each_row(app, failures, &mut looked, Until::Present).await?;
+    if !looked.present {
+        return match looked.missing {
+            _ if app.stopping.is_cancelled() => Ok(Swept::default()),
+            0 => Ok(Swept::default()),
+            count => {
+                let message = format!("none of the {count} files that rows name is in the store; nothing was removed");
+                Err(Error::Storage(anyhow::anyhow!(message)))
+            }
+        };
+    }
+    each_row(app, failures, &mut looked, Until::End).await?;
+    judge(app, failures).await
+}
+
+#[derive(Default)]
+struct Looked {
+    present: bool,
+    missing: u64,
+}
+
+/// How far to look.
+#[derive(Clone, Copy, PartialEq)]
+enum Until {
+    /// To the first file that is there. Notes nothing.
+    Present,
+    /// To the last row. Notes what is missing.
+    End,
+}
+
+async fn each_row(app: &App, failures: &mut Failures, looked: &mut Looked, until: Until) -> Result<()> {
     for kind in &KINDS {
         let mut after = String::new();
         loop {
@@ -59,61 +99,106 @@ pub(super) async fn sweep(app: &App) -> Result<Swept> {
             let rows = query.fetch_all(&app.database.pool).await?;
             let Some((last, _)) = rows.last() else { break };
             after.clone_from(last);
-            for (_, key) in rows {
-                if app.stopping.is_cancelled() {
-                    return Ok(Swept::default());
+            let keys = rows.into_iter().map(|(_, key)| key);
+            let mut asked = ask(app, keys);
+            while let Some((key, exists)) = asked.next().await {
+                match exists {
+                    Ok(true) => looked.present = true,
+                    Ok(false) if until == Until::End => note(app, kind, &key).await?,
+                    Ok(false) => looked.missing += 1,
+                    Err(error) => failures.note(error.into())?,
                 }
-                if app.storage.exists(&key).await? { present += 1 } else { missing.push((kind, key)) }
+                if until == Until::Present && looked.present {
+                    return Ok(());
+                }
+            }
+            if app.stopping.is_cancelled() {
+                return Ok(());
             }
         }
     }
-    if present == 0 && !missing.is_empty() {
-        let count = missing.len();
-        let message = format!("none of the {count} files that rows name is in the store; nothing was removed");
-        return Err(Error::Storage(anyhow::anyhow!(message)));
-    }
-    note(app, &missing).await?;
-    let due =
-        now_micros().saturating_sub(i64::try_from(app.config.cleanup.orphan_grace.as_micros()).unwrap_or(i64::MAX));
-    let mut swept = Swept { missing: missing.len(), removed: 0 };
-    for (kind, key) in missing {
-        if app.stopping.is_cancelled() {
-            break;
-        }
-        if is_given_up(app, &key, due).await? && !app.storage.exists(&key).await? {
-            swept.removed += take_back(app, kind, &key).await?;
-        }
-    }
-    Ok(swept)
+    Ok(())
 }
 
-/// Notes since when files are missing, and forgets those that are back or are not missed any more.
-async fn note(app: &App, missing: &[(&Kind, String)]) -> Result<()> {
-    let pool = &app.database.pool;
-    let keys: HashSet<&str> = missing.iter().map(|(_, key)| key.as_str()).collect();
-    let noted: Vec<String> = sqlx::query_scalar("SELECT storage_key FROM missing_files").fetch_all(pool).await?;
-    for key in noted.iter().filter(|key| !keys.contains(key.as_str())) {
-        sqlx::query("DELETE FROM missing_files WHERE storage_key = $1").bind(key).execute(pool).await?;
-    }
-    for (kind, key) in missing.iter().filter(|(_, key)| !noted.contains(key)) {
-        let insert = "INSERT INTO missing_files (storage_key, noticed_at) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-        sqlx::query(insert).bind(key).bind(now_micros()).execute(pool).await?;
+/// Keys, and whether the store has them. Asks for nothing more once the process stops.
+fn ask<'a>(
+    app: &'a App,
+    keys: impl Iterator<Item = String> + 'a,
+) -> impl futures::Stream<Item = (String, crate::storage::Result<bool>)> + Unpin + 'a {
+    let asked = stream::iter(keys.take_while(|_| !app.stopping.is_cancelled()));
+    let asked = asked.map(async |key: String| {
+        let exists = app.storage.exists(&key).await;
+        (key, exists)
+    });
+    Box::pin(asked.buffer_unordered(ASKED_AT_ONCE))
+}
+
+/// Notes since when a file is missing.
+async fn note(app: &App, kind: &Kind, key: &str) -> Result<()> {
+    let insert = "INSERT INTO missing_files (storage_key, noticed_at) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    let noted = sqlx::query(insert).bind(key).bind(now_micros()).execute(&app.database.pool).await?;
+    if noted.rows_affected() > 0 {
         tracing::warn!(kind = kind.name, storage_key = key, "a file that the database names is not in the store");
     }
     Ok(())
 }
 
-async fn is_given_up(app: &App, key: &str, due: i64) -> Result<bool> {
-    let query = "SELECT COUNT(*) FROM missing_files WHERE storage_key = $1 AND noticed_at <= $2";
-    let noted: i64 = sqlx::query_scalar(query).bind(key).bind(due).fetch_one(&app.database.pool).await?;
-    Ok(noted > 0)
+/// Goes through what was noted: forgets what is back or not named any more, and gives up what is missing for too long.
+async fn judge(app: &App, failures: &mut Failures) -> Result<Swept> {
+    let due = now_micros().saturating_sub(micros(app.config.cleanup.orphan_grace));
+    let (mut swept, mut after) = (Swept::default(), String::new());
+    loop {
+        let query =
+            "SELECT storage_key, noticed_at FROM missing_files WHERE storage_key > $1 ORDER BY storage_key LIMIT $2";
+        let query = sqlx::query_as::<_, (String, i64)>(query).bind(&after).bind(BATCH);
+        let noted = query.fetch_all(&app.database.pool).await?;
+        let Some((last, _)) = noted.last() else { return Ok(swept) };
+        after.clone_from(last);
+        let times: std::collections::HashMap<String, i64> = noted.into_iter().collect();
+        let mut asked = ask(app, times.keys().cloned());
+        while let Some((key, exists)) = asked.next().await {
+            match exists {
+                Ok(true) => forget(app, &key).await?,
+                Ok(false) => {
+                    let Some(kind) = naming(app, &key).await? else {
+                        forget(app, &key).await?;
+                        continue;
+                    };
+                    swept.missing += 1;
+                    if times[&key] <= due {
+                        swept.removed += take_back(app, kind, &key).await?;
+                    }
+                }
+                Err(error) => failures.note(error.into())?,
+            }
+        }
+        if app.stopping.is_cancelled() {
+            return Ok(swept);
+        }
+    }
+}
+
+/// The kind of row that names a file, if one does.
+async fn naming(app: &App, key: &str) -> Result<Option<&'static Kind>> {
+    for kind in &KINDS {
+        let named: i64 = sqlx::query_scalar(kind.names).bind(key).fetch_one(&app.database.pool).await?;
+        if named > 0 {
+            return Ok(Some(kind));
+        }
+    }
+    Ok(None)
+}
+
+async fn forget(app: &App, key: &str) -> Result<()> {
+    sqlx::query("DELETE FROM missing_files WHERE storage_key = $1").bind(key).execute(&app.database.pool).await?;
+    Ok(())
 }
 
 async fn take_back(app: &App, kind: &Kind, key: &str) -> Result<u64> {
     let taken = sqlx::query(AssertSqlSafe(kind.take_back)).bind(key).execute(&app.database.pool).await?;
     if taken.rows_affected() > 0 {
         FileLost { kind: kind.name, storage_key: key }.emit();
-        sqlx::query("DELETE FROM missing_files WHERE storage_key = $1").bind(key).execute(&app.database.pool).await?;
+        forget(app, key).await?;
     }
     Ok(taken.rows_affected())
 }

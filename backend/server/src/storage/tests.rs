@@ -184,14 +184,19 @@ async fn a_probe_tells_of_a_store_that_is_away_or_refuses() {
 async fn what_a_killed_writer_left_is_removed_once_it_is_old() {
     let work = tempfile::tempdir().unwrap();
     let storage = open(&work, Vec::new());
-    assert_eq!(storage.remove_abandoned("datasets", Duration::ZERO).await.unwrap(), 0);
+    assert_eq!(storage.remove_abandoned("datasets", Duration::ZERO).await.unwrap().removed, 0);
     write(&storage, "datasets/kept", b"x").await;
     let mut writer = storage.write("datasets/left").await.unwrap();
     writer.write(Bytes::from(sample(2 << 20))).await.unwrap();
     // As a kill would: nothing is cleaned up.
     std::mem::forget(writer);
-    assert_eq!(storage.remove_abandoned("datasets", Duration::from_secs(3600)).await.unwrap(), 0);
-    assert_eq!(storage.remove_abandoned("datasets", Duration::ZERO).await.unwrap(), 1);
+    assert_eq!(storage.remove_abandoned("datasets", Duration::from_secs(3600)).await.unwrap().removed, 0);
+    // What is no file is passed over.
+    let bad = work.path().join("files/datasets/bad#1");
+    std::fs::create_dir(&bad).unwrap();
+    let abandoned = storage.remove_abandoned("datasets", Duration::ZERO).await.unwrap();
+    assert_eq!((abandoned.removed, abandoned.failures.len()), (1, 1));
+    std::fs::remove_dir(&bad).unwrap();
     assert_eq!(files_below(&work.path().join("files/datasets")), [work.path().join("files/datasets/kept")]);
 }
 

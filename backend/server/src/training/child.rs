@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{ChildStdout, Command};
 use tokio::sync::{mpsc, watch};
 
-/// For how long a process may go on after it was asked to stop.
+/// For how long a process may go on after it was asked to stop, and how long it may take to end.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// How much of its last words is kept.
@@ -23,8 +23,8 @@ const TAIL_BYTES: usize = 8 << 10;
 pub enum Ask {
     /// That was asked for.
     Cancel,
-    /// The server stops.
-    Stop,
+    /// The server stops, and has this long for the run's process to end.
+    Stop(Duration),
 }
 
 /// A process that has ended.
@@ -78,7 +78,11 @@ pub async fn run(
         None => {
             // The end of its input asks it to stop.
             stdin = None;
-            match tokio::time::timeout(GRACE, &mut conversation).await {
+            let grace = match asked {
+                Some(Ask::Stop(grace)) => grace.min(GRACE),
+                _ => GRACE,
+            };
+            match tokio::time::timeout(grace, &mut conversation).await {
                 Ok(said) => said,
                 Err(_) => {
                     child.start_kill()?;

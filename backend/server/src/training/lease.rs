@@ -8,7 +8,9 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::child::Ask;
 use super::queue::{self, Claim, Hold};
 use crate::app::App;
+use crate::database::bounds;
 use crate::events::training::WorkFailed;
+use crate::serve::time_for_hand_back;
 
 /// How often a run's row is read, so that a cancel, by whichever process it came, is obeyed within a second.
 const LOOK: Duration = Duration::from_millis(500);
@@ -22,17 +24,16 @@ pub async fn keep(app: &App, claim: &Claim, ask: &watch::Sender<Option<Ask>>) {
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
-            () = app.stopping.cancelled(), if ask.borrow().is_none() => {
-                ask.send_replace(Some(Ask::Stop));
+            () = app.hand_back.cancelled(), if ask.borrow().is_none() => {
+                // The other half is for the run's way back into the queue.
+                ask.send_replace(Some(Ask::Stop(time_for_hand_back(&app.config) / 2)));
             }
         }
         let due = Instant::now() >= extend_at;
-        let hold = if due {
-            queue::extend(&app.database, claim, lease).await
-        } else {
-            queue::look(&app.database, claim).await
+        let hold = async {
+            if due { queue::extend(&app.database, claim, lease).await } else { queue::look(&app.database, claim).await }
         };
-        match hold {
+        match bounds::within(lease / 3, hold).await {
             Ok(Hold::Lost) => return,
             Ok(hold) => {
                 if due {

@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use axum::Router;
+use axum::middleware::from_fn;
 use axum::routing::{get, post};
 use tokio::task::JoinSet;
 
@@ -33,18 +34,21 @@ pub use beats::Beats;
 pub use predict::Models;
 pub use queue::emit_depth;
 pub use wakers::Wakers;
-pub use workplace::{Dead, Workplace, remove_abandoned as remove_workplaces, stand_alone};
+pub use workplace::{Dead, Workplace, remove_abandoned as remove_workplaces};
 
 use crate::app::Shared;
 use crate::config::Config;
+use crate::database::bounds;
 
 /// The routes of this feature.
 pub fn router() -> Router<Shared> {
+    let bounded = from_fn(bounds::bound_answer);
     Router::new()
-        .route("/api/v1/runs", post(submit::submit).get(api::list))
-        .route("/api/v1/runs/{id}", get(api::show))
-        .route("/api/v1/runs/{id}/events", get(stream::events))
-        .route("/api/v1/runs/{id}/cancel", post(api::cancel))
+        .route("/api/v1/runs", get(api::list).layer(bounded.clone()).post(submit::submit))
+        .route("/api/v1/runs/{id}", get(api::show).layer(bounded.clone()))
+        // Until the stream begins.
+        .route("/api/v1/runs/{id}/events", get(stream::events).layer(bounded.clone()))
+        .route("/api/v1/runs/{id}/cancel", post(api::cancel).layer(bounded))
         .route("/api/v1/runs/{id}/model", get(model::download))
         .route("/api/v1/runs/{id}/predict", post(predict::predict))
 }

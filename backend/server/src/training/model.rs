@@ -7,11 +7,12 @@ use axum::response::{IntoResponse, Response};
 
 use super::run::{self, Run};
 use crate::app::Shared;
+use crate::database::bounds;
 use crate::error::{Error, Result};
 
 /// Downloads a model.
 pub async fn download(State(app): State<Shared>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response> {
-    let run = run::find(&app.database, &id).await?;
+    let run = bounds::for_answer(run::find(&app.database, &id)).await?;
     let (key, file) = of(&run)?;
     let tag = format!("\"{}\"", file.sha256);
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());

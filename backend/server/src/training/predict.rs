@@ -15,6 +15,7 @@ use super::model;
 use super::run;
 use super::submit::invalid;
 use crate::app::{App, Shared};
+use crate::database::bounds;
 use crate::error::{Error, Result};
 use crate::events::training::Prediction;
 use crate::request::Json;
@@ -101,7 +102,7 @@ pub async fn predict(
 
 /// Reads a model and keeps it. Requests that want the same model at the same time wait for one reader.
 async fn load(app: &App, id: &str) -> Result<Arc<Model>> {
-    let run = run::find(&app.database, id).await?;
+    let run = bounds::for_answer(run::find(&app.database, id)).await?;
     let (key, file) = model::of(&run)?;
     let file_bytes = u64::try_from(file.size_bytes).unwrap_or(u64::MAX);
     let loaded = app.models.loaded.get_or_insert_async(id, async {

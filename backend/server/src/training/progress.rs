@@ -9,7 +9,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::queue::Claim;
 use crate::app::App;
-use crate::database::Database;
+use crate::database::{Database, bounds};
 use crate::error::Result;
 use crate::events::training::{StepsDone, WorkFailed};
 
@@ -77,7 +77,7 @@ fn step(message: &Message) -> Option<Step> {
 
 /// Writes all that waits; on an error it goes on waiting.
 async fn write(app: &App, claim: &Claim, waiting: &mut Vec<Step>) {
-    match insert(&app.database, claim, waiting).await {
+    match bounds::for_work(insert(&app.database, claim, waiting)).await {
         Ok(written) => {
             StepsDone { algorithm: claim.algorithm.as_str(), count: written }.emit();
             waiting.clear();

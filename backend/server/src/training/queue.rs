@@ -12,7 +12,7 @@ use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
 use super::settle::Ending;
-use crate::database::{Database, Engine, now_micros};
+use crate::database::{Database, Engine, bounds, micros, now_micros};
 use crate::error::{Error, Result};
 use crate::events::training::{QueueDepth, WorkFailed};
 
@@ -108,7 +108,7 @@ pub async fn claim(database: &Database, instance: &str, lease: Duration) -> Resu
     let mut transaction = database.pool.begin().await?;
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(&worker_id)
-        .bind(now + micros(lease))
+        .bind(now.saturating_add(micros(lease)))
         .bind(now)
         .fetch_all(&mut *transaction)
         .await?;
@@ -121,10 +121,6 @@ pub async fn claim(database: &Database, instance: &str, lease: Duration) -> Resu
     sqlx::query("DELETE FROM run_progress WHERE run_id = $1").bind(&claim.run_id).execute(&mut *transaction).await?;
     transaction.commit().await?;
     Ok(Some(claim))
-}
-
-fn micros(time: Duration) -> i64 {
-    time.as_micros().try_into().unwrap_or(i64::MAX / 2)
 }
 
 fn claim_from_row(row: &AnyRow, worker_id: String, started_at: i64) -> Result<Claim> {
@@ -163,7 +159,8 @@ pub enum Hold {
 pub async fn extend(database: &Database, claim: &Claim, lease: Duration) -> Result<Hold> {
     let sql = "UPDATE runs SET lease_until = $1 WHERE id = $2 AND worker_id = $3 AND status = 'running' \
                RETURNING cancel_requested";
-    let query = sqlx::query(sql).bind(now_micros() + micros(lease)).bind(&claim.run_id).bind(&claim.worker_id);
+    let query =
+        sqlx::query(sql).bind(now_micros().saturating_add(micros(lease))).bind(&claim.run_id).bind(&claim.worker_id);
     hold(&query.fetch_all(&database.pool).await?)
 }
 
@@ -268,7 +265,7 @@ pub async fn cancel(database: &Database, id: &str) -> Result<Cancelled> {
 
 /// Sets the queue's gauge to what the database holds, which is the same on every process.
 pub async fn emit_depth(database: &Database) {
-    match depth(database).await {
+    match bounds::for_answer(depth(database)).await {
         Ok(depth) => depth.emit(),
         Err(error) => {
             QueueDepth::forget();

@@ -10,9 +10,13 @@ use tokio::time::MissedTickBehavior;
 use super::queue;
 use super::workplace::Dead;
 use crate::app::{App, Shared};
-use crate::database::{Database, now_micros};
+use crate::database::{Database, bounds, micros, now_micros};
 use crate::error::Result;
 use crate::events::training::{RunFinished, RunRequeued, WorkFailed};
+
+/// A lease that ends this many leases from now stems from a clock that was put back since. As many, so that servers may be
+/// set to different ones.
+const FAR: u32 = 10;
 
 /// Takes back the runs of dead processes: at once those of this data folder, which left their lock, then all whose
 /// lease is over.
@@ -30,16 +34,28 @@ pub async fn reap_regularly(app: Shared, mut dead: Vec<Dead>) {
                 gone.sweep().await;
             }
         }
+        if !can_judge_leases(&app) {
+            continue;
+        }
         if let Err(error) = reap(&app, None).await {
             WorkFailed { what: "runs whose lease is over could not be taken back", cause: &error }.emit();
         }
     }
 }
 
+/// Whether every worker that lives has had the time to renew its lease: since the clock jumped, since the database came
+/// back, and since this process began, which knows nothing of what was before.
+fn can_judge_leases(app: &App) -> bool {
+    let lease = app.config.training.lease;
+    app.started.elapsed() > lease && app.scheduler.is_settled_for(lease)
+}
+
 /// Takes back running runs whose worker is gone: of the dead process `instance`, and all whose lease is over. They are
 /// queued again, or end: cancelled if that was asked for, interrupted if it was their last attempt.
 async fn reap(app: &App, instance: Option<&str>) -> Result<()> {
-    let taken = take_back(&app.database, instance, app.config.training.max_attempts).await?;
+    let training = &app.config.training;
+    let far = now_micros().saturating_add(micros(training.lease.saturating_mul(FAR)));
+    let taken = bounds::for_work(take_back(&app.database, instance, far, training.max_attempts)).await?;
     for run in &taken.requeued {
         RunRequeued { run_id: &run.id, attempt: run.attempts, reason: "its worker is gone" }.emit();
     }
@@ -81,11 +97,12 @@ struct TakenBack {
     ended: Vec<(Taken, Outcome)>,
 }
 
-/// Takes back the runs of the dead process `instance`, or those whose lease is over.
-async fn take_back(database: &Database, instance: Option<&str>, max_attempts: u32) -> Result<TakenBack> {
+/// Takes back the runs of the dead process `instance`, or those whose lease is over or ends later than `far`.
+async fn take_back(database: &Database, instance: Option<&str>, far: i64, max_attempts: u32) -> Result<TakenBack> {
+    // Each names every parameter, so that one list of values fits both.
     let abandoned = match instance {
-        Some(_) => "status = 'running' AND worker_id LIKE $1 AND $2 >= 0",
-        None => "status = 'running' AND $1 = '' AND lease_until < $2",
+        Some(_) => "status = 'running' AND worker_id LIKE $1 AND $2 <= $4",
+        None => "status = 'running' AND $1 = '' AND (lease_until < $2 OR lease_until > $4)",
     };
     let of = instance.map(|instance| format!("{instance}:%")).unwrap_or_default();
     let end = |status: &str, code: &str, message: &str, which: &str| {
@@ -95,7 +112,7 @@ async fn take_back(database: &Database, instance: Option<&str>, max_attempts: u3
              RETURNING id, algorithm, attempts, started_at"
         )
     };
-    let cancelled = end("cancelled", "cancelled", "the run was cancelled", "cancel_requested = 1");
+    let cancelled = end("cancelled", "cancelled", "the run was cancelled", "cancel_requested = 1 AND $3 > 0");
     let message = "the process that trained the run ended, as at every attempt before";
     let interrupted = end("failed", "interrupted", message, "cancel_requested = 0 AND attempts >= $3");
     let requeued = format!(
@@ -107,15 +124,15 @@ async fn take_back(database: &Database, instance: Option<&str>, max_attempts: u3
     let mut taken = TakenBack::default();
     // Together, so that what is reported below has happened, all of it or none.
     let mut transaction = database.pool.begin().await?;
-    let query = sqlx::query(AssertSqlSafe(cancelled)).bind(&of).bind(now);
+    let query = sqlx::query(AssertSqlSafe(cancelled)).bind(&of).bind(now).bind(max_attempts).bind(far);
     for row in &query.fetch_all(&mut *transaction).await? {
         taken.ended.push((taken_from_row(row)?, Outcome::Cancelled));
     }
-    let query = sqlx::query(AssertSqlSafe(interrupted)).bind(&of).bind(now).bind(max_attempts);
+    let query = sqlx::query(AssertSqlSafe(interrupted)).bind(&of).bind(now).bind(max_attempts).bind(far);
     for row in &query.fetch_all(&mut *transaction).await? {
         taken.ended.push((taken_from_row(row)?, Outcome::Interrupted));
     }
-    let query = sqlx::query(AssertSqlSafe(requeued)).bind(&of).bind(now).bind(max_attempts);
+    let query = sqlx::query(AssertSqlSafe(requeued)).bind(&of).bind(now).bind(max_attempts).bind(far);
     for row in &query.fetch_all(&mut *transaction).await? {
         taken.requeued.push(taken_from_row(row)?);
     }

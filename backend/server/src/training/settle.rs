@@ -8,6 +8,7 @@ use belfry_learning::protocol::Report;
 use super::queue::{self, Claim};
 use super::run::Status;
 use crate::app::App;
+use crate::database::bounds;
 use crate::error::Error;
 use crate::events::training::{RunFinished, RunRequeued, WorkFailed};
 use crate::insist::insist;
@@ -135,7 +136,7 @@ pub async fn abandon(app: &App, claim: &Claim, model_key: Option<&str>) {
         }
         Ok::<_, Error>(())
     };
-    if let Err(error) = removed.await {
+    if let Err(error) = bounds::for_work(removed).await {
         WorkFailed { what: "the model of an abandoned run could not be removed", cause: &error }.emit();
     }
 }

@@ -15,7 +15,7 @@ use futures::Stream;
 use super::run::{self, Progress, Run};
 use super::wakers::Changes;
 use crate::app::Shared;
-use crate::database::Database;
+use crate::database::{Database, bounds};
 use crate::error::{Error, Result};
 use crate::events::training::WorkFailed;
 
@@ -62,7 +62,7 @@ impl Follower {
             if self.done {
                 return None;
             }
-            if let Err(error) = self.read().await {
+            if let Err(error) = bounds::for_work(self.read()).await {
                 // The client comes back with the last id it has seen.
                 WorkFailed { what: "a stream of progress broke off", cause: &error }.emit();
                 return None;

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::queue::{self, NewRun};
 use super::run::{self, Run};
 use crate::app::{App, Shared};
+use crate::database::bounds;
 use crate::datasets::rows::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::events::training::RunQueued;
@@ -44,8 +45,13 @@ pub async fn submit(
     State(app): State<Shared>,
     Json(submission): Json<Submission>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Run>)> {
+    let run = bounds::for_answer(queue_run(&app, submission)).await?;
+    Ok((StatusCode::ACCEPTED, [(header::LOCATION, format!("/api/v1/runs/{}", run.id))], Json(run)))
+}
+
+async fn queue_run(app: &App, submission: Submission) -> Result<Run> {
     let dataset_id = run::parse_id(&submission.dataset_id, "dataset")?;
-    let dataset = find_dataset(&app, &dataset_id).await?;
+    let dataset = find_dataset(app, &dataset_id).await?;
     let new =
         NewRun { id: Uuid::now_v7().to_string(), dataset_id, ..check(submission, app.config.training.allow_fake)? };
     check_target(&new, &dataset.columns)?;
@@ -56,14 +62,13 @@ pub async fn submit(
 
     if !queue::insert(&app.database, &new, app.config.training.max_queued).await? {
         // Either it went away meanwhile, or there was no room.
-        find_dataset(&app, &new.dataset_id).await?;
+        find_dataset(app, &new.dataset_id).await?;
         return Err(Error::Busy(format!("{} runs wait already", app.config.training.max_queued)));
     }
     RunQueued { run_id: &new.id, dataset_id: &new.dataset_id, algorithm: new.algorithm.as_str() }.emit();
     app.wakers.run_queued();
     queue::emit_depth(&app.database).await;
-    let run = run::find(&app.database, &new.id).await?;
-    Ok((StatusCode::ACCEPTED, [(header::LOCATION, format!("/api/v1/runs/{}", run.id))], Json(run)))
+    run::find(&app.database, &new.id).await
 }
 
 async fn find_dataset(app: &App, id: &str) -> Result<Dataset> {

@@ -16,6 +16,7 @@ use super::queue::{self, Claim};
 use super::settle::{Attempt, Ending, abandon, settle};
 use super::workplace::{RunFolder, Workplace};
 use crate::app::{App, Shared};
+use crate::database::bounds;
 use crate::error::{Error, Result};
 use crate::events::training::{ChildFailed, RunStarted, WorkFailed, WorkerPanicked, run_under_way, worker_up};
 
@@ -36,7 +37,8 @@ pub async fn work(app: Shared, workplace: Arc<Workplace>, number: usize) {
     let _up = worker_up();
     while !app.stopping.is_cancelled() {
         app.beats.beat(number);
-        let pause = match queue::claim(&app.database, &workplace.instance, app.config.training.lease).await {
+        let claimed = queue::claim(&app.database, &workplace.instance, app.config.training.lease);
+        let pause = match bounds::for_work(claimed).await {
             Ok(Some(claim)) => {
                 // There may be more for another worker.
                 app.wakers.run_queued();
@@ -160,13 +162,15 @@ async fn attempt(
 fn stopped(reason: Ask) -> Attempt {
     match reason {
         Ask::Cancel => Attempt::Ended(Ending::without_model(Outcome::Cancelled)),
-        Ask::Stop => Attempt::Stopped,
+        Ask::Stop(_) => Attempt::Stopped,
     }
 }
 
 /// Brings the dataset to this machine; `None` when it is gone.
 async fn prepare(app: &App, claim: &Claim, folder: &RunFolder) -> Result<Option<Spec>> {
-    let Some(source) = queue::source(&app.database, &claim.dataset_id).await? else { return Ok(None) };
+    let Some(source) = bounds::for_work(queue::source(&app.database, &claim.dataset_id)).await? else {
+        return Ok(None);
+    };
     let dataset_path = match app.storage.local_path(&source.storage_key) {
         Some(path) => path,
         None => {

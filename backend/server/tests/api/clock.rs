@@ -7,29 +7,35 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::jobs::await_runs;
+use crate::runs::{FAKE, await_step, children, run, submit_fake, upload_shipped};
 use crate::schedule::HangingStore;
 use crate::server::{PATIENCE, Place, Server};
+use crate::skipping::skipped;
 
-fn library() -> PathBuf {
+fn library() -> Option<PathBuf> {
     let folders = std::fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path());
     let mut found = folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1")).filter(|path| path.exists());
-    found.next().expect("no libfaketime here: install the Debian package faketime")
+    found.next()
 }
 
-/// A server whose clock is moved by what is written to a file.
-async fn server_with_clock(variables: &[(&str, &str)]) -> (Server, PathBuf) {
+/// A server whose clock is moved by what is written to a file. `None`, said aloud, where nothing can move it.
+async fn server_with_clock(variables: &[(&str, &str)]) -> Option<(Server, PathBuf)> {
+    let Some(library) = library() else {
+        skipped("no libfaketime here: install the Debian package faketime");
+        return None;
+    };
     let mut place = Place::new(variables).await;
     let file = place.folder.path().join("clock");
     set(&file, "+0");
     let settings = [
-        ("LD_PRELOAD", library().display().to_string()),
+        ("LD_PRELOAD", library.display().to_string()),
         ("FAKETIME_TIMESTAMP_FILE", file.display().to_string()),
         ("FAKETIME_NO_CACHE", "1".to_owned()),
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
         ("NO_FAKE_STAT", "1".to_owned()),
     ];
     place.variables.extend(settings.map(|(name, value)| (name.to_owned(), value)));
-    (Server::start_at(place), file)
+    Some((Server::start_at(place), file))
 }
 
 /// The file is never seen half-written.
@@ -57,8 +63,8 @@ const MISSES: &str = "scheduler_job_misses_total";
 
 #[tokio::test]
 async fn a_clock_put_forward_by_an_hour_makes_each_job_run_once_and_counts_what_was_missed() {
-    let (server, clock) =
-        server_with_clock(&[("CLEANUP__INTERVAL", "10m"), ("JOBS__RESOURCE_CHECK_SCHEDULE", "20m")]).await;
+    let settings = [("CLEANUP__INTERVAL", "10m"), ("JOBS__RESOURCE_CHECK_SCHEDULE", "20m")];
+    let Some((server, clock)) = server_with_clock(&settings).await else { return };
     for job_name in ["ttl_cleanup", "resource_check"] {
         await_counted(&server, RUNS, job_name, 1.0).await;
         assert_eq!(counted(&server, MISSES, job_name).await, 0.0);
@@ -86,7 +92,7 @@ async fn a_run_under_way_survives_a_clock_put_forward() {
     let store = HangingStore::new();
     let mut variables = store.variables().to_vec();
     variables.push(("CLEANUP__INTERVAL", "10m"));
-    let (server, clock) = server_with_clock(&variables).await;
+    let Some((server, clock)) = server_with_clock(&variables).await else { return };
     await_counted(&server, RUNS, "ttl_cleanup", 1.0).await;
     server.await_metric(r#"scheduler_jobs_in_progress{job_name="orphan_sweep"}"#, 1.0).await;
     // By the new time, its lease has been over for an hour.
@@ -99,7 +105,7 @@ async fn a_run_under_way_survives_a_clock_put_forward() {
 
 #[tokio::test]
 async fn a_clock_put_back_by_an_hour_silences_no_job() {
-    let (server, clock) = server_with_clock(&[("CLEANUP__INTERVAL", "3s")]).await;
+    let Some((server, clock)) = server_with_clock(&[("CLEANUP__INTERVAL", "3s")]).await else { return };
     await_runs(&server, "ttl_cleanup", 2).await;
     set(&clock, "-3600");
     let before = counted(&server, RUNS, "ttl_cleanup").await;
@@ -113,4 +119,23 @@ async fn a_clock_put_back_by_an_hour_silences_no_job() {
     assert!((-10..=10).contains(&ahead), "{stats}");
     assert_eq!((&stats["aborted_runs"], &stats["failed_runs"]), (&Value::from(0), &Value::from(0)), "{stats}");
     assert_eq!(server.json("/health").await["checks"]["scheduler"]["healthy"], true);
+}
+
+#[tokio::test]
+async fn a_training_run_under_way_survives_a_clock_put_forward() {
+    let Some((server, clock)) = server_with_clock(&[FAKE, ("TRAINING__LEASE", "9s")]).await else { return };
+    let dataset_id = upload_shipped(&server, "iris.csv").await;
+    let id = submit_fake(&server, &dataset_id, "slow", 1_000_000).await;
+    await_step(&server, &id).await;
+    let processes = children(server.pid());
+    // Until leases are judged at all: the server has to be older than one.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    // Leases are extended and judged every three seconds, so that some of the jumps come between the two.
+    for hour in 1..=8_u64 {
+        set(&clock, &format!("+{}", hour * 3_600));
+        tokio::time::sleep(Duration::from_millis(2_700 + hour * 40)).await;
+        let now = run(&server, &id).await;
+        assert_eq!((&now["status"], &now["attempts"]), (&Value::from("running"), &Value::from(1)), "{now}");
+    }
+    assert_eq!(children(server.pid()), processes, "it was begun anew");
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use crate::server::{PATIENCE, Server};
+use crate::skipping::skipped;
 
 const TOKEN: &str = "123456:a-very-SECRET_token";
 const KEY: &str = "sk-another-secret";
@@ -238,7 +239,7 @@ impl Drop for Prometheus {
 #[tokio::test]
 async fn a_real_prometheus_says_whether_it_scrapes_this_very_process() {
     if std::process::Command::new("prometheus").arg("--version").output().is_err() {
-        eprintln!("SKIPPED: there is no prometheus on this machine");
+        skipped("there is no prometheus on this machine");
         return;
     }
     let mut server = Server::start().await;

@@ -1,117 +1,15 @@
-//! What the service stands on fails for a while, really: answers say so in time, and it recovers without a restart.
+//! What files are kept on fails for a while, really: answers say so, and it recovers without a restart.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
-use serde_json::{Value, json};
-use sqlx::{Connection, Executor};
+use serde_json::json;
 
 use crate::mounts::Tmpfs;
-use crate::postgres::Postgres;
-use crate::server::{PATIENCE, Server, problem};
-use crate::uploads::{TABLE, await_files, generated, kept_files, post, send, sha256, upload};
-
-/// Within this time an outage of the database must show.
-const BOUND: Duration = Duration::from_secs(3);
-
-/// Waits until a route answers with this status.
-async fn await_status(server: &Server, path: &str, status: StatusCode) -> Value {
-    let started = Instant::now();
-    loop {
-        let answer = server.get(path).await;
-        let found = answer.status();
-        let body: Value = answer.json().await.unwrap();
-        if found == status {
-            return body;
-        }
-        assert!(started.elapsed() < PATIENCE, "{path} answers {found}: {body}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-async fn assert_database_is_gone(server: &Server) {
-    let gone = Instant::now();
-    let ready = await_status(server, "/readyz", StatusCode::SERVICE_UNAVAILABLE).await;
-    assert!(gone.elapsed() < BOUND, "/readyz took {:?}", gone.elapsed());
-    assert!(ready["message"].as_str().unwrap().starts_with("database: "), "{ready}");
-    let health = await_status(server, "/health", StatusCode::SERVICE_UNAVAILABLE).await;
-    assert_eq!(health["checks"]["database"]["status"], "failed", "{health}");
-    let healthz = await_status(server, "/healthz", StatusCode::SERVICE_UNAVAILABLE).await;
-    assert_eq!((&healthz["status"], &healthz["healthy"]), (&json!("error"), &json!(false)), "{healthz}");
-    let asked = Instant::now();
-    problem(server.get("/api/v1/datasets").await, StatusCode::SERVICE_UNAVAILABLE, "database_unavailable").await;
-    assert!(asked.elapsed() < BOUND, "a read took {:?}", asked.elapsed());
-    let asked = Instant::now();
-    let answer = send(server, "text/csv", TABLE).await;
-    problem(answer, StatusCode::SERVICE_UNAVAILABLE, "database_unavailable").await;
-    assert!(asked.elapsed() < BOUND, "an upload took {:?}", asked.elapsed());
-    assert_eq!(server.get("/livez").await.status(), StatusCode::OK);
-}
-
-async fn assert_all_is_well(server: &Server, dataset: &Value) {
-    let back = Instant::now();
-    await_status(server, "/readyz", StatusCode::OK).await;
-    assert!(back.elapsed() < Duration::from_secs(10), "it took {:?} to be ready again", back.elapsed());
-    let id = dataset["id"].as_str().unwrap();
-    let content = server.get(&format!("/api/v1/datasets/{id}/content")).await;
-    assert_eq!(sha256(&content.bytes().await.unwrap()), dataset["sha256"].as_str().unwrap());
-    upload(server, "", TABLE).await;
-}
-
-#[tokio::test]
-async fn a_stopped_database_is_told_in_time_and_taken_up_again() {
-    let Some(postgres) = Postgres::start() else { return };
-    let server = Server::start_with(&[("DATABASE__URL", &postgres.url)]).await;
-    let dataset = upload(&server, "", TABLE).await;
-    await_status(&server, "/readyz", StatusCode::OK).await;
-    postgres.down();
-    assert_database_is_gone(&server).await;
-    postgres.up();
-    assert_all_is_well(&server, &dataset).await;
-}
-
-#[tokio::test]
-async fn a_frozen_database_is_told_in_time_and_taken_up_again() {
-    let Some(postgres) = Postgres::start() else { return };
-    let server = Server::start_with(&[("DATABASE__URL", &postgres.url)]).await;
-    let dataset = upload(&server, "", TABLE).await;
-    await_status(&server, "/readyz", StatusCode::OK).await;
-    postgres.freeze();
-    assert_database_is_gone(&server).await;
-    postgres.thaw();
-    assert_all_is_well(&server, &dataset).await;
-}
-
-#[tokio::test]
-async fn a_locked_database_file_is_told_in_time_and_taken_up_again() {
-    if std::env::var("BELFRY_TEST_DATABASE_URL").is_ok() {
-        return; // There is no such file.
-    }
-    let server = Server::start().await;
-    let dataset = upload(&server, "", TABLE).await;
-    await_status(&server, "/readyz", StatusCode::OK).await;
-    let file = format!("sqlite://{}", server.folder.path().join("belfry.db").display());
-    let mut other = sqlx::SqliteConnection::connect(&file).await.unwrap();
-    other.execute("PRAGMA busy_timeout = 20000").await.unwrap();
-    other.execute("BEGIN EXCLUSIVE").await.unwrap();
-
-    let locked = Instant::now();
-    let ready = await_status(&server, "/readyz", StatusCode::SERVICE_UNAVAILABLE).await;
-    assert!(locked.elapsed() < BOUND, "/readyz took {:?}", locked.elapsed());
-    assert!(ready["message"].as_str().unwrap().starts_with("database: "), "{ready}");
-    let asked = Instant::now();
-    let answer = send(&server, "text/csv", TABLE).await;
-    problem(answer, StatusCode::SERVICE_UNAVAILABLE, "database_unavailable").await;
-    assert!(asked.elapsed() < BOUND, "an upload took {:?}", asked.elapsed());
-    // In this mode readers are not held up.
-    assert_eq!(server.get("/api/v1/datasets").await.status(), StatusCode::OK);
-    other.execute("ROLLBACK").await.unwrap();
-    assert_all_is_well(&server, &dataset).await;
-    // The refused upload left no file, or one that the sweep finds.
-    let listed = server.json("/api/v1/datasets").await;
-    assert_eq!(listed["items"].as_array().unwrap().len(), 2, "{listed}");
-}
+use crate::outages::{assert_all_is_well, await_status};
+use crate::server::{Server, problem};
+use crate::skipping::skipped_on_postgres;
+use crate::uploads::{TABLE, await_files, generated, kept_files, post, send, upload};
 
 #[tokio::test]
 async fn a_read_only_file_store_is_told_and_taken_up_again() {
@@ -173,8 +71,8 @@ async fn a_full_disk_is_told_leaves_nothing_half_written_and_is_got_over() {
 
 #[tokio::test]
 async fn a_full_disk_under_the_embedded_database_is_told_and_got_over() {
-    if std::env::var("BELFRY_TEST_DATABASE_URL").is_ok() {
-        return; // The database is elsewhere.
+    if skipped_on_postgres("the database is elsewhere") {
+        return;
     }
     let folder = Arc::new(tempfile::tempdir().unwrap());
     let Some(_all) = Tmpfs::mount(folder.path(), "24m") else { return };

@@ -4,6 +4,8 @@
 
 mod load;
 mod promises;
+mod records;
+mod supply;
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -14,21 +16,36 @@ use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use sqlx::AnyPool;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, block_in_place};
 
 use crate::jobs::await_runs;
 use crate::runs::FAKE;
 use crate::server::{PATIENCE, Server};
 use load::{Ledger, Load, SHORT, pause};
-use promises::{check_counters, check_files, check_runs, check_uploads};
+use promises::{check_gauges, check_runs, check_uploads};
+use records::{check_datasets, check_job_totals, check_run_statuses, check_store};
+use supply::{plant_orphans, supply_expired};
 
 const KILLS: u32 = 50;
 
 /// The longest life of a server between its first answer and its death.
 const LONGEST_LIFE: Duration = Duration::from_millis(1_200);
 
+/// Every so many deaths come while the server starts.
+const DEATHS_PER_STILLBIRTH: u32 = 4;
+
+/// How far a server that is killed as it starts may come, after it has its address.
+const LONGEST_START: Duration = Duration::from_millis(30);
+
 /// For how long a job may hold its lease after the death of its process, and a while.
 const LEASES: Duration = Duration::from_secs(40);
+
+/// Of these jobs, so many runs at least were under way when their process was killed. A job that dies under way is held by
+/// its lease for half a minute unless the next server of the folder frees it.
+const UNDER_FIRE: [(&str, i64); 2] = [("ttl_cleanup", 1), ("orphan_sweep", 1)];
+
+/// The least that is allowed.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// A number that a person may set.
 fn number(variable: &str) -> Option<u64> {
@@ -41,37 +58,57 @@ async fn no_kill_breaks_a_promise() {
     let kills = number("BELFRY_TEST_KILLS").map_or(KILLS, |kills| u32::try_from(kills).unwrap());
     println!("BELFRY_TEST_SEED={seed}");
     let began = Instant::now();
-    let quick = [("RETENTION__MIN_TTL", "1s"), ("CLEANUP__BATCH", "3"), ("CLEANUP__INTERVAL", "2s")];
+    let quick = [("RETENTION__MIN_TTL", "1s"), ("CLEANUP__BATCH", "1"), ("CLEANUP__INTERVAL", "2s")];
     let patient = [FAKE, ("TRAINING__WORKERS", "2"), ("TRAINING__LEASE", "3s"), ("TRAINING__MAX_ATTEMPTS", "5")];
-    let mut server = Server::start_with(&[&quick[..], &patient[..]].concat()).await;
-    let ledger = under_load(&mut server, seed, kills).await;
+    let grace = [("CLEANUP__ORPHAN_GRACE", "10s")];
+    let mut server = Server::start_with(&[&quick[..], &patient[..], &grace[..]].concat()).await;
+    let database = server.database().await;
+    let (ledger, stillbirths) = under_load(&mut server, &database, seed, kills).await;
+    let load_ended = Instant::now();
     {
         let ledger = ledger.lock().unwrap();
         let (uploads, runs, deleted) = (ledger.uploads.len(), ledger.runs.len(), ledger.deleted.len());
-        println!("{kills} kills in {:?}: {uploads} uploads, {runs} runs, {deleted} deletions", began.elapsed());
+        println!(
+            "{kills} kills, {stillbirths} of them before it listened, in {:?}: {uploads} uploads, {runs} runs, {deleted} deletions",
+            began.elapsed()
+        );
         assert!(uploads as u32 >= kills && runs as u32 >= kills / 10, "too little happened for a verdict");
+        assert!(stillbirths >= kills / DEATHS_PER_STILLBIRTH / 3, "too few deaths came before the server listened");
     }
 
     // One more life, in which everything comes to its end.
-    server.kill();
-    server.start_again(&[("CLEANUP__ORPHAN_GRACE", "1s")]);
+    server.kill_and_restart();
     let ledger = std::mem::take(&mut *ledger.lock().unwrap());
-    let database = server.database().await;
     let mut broken = Vec::new();
     await_ends(&server, &ledger, &mut broken).await;
     await_clean_up(&server, &database).await;
     await_jobs(&server, &database, &mut broken).await;
-    sweep(&server).await;
+    plant_orphans(server.folder.path());
+    tokio::time::sleep(GRACE.saturating_sub(load_ended.elapsed())).await;
+    sweep_once(&server).await;
     check_uploads(&server, &ledger, &mut broken).await;
     check_runs(&server, &database, &ledger, &mut broken).await;
-    check_files(&server, &database, &mut broken).await;
-    check_counters(&server, &database, &mut broken).await;
+    check_gauges(&server, &database, &mut broken).await;
+
+    // What nobody moves any more must agree exactly.
+    assert_eq!(server.stop().await, Some(0));
+    check_store(server.folder.path(), &database, &mut broken).await;
+    check_datasets(server.folder.path(), &database, &ledger, &mut broken).await;
+    check_run_statuses(&database, &ledger, &mut broken).await;
+    check_job_totals(&database, &mut broken).await;
+    for (job, least) in UNDER_FIRE {
+        let aborted = format!("SELECT COUNT(*) FROM job_runs WHERE job_name = '{job}' AND status = 'aborted'");
+        let aborted = count(&database, &aborted).await;
+        println!("{job} was under way at {aborted} kills");
+        assert!(aborted >= least, "{job} was under way at {aborted} kills, which is too few for a verdict");
+    }
     println!("all in all {:?}", began.elapsed());
     assert!(broken.is_empty(), "BELFRY_TEST_SEED={seed}, {} broken:\n{}", broken.len(), broken.join("\n"));
 }
 
-/// Kills and restarts the server while clients do everything at once.
-async fn under_load(server: &mut Server, seed: u64, kills: u32) -> Arc<Mutex<Ledger>> {
+/// Kills and restarts the server while clients do everything at once. Returns what they were promised, and how many
+/// servers died before they listened.
+async fn under_load(server: &mut Server, database: &AnyPool, seed: u64, kills: u32) -> (Arc<Mutex<Ledger>>, u32) {
     let mut random = StdRng::seed_from_u64(seed);
     let ledger = Arc::<Mutex<Ledger>>::default();
     let (current, url) = watch::channel(server.url.clone());
@@ -84,15 +121,46 @@ async fn under_load(server: &mut Server, seed: u64, kills: u32) -> Arc<Mutex<Led
     clients.spawn(load.clone().train(StdRng::from_rng(&mut random)));
     clients.spawn(load.clone().delete(StdRng::from_rng(&mut random)));
     clients.spawn(load.clone().run_jobs(StdRng::from_rng(&mut random)));
-    for _ in 0..kills {
-        pause(&mut random, u64::try_from(LONGEST_LIFE.as_millis()).unwrap()).await;
-        // Not on a thread of the clients: it waits for the new server's first word.
-        tokio::task::block_in_place(|| server.kill_and_restart());
+    let mut stillbirths = 0;
+    for kill in 1..=kills {
+        // Enough to do that clean-up and sweep are at it when the next death comes.
+        supply_expired(database, server.folder.path()).await;
+        plant_orphans(server.folder.path());
+        if kill % DEATHS_PER_STILLBIRTH == 0 {
+            server.kill();
+            let (starting, _) = block_in_place(|| server.begin_to_start("\"starting\""));
+            pause(&mut random, u64::try_from(LONGEST_START.as_millis()).unwrap()).await;
+            stillbirths += u32::from(!block_in_place(|| starting.kill()));
+            block_in_place(|| server.start_again(&[]));
+        } else {
+            pause(&mut random, u64::try_from(LONGEST_LIFE.as_millis()).unwrap()).await;
+            // Not on a thread of the clients: it waits for the new server's first word.
+            block_in_place(|| server.kill_and_restart());
+        }
         current.send_replace(server.url.clone());
     }
+    // A life long enough for a whole sweep, while everything goes on.
+    await_sweep(database).await;
     // Only answers that came are promises.
     clients.shutdown().await;
-    ledger
+    (ledger, stillbirths)
+}
+
+/// Waits for a sweep that begins and ends from now on.
+async fn await_sweep(database: &AnyPool) {
+    let began = now_micros();
+    let started = Instant::now();
+    let swept = format!(
+        "SELECT COUNT(*) FROM job_runs WHERE job_name = 'orphan_sweep' AND status = 'success' AND started_at > {began}"
+    );
+    while count(database, &swept).await == 0 {
+        assert!(started.elapsed() < LEASES + PATIENCE, "no sweep comes to its end under load");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+fn now_micros() -> i64 {
+    i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_micros()).unwrap()
 }
 
 /// Every accepted run ends.
@@ -129,14 +197,16 @@ async fn await_clean_up(server: &Server, database: &AnyPool) {
     }
 }
 
-/// No run of a job stays `running` without a heartbeat.
+/// No run of a job stays `running` without a heartbeat, and no sweep is asked for any more.
 async fn await_jobs(server: &Server, database: &AnyPool, broken: &mut Vec<String>) {
     let started = Instant::now();
     let silent = "SELECT COUNT(*) FROM job_runs WHERE status = 'running' AND heartbeat_at < ";
     loop {
         server.post("/jobs/run_reaper/run", &json!({})).await;
-        let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_micros()).unwrap();
-        if count(database, &format!("{silent}{}", now - 15_000_000)).await == 0 {
+        let asked_for =
+            "SELECT COUNT(*) FROM jobs WHERE job_name = 'orphan_sweep' AND (waiting = 1 OR holder IS NOT NULL)";
+        let silent = format!("{silent}{}", now_micros() - 15_000_000);
+        if count(database, &silent).await + count(database, asked_for).await == 0 {
             return;
         }
         if started.elapsed() > LEASES + PATIENCE {
@@ -149,18 +219,12 @@ async fn await_jobs(server: &Server, database: &AnyPool, broken: &mut Vec<String
     }
 }
 
-async fn sweep(server: &Server) {
-    let swept = |runs: &[Value]| runs.iter().filter(|run| run["status"] == "success").count();
-    let before = swept(&await_runs(server, "orphan_sweep", 1).await);
-    let started = Instant::now();
-    loop {
-        server.post("/jobs/orphan_sweep/run", &json!({})).await;
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        if swept(&await_runs(server, "orphan_sweep", 1).await) > before {
-            return;
-        }
-        assert!(started.elapsed() < LEASES + PATIENCE, "the sweep does not run");
-    }
+/// Sweeps exactly once.
+async fn sweep_once(server: &Server) {
+    let before = await_runs(server, "orphan_sweep", 1).await.len();
+    server.post("/jobs/orphan_sweep/run", &json!({})).await;
+    let runs = await_runs(server, "orphan_sweep", before + 1).await;
+    assert_eq!((runs.len(), &runs[0]["status"]), (before + 1, &json!("success")), "{runs:?}");
 }
 
 async fn count(database: &AnyPool, sql: &str) -> i64 {

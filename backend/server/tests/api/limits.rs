@@ -1,10 +1,12 @@
 //! The memory limit of the server's own control group, set by the real kernel.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use crate::server::Server;
+use crate::skipping::skipped;
 
 const MIB: u64 = 1 << 20;
 
@@ -37,7 +39,15 @@ impl Groups {
         match made() {
             Ok(()) => Some(groups),
             Err(error) => {
-                eprintln!("SKIPPED: cannot make control groups here: {error}");
+                // Not root, a read-only mount as in containers, or a kernel or a group without the controller.
+                let refusals = [
+                    ErrorKind::PermissionDenied,
+                    ErrorKind::ReadOnlyFilesystem,
+                    ErrorKind::NotFound,
+                    ErrorKind::ResourceBusy,
+                ];
+                assert!(refusals.contains(&error.kind()), "cannot make control groups: {error}");
+                skipped(&format!("cannot make control groups here: {error}"));
                 None
             }
         }

@@ -3,13 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::skipping::skipped;
+
 /// A small file system in memory, gone with the value.
 pub struct Tmpfs {
     folder: PathBuf,
 }
 
 impl Tmpfs {
-    /// Mounts one of this size on `folder`, which is made. `None`, said aloud, where that is not allowed.
+    /// Mounts one of this size on `folder`, which is made. `None`, said aloud, where that is not allowed: without root, or
+    /// where the kernel refuses it even to root, as in most containers.
     pub fn mount(folder: &Path, size: &str) -> Option<Self> {
         std::fs::create_dir_all(folder).unwrap();
         let options = format!("size={size},mode=0755");
@@ -17,14 +20,15 @@ impl Tmpfs {
         match mounted {
             Ok(output) if output.status.success() => Some(Self { folder: folder.to_owned() }),
             Ok(output) => {
-                eprintln!(
-                    "SKIPPED: cannot mount a file system here: {}",
-                    String::from_utf8_lossy(&output.stderr).trim()
-                );
+                let said = String::from_utf8_lossy(&output.stderr);
+                let is_refused = ["permission denied", "must be superuser", "Operation not permitted"];
+                assert!(is_refused.iter().any(|refusal| said.contains(refusal)), "cannot mount a file system: {said}");
+                skipped(&format!("cannot mount a file system here: {}", said.trim()));
                 None
             }
             Err(error) => {
-                eprintln!("SKIPPED: cannot mount a file system here: {error}");
+                assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "cannot start mount: {error}");
+                skipped("there is no mount on this machine");
                 None
             }
         }

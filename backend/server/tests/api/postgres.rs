@@ -5,6 +5,8 @@ use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::skipping::{on_postgres, skipped};
+
 /// The server; stopped and removed with the value.
 pub struct Postgres {
     /// `postgres://...`, of a database of its own.
@@ -16,8 +18,8 @@ pub struct Postgres {
 impl Postgres {
     /// Starts one where the tests run on PostgreSQL; otherwise `None`, said aloud.
     pub fn start() -> Option<Self> {
-        if std::env::var("BELFRY_TEST_DATABASE_URL").is_err() {
-            eprintln!("SKIPPED: BELFRY_TEST_DATABASE_URL is not set, so PostgreSQL is not tested");
+        if !on_postgres() {
+            skipped("BELFRY_TEST_DATABASE_URL is not set, so PostgreSQL is not tested");
             return None;
         }
         let folder = tempfile::tempdir().unwrap();

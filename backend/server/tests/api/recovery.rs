@@ -66,25 +66,45 @@ async fn a_run_that_was_to_be_cancelled_is_not_begun_again() {
 }
 
 #[tokio::test]
-async fn a_stopped_server_hands_its_run_back_and_loses_no_attempt() {
+async fn a_run_that_ends_within_the_grace_is_completed_by_the_stopping_server() {
     let mut server = Server::start_with(&[FAKE]).await;
     let dataset_id = upload_shipped(&server, "iris.csv").await;
     let id = submit_fake(&server, &dataset_id, "slow", 60).await;
     await_step(&server, &id).await;
-    let processes = children(server.pid());
-    let stopping = Instant::now();
     assert_eq!(server.stop().await, Some(0));
-    assert!(stopping.elapsed() < Duration::from_secs(10), "{:?}", stopping.elapsed());
-    await_gone(&processes).await;
-
     server.start_again(&[("TRAINING__WORKERS", "0")]);
-    let handed_back = run(&server, &id).await;
-    assert_eq!((&handed_back["status"], &handed_back["attempts"]), (&json!("queued"), &json!(0)), "{handed_back}");
-    assert_eq!(server.metric("belfry_training_workers").await, Some(0.0));
-    assert_eq!(server.stop().await, Some(0));
-    server.start_again(&[("TRAINING__WORKERS", "1")]);
-    let ended = await_end(&server, &id).await;
-    assert_eq!((&ended["outcome"], &ended["attempts"]), (&json!("completed"), &json!(1)), "{ended}");
+    let ended = run(&server, &id).await;
+    assert_eq!((&ended["status"], &ended["attempts"]), (&json!("completed"), &json!(1)), "{ended}");
+    assert_eq!(ended["progress"]["iteration"], 60, "{ended}");
+    let model = server.get(&format!("/api/v1/runs/{id}/model")).await;
+    assert_eq!(model.status(), reqwest::StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_run_that_outlasts_the_grace_is_queued_again_and_loses_no_attempt() {
+    // One that hears that it is to stop, and one that has to be killed.
+    for (behaviour, step) in [("slow", 1), ("hang", 2)] {
+        let mut server = Server::start_with(&[FAKE, ("SERVER__SHUTDOWN_GRACE", "4s")]).await;
+        let dataset_id = upload_shipped(&server, "iris.csv").await;
+        let id = submit_fake(&server, &dataset_id, behaviour, 1_000_000).await;
+        await_run(&server, &id, |run| run["progress"]["iteration"].as_i64() >= Some(step)).await;
+        let processes = children(server.pid());
+        let stopping = Instant::now();
+        assert_eq!(server.stop().await, Some(0));
+        let took = stopping.elapsed();
+        assert!(took < Duration::from_secs(4), "{behaviour}: it took {took:?}");
+        assert!(took > Duration::from_secs(1), "{behaviour}: given up after {took:?}, with most of the grace left");
+        await_gone(&processes).await;
+
+        server.start_again(&[("TRAINING__WORKERS", "0")]);
+        let handed_back = run(&server, &id).await;
+        let found = (&handed_back["status"], &handed_back["attempts"]);
+        assert_eq!(found, (&json!("queued"), &json!(0)), "{behaviour}: {handed_back}");
+        assert_eq!(server.metric("belfry_training_workers").await, Some(0.0));
+        server.stop().await;
+        server.start_again(&[("TRAINING__WORKERS", "1")]);
+        await_run(&server, &id, |run| run["attempts"] == 1 && run["progress"]["iteration"].is_i64()).await;
+    }
 }
 
 #[tokio::test]
@@ -178,4 +198,22 @@ async fn two_servers_share_one_queue() {
         server.await_metric(r#"belfry_queue_depth{status="queued"}"#, 0.0).await;
         server.await_metric(r#"belfry_queue_depth{status="running"}"#, 0.0).await;
     }
+}
+
+#[tokio::test]
+async fn a_lease_that_a_clock_put_back_has_made_endless_is_not_waited_for() {
+    let server = Server::start_with(&[FAKE, ("TRAINING__LEASE", "2s"), ("TRAINING__WORKERS", "0")]).await;
+    let dataset_id = upload_shipped(&server, "iris.csv").await;
+    let id = submit_fake(&server, &dataset_id, "slow", 1).await;
+    let database = server.database().await;
+    let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_micros()).unwrap();
+    // As a server elsewhere left it that died before the clock was put back by an hour.
+    let claim = "UPDATE runs SET status = 'running', attempts = 1, worker_id = 'elsewhere:1', lease_until = $1";
+    sqlx::query(claim).bind(now + 3_600_000_000).execute(&database).await.unwrap();
+    await_run(&server, &id, |run| run["status"] == "queued").await;
+
+    // One that is a little ahead may be that of a server with a longer lease, and is.
+    sqlx::query(claim).bind(now + 15_000_000).execute(&database).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(run(&server, &id).await["status"], "running");
 }

@@ -1,8 +1,7 @@
 //! A server under test: a child process that is killed when the test drops it.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,8 @@ use reqwest::{Response, StatusCode};
 use serde_json::Value;
 use sqlx::Executor;
 use tempfile::TempDir;
+
+use crate::starting::Starting;
 
 /// How long anything awaited may take on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -115,6 +116,16 @@ impl Server {
     pub fn start_again(&mut self, variables: &[(&str, &str)]) {
         self.variables.extend(variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
         (self.child, self.url) = spawn(&self.variables, self.folder.path(), &self.log);
+    }
+
+    /// Starts a stopped server again, but only until it has logged `message`. Returns what it said by then.
+    pub fn begin_to_start(&self, message: &str) -> (Starting, String) {
+        Starting::begin(&self.variables, self.folder.path(), message)
+    }
+
+    /// Waits until a server that was begun to be started listens.
+    pub fn finish_start(&mut self, starting: Starting) {
+        (self.child, self.url) = starting.finish(&self.log);
     }
 
     /// Asks the server to stop, as an orchestrator would, and returns its exit code.
@@ -235,25 +246,7 @@ fn client() -> reqwest::Client {
 
 /// Starts the server and reads the address it took from its log. The rest of its log goes to the test's output.
 fn spawn(variables: &[(String, String)], folder: &Path, log: &Arc<Mutex<Vec<String>>>) -> (Child, String) {
-    let mut child = command(variables, folder).arg("serve").stderr(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let mut seen = Vec::new();
-    let address = loop {
-        let Some(Ok(line)) = lines.next() else { panic!("the server did not start: {}", seen.join("\n")) };
-        let event: Value = serde_json::from_str(&line).unwrap_or_default();
-        if event["message"] == "listening" {
-            break event["address"].as_str().unwrap().to_owned();
-        }
-        seen.push(line);
-    };
-    let log = log.clone();
-    std::thread::spawn(move || {
-        for line in lines.map_while(Result::ok) {
-            println!("{line}");
-            log.lock().unwrap().push(line);
-        }
-    });
-    (child, format!("http://{address}"))
+    Starting::begin(variables, folder, "\"starting\"").0.finish(log)
 }
 
 /// A new database on the PostgreSQL server behind `url`.

@@ -52,6 +52,12 @@ fn a_wrong_setting_stops_the_start_with_one_line_that_names_it() {
         ("PROMETHEUS__ENABLED", "maybe", "PROMETHEUS__ENABLED: found `maybe`, expected true or false"),
         ("SERVER__PORT", "99999", "SERVER__PORT: found `99999`, expected a whole number from 0 to 65535"),
         ("RETENTION__TTL", "1s", "RETENTION__TTL: found 1s, expected between"),
+        ("CLEANUP__ORPHAN_GRACE", "9s", "CLEANUP__ORPHAN_GRACE: found 9s, expected at least 10s and at least"),
+        (
+            "TRAINING__LEASE",
+            "2h",
+            "CLEANUP__ORPHAN_GRACE: found 1h, expected at least 10s and at least TRAINING__LEASE",
+        ),
         ("LOG__LEVEL", "loud", "LOG__LEVEL: found `loud`, expected error, warn, info, debug, trace"),
         ("STORAGE__URL", "ftp://x", "STORAGE__URL: found `ftp://x`, expected s3://bucket/prefix"),
         ("PROMETHEUS__BEARER_TOKEN_FILE", "/nowhere", "PROMETHEUS__BEARER_TOKEN_FILE: found the path `/nowhere`"),

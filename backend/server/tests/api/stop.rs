@@ -13,10 +13,11 @@ use tokio::task::JoinHandle;
 
 use crate::runs::{FAKE, await_gone, await_step, children, submit_fake, upload_shipped};
 use crate::server::{PATIENCE, Server, command};
+use crate::skipping::skipped_on_postgres;
 use crate::uploads::{await_files, kept_files, post};
 
 /// An upload that has begun and goes on as the test tells it to.
-async fn begin_upload(server: &Server) -> (mpsc::Sender<Bytes>, JoinHandle<reqwest::Result<Response>>) {
+pub async fn begin_upload(server: &Server) -> (mpsc::Sender<Bytes>, JoinHandle<reqwest::Result<Response>>) {
     let (sender, mut pieces) = mpsc::channel::<Bytes>(1);
     let body = futures::stream::poll_fn(move |context| {
         pieces.poll_recv(context).map(|piece| piece.map(Ok::<_, std::io::Error>))
@@ -38,8 +39,8 @@ async fn await_log(server: &Server, message: &str) {
 
 #[tokio::test]
 async fn a_server_that_starts_is_alive_and_not_ready() {
-    if std::env::var("BELFRY_TEST_DATABASE_URL").is_ok() {
-        return; // What holds the start up is a lock on the embedded database.
+    if skipped_on_postgres("no lock on a file holds the start up") {
+        return;
     }
     let folder = tempfile::tempdir().unwrap();
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("belfry.db"));

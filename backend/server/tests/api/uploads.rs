@@ -111,7 +111,22 @@ pub async fn assert_outcomes(server: &Server, expected: &[(&str, f64)]) {
 
 /// Memory of a process that is in use now, in bytes.
 pub fn resident_bytes(pid: u32) -> u64 {
+    of_status(pid, "VmRSS:")
+}
+
+/// The most memory that a process has used since [`forget_peak`], in bytes.
+pub fn peak_bytes(pid: u32) -> u64 {
+    of_status(pid, "VmHWM:")
+}
+
+/// Makes the memory that a process uses now its peak.
+pub fn forget_peak(pid: u32) {
+    // proc_pid_clear_refs(5).
+    std::fs::write(format!("/proc/{pid}/clear_refs"), "5").unwrap();
+}
+
+fn of_status(pid: u32, field: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }

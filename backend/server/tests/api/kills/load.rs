@@ -19,13 +19,21 @@ pub const SHORT: Duration = Duration::from_secs(2);
 /// What the clients were promised.
 #[derive(Default)]
 pub struct Ledger {
-    /// SHA-256 of the acknowledged uploads by id, and whether they may expire.
-    pub uploads: BTreeMap<String, (String, bool)>,
+    /// The acknowledged uploads by id.
+    pub uploads: BTreeMap<String, Kept>,
     /// Those that a client asked to be deleted, and whether that was acknowledged.
     pub deleted: BTreeMap<String, bool>,
     pub runs: BTreeSet<String>,
     pub uploads_tried: usize,
     pub runs_tried: usize,
+}
+
+/// An acknowledged upload.
+pub struct Kept {
+    pub sha256: String,
+    pub size_bytes: i64,
+    /// Whether it was to expire meanwhile.
+    pub expires: bool,
 }
 
 /// A client that goes on whatever happens to the server.
@@ -52,12 +60,12 @@ impl Load {
             }
             let expires = random.random_bool(0.4);
             let query = if expires { format!("?ttl_seconds={}", SHORT.as_secs()) } else { String::new() };
-            let sha = sha256(table.as_bytes());
+            let kept = Kept { sha256: sha256(table.as_bytes()), size_bytes: table.len() as i64, expires };
             self.ledger.lock().unwrap().uploads_tried += 1;
             let request = self.client.post(self.to(&format!("/api/v1/datasets{query}")));
             let answer = request.header("content-type", "text/csv").body(table).send().await;
             if let Some(id) = id_of(answer, StatusCode::CREATED).await {
-                self.ledger.lock().unwrap().uploads.insert(id, (sha, expires));
+                self.ledger.lock().unwrap().uploads.insert(id, kept);
             }
             pause(&mut random, 40).await;
         }
@@ -102,7 +110,8 @@ impl Load {
     /// Makes jobs due and looks at all that is shown.
     pub async fn run_jobs(self, mut random: StdRng) {
         loop {
-            let job = *["ttl_cleanup", "ttl_cleanup", "orphan_sweep", "run_reaper"].choose(&mut random).unwrap();
+            let jobs = ["ttl_cleanup", "orphan_sweep", "run_reaper", "business_snapshot", "job_history_retention"];
+            let job = *jobs.choose(&mut random).unwrap();
             let _ = self.client.post(self.to(&format!("/jobs/{job}/run"))).send().await;
             for path in ["/health", "/api/v1/datasets", "/api/v1/runs", "/metrics"] {
                 let _ = self.client.get(self.to(path)).send().await;
