@@ -49,7 +49,7 @@ impl Failures {
 pub async fn sweep(app: &App, notes: &Notes) -> Result<()> {
     if !app.scheduler.is_settled() {
         // A file just written may look old, and its row may be about to be committed.
-        notes.set("skipped", "the clock has just jumped");
+        notes.set("skipped", "the clock has jumped or the database was away just now");
         return Ok(());
     }
     for count in ["orphans", "half_written"] {

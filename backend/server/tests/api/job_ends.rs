@@ -14,7 +14,7 @@ const UNDER_WAY: &str = r#"scheduler_jobs_in_progress{job_name="orphan_sweep"}"#
 /// After this time without a heartbeat another server may begin the next run.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// Keeps the server from writing to its tables of jobs, as a database does that is away; it can read.
+/// Keeps the server from writing to the history of jobs, as a database does that is away; it can read.
 struct Lock(AnyConnection);
 
 impl Lock {
@@ -22,7 +22,7 @@ impl Lock {
         let mut connection = server.database().await.acquire().await.unwrap().detach();
         if std::env::var("BELFRY_TEST_DATABASE_URL").is_ok() {
             connection.execute("BEGIN").await.unwrap();
-            connection.execute("LOCK TABLE jobs, job_runs IN EXCLUSIVE MODE").await.unwrap();
+            connection.execute("LOCK TABLE job_runs IN EXCLUSIVE MODE").await.unwrap();
         } else {
             connection.execute("BEGIN IMMEDIATE").await.unwrap();
         }
@@ -104,7 +104,8 @@ async fn a_run_whose_heartbeat_cannot_be_recorded_stops_before_another_server_ma
         assert!(started.elapsed() < PATIENCE, "it is not repeated");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert_eq!(counted(&server).await, [Some(0.0), Some(0.0), Some(1.0)]);
+    let [_, failed, aborted] = counted(&server).await;
+    assert_eq!((failed, aborted), (Some(0.0), Some(1.0)));
 }
 
 #[tokio::test]

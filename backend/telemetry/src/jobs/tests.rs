@@ -39,7 +39,8 @@ fn a_run_that_has_ended_is_in_progress_until_it_is_on_record() {
 
 #[test]
 fn what_was_noted_down_is_kept_however_the_run_ends() {
-    for end in [JobRun::succeeded, |run| run.failed("no room"), |run| run.aborted("stopped")] {
+    let ends: [fn(JobRun) -> Ended; 3] = [JobRun::succeeded, |run| run.failed("no room"), |run| run.aborted("stopped")];
+    for end in ends {
         let run = JobRun::begin("nightly");
         let notes = run.notes();
         notes.add("removed", 2);
