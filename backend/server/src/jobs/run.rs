@@ -45,7 +45,7 @@ pub(super) async fn run(app: Shared, job: Job, id: String, taken: Instant) {
             let timeout = humantime::format_duration(plan.timeout);
             monitor.failed(format!("stopped: it took longer than its timeout of {timeout}"))
         }
-        Work::Stopped(Why::CutOff) => monitor.aborted("stopped: its server was, before it had ended"),
+        Work::Stopped(Why::CutOff) => monitor.aborted("stopped: the server was stopped before it had ended"),
         Work::Stopped(Why::LeaseLost(Lost::Taken)) => monitor.aborted("stopped: another process has taken it over"),
         Work::Stopped(Why::LeaseLost(Lost::Unheard)) => {
             let fence = humantime::format_duration(FENCE);

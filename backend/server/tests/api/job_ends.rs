@@ -1,11 +1,13 @@
 //! How runs of jobs end when the database is away or the server stops: on record as they ended, once.
 
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Connection, Executor};
 
 use crate::jobs::{await_runs, runs_of};
+use crate::postgres::Postgres;
 use crate::schedule::{HangingStore, LOCAL_STORE};
 use crate::server::{PATIENCE, Server};
 
@@ -90,6 +92,12 @@ async fn a_run_that_ends_while_the_database_is_away_is_recorded_as_it_ended_once
 async fn a_run_whose_heartbeat_cannot_be_recorded_stops_before_another_server_may_begin_the_next() {
     let store = HangingStore::new();
     let server = sweeping(&store, &[]).await;
+    let noted = json!({ "orphans": 0, "half_written": 0 });
+    let started = Instant::now();
+    while runs_of(&server, "orphan_sweep").await[0]["metadata"] != noted {
+        assert!(started.elapsed() < PATIENCE, "what a run under way has done is not shown");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let lock = Lock::take(&server).await;
     let locked = Instant::now();
     await_log(&server, &["a job is stopped", "orphan_sweep"]).await;
@@ -98,7 +106,7 @@ async fn a_run_whose_heartbeat_cannot_be_recorded_stops_before_another_server_ma
     let run = await_runs(&server, "orphan_sweep", 1).await.remove(0);
     assert_eq!(run["status"], "aborted", "{run}");
     assert_eq!(run["error_message"], "stopped: its heartbeat could not be recorded for 20s", "{run}");
-    assert_eq!(run["metadata"], json!({ "orphans": 0, "half_written": 0 }), "{run}");
+    assert_eq!(run["metadata"], noted, "{run}");
     let started = Instant::now();
     while runs_of(&server, "orphan_sweep").await.len() < 2 {
         assert!(started.elapsed() < PATIENCE, "it is not repeated");
@@ -129,7 +137,7 @@ async fn a_run_that_does_not_end_with_its_server_is_aborted_and_repeated_by_the_
     assert_eq!(server.stop().await, Some(0));
     let query = "SELECT status, error_message FROM job_runs WHERE job_name = 'orphan_sweep'";
     let rows: Vec<(String, String)> = sqlx::query_as(query).fetch_all(&server.database().await).await.unwrap();
-    let expected = ("aborted".to_owned(), "stopped: its server was, before it had ended".to_owned());
+    let expected = ("aborted".to_owned(), "stopped: the server was stopped before it had ended".to_owned());
     assert_eq!(rows, [expected]);
     server.start_again(&LOCAL_STORE);
     let runs = await_runs(&server, "orphan_sweep", 2).await;
@@ -137,4 +145,67 @@ async fn a_run_that_does_not_end_with_its_server_is_aborted_and_repeated_by_the_
     assert_eq!(statuses, ["success", "aborted"], "{runs:?}");
     let stats = server.json("/jobs/stats/orphan_sweep").await;
     assert_eq!((&stats["aborted_runs"], &stats["total_runs"]), (&json!(1), &json!(2)), "{stats}");
+}
+
+/// A `pg_dump` that writes a line when it is told to.
+struct HeldDump(tempfile::TempDir);
+
+impl HeldDump {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (script, told) = (folder.path().join("pg_dump"), folder.path().join("told"));
+        let wait = format!("while [ ! -e '{}' ]; do sleep 0.05; done", told.display());
+        let write = r#"while [ $# -gt 0 ]; do case $1 in --file) echo '-- a dump' >"$2" ;; esac; shift; done"#;
+        std::fs::write(&script, format!("#!/bin/sh\n{wait}\n{write}\n")).unwrap();
+        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+        Self(folder)
+    }
+
+    fn release(&self) {
+        std::fs::write(self.0.path().join("told"), "").unwrap();
+    }
+
+    /// A server whose backup of its database is under way and does not end.
+    async fn backing_up(&self, postgres: &Postgres) -> Server {
+        let path = format!("{}:{}", self.0.path().display(), std::env::var("PATH").unwrap());
+        let server = Server::start_with(&[("DATABASE__URL", &postgres.url), ("PATH", &path)]).await;
+        server.post("/jobs/database_backup/run", &Value::Null).await;
+        server.await_metric(r#"scheduler_jobs_in_progress{job_name="database_backup"}"#, 1.0).await;
+        server
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_ends_while_postgresql_is_stopped_is_recorded_as_it_ended_once() {
+    let Some(postgres) = Postgres::start() else { return };
+    let dump = HeldDump::new();
+    let server = dump.backing_up(&postgres).await;
+    postgres.down();
+    dump.release();
+    await_log(&server, &IN_VAIN).await;
+    postgres.up();
+    let runs = await_runs(&server, "database_backup", 1).await;
+    assert_eq!(runs[0]["status"], "success", "{runs:?}");
+    server.await_metric(r#"scheduler_jobs_total{job_name="database_backup",status="success"}"#, 1.0).await;
+    let stats = server.json("/jobs/stats/database_backup").await;
+    assert_eq!((&stats["total_runs"], &stats["successful_runs"]), (&json!(1), &json!(1)), "{stats}");
+    let next: jiff::Timestamp = stats["next_due"].as_str().unwrap().parse().unwrap();
+    assert!(next.as_second() > jiff::Timestamp::now().as_second() + 30, "it is to be repeated: {stats}");
+}
+
+#[tokio::test]
+async fn a_turn_during_a_long_backup_waits_for_its_end() {
+    let Some(postgres) = Postgres::start() else { return };
+    let dump = HeldDump::new();
+    let server = dump.backing_up(&postgres).await;
+    let due = "UPDATE jobs SET next_due_at = 1 WHERE job_name = 'database_backup'";
+    server.database().await.execute(due).await.unwrap();
+    server.await_metric(r#"scheduler_job_overlaps_total{job_name="database_backup"}"#, 1.0).await;
+    assert_eq!(runs_of(&server, "database_backup").await.len(), 1);
+    dump.release();
+    let runs = await_runs(&server, "database_backup", 2).await;
+    let time = |run: &Value, field: &str| run[field].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let pause = time(&runs[0], "started_at").duration_since(time(&runs[1], "finished_at")).as_secs_f64();
+    assert!((0.0..10.0).contains(&pause), "{runs:?}");
+    assert_eq!(server.metric(r#"scheduler_job_overlaps_total{job_name="database_backup"}"#).await, Some(1.0));
 }
