@@ -35,5 +35,7 @@ mod starting;
 mod stop;
 mod training;
 mod training_errors;
+mod upload_clients;
 mod upload_errors;
+mod upload_sizes;
 mod uploads;
