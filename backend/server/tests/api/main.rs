@@ -39,3 +39,4 @@ mod upload_clients;
 mod upload_errors;
 mod upload_sizes;
 mod uploads;
+mod vanishing;
