@@ -4,27 +4,24 @@
 //! acknowledged survives a power cut. Files that nothing refers to are for the clean-up to find, through
 //! [`Storage::list`] and [`Storage::remove_abandoned`].
 
+mod remote;
+
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt, TryStreamExt};
-use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::local::LocalFileSystem;
-use object_store::prefix::PrefixStore;
-use object_store::{
-    BackoffConfig, ClientOptions, GetOptions, GetRange, GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt,
-    RetryConfig, WriteMultipart,
-};
+use object_store::{GetOptions, GetRange, GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt, WriteMultipart};
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, SeekFrom};
 use tokio_util::io::ReaderStream;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use crate::config::{Config, StorageConfig};
+use crate::config::Config;
 
 /// What reading and writing return. `crate::error::Error` takes the error as it is.
 pub type Result<T> = object_store::Result<T>;
@@ -46,12 +43,6 @@ const PARTS_UNDER_WAY: usize = 2;
 
 const READ_BYTES: usize = 256 << 10;
 
-/// A request that gets no byte for this long has failed.
-const REMOTE_SILENCE: Duration = Duration::from_secs(30);
-
-/// A store that is away is reported within this time rather than in minutes.
-const REMOTE_RETRIES: Duration = Duration::from_secs(10);
-
 /// The file store.
 #[derive(Clone, Debug)]
 pub struct Storage {
@@ -72,7 +63,7 @@ impl Storage {
         let part_bytes = REMOTE_PART_BYTES.max(config.upload.max_bytes.div_ceil(REMOTE_MOST_PARTS));
         let part_bytes = usize::try_from(part_bytes).context("UPLOAD__MAX_BYTES is too large for this machine")?;
         Ok(Self {
-            store: Arc::new(open_remote(&config.storage)?),
+            store: Arc::new(remote::open(&config.storage)?),
             local: None,
             part_bytes,
             given_up: TaskTracker::new(),
@@ -280,34 +271,6 @@ impl Drop for Writer {
             runtime.spawn(giving_up);
         }
     }
-}
-
-fn open_remote(config: &StorageConfig) -> anyhow::Result<PrefixStore<AmazonS3>> {
-    let url: url::Url = config.url.parse().context("STORAGE__URL: expected s3://bucket/prefix")?;
-    let bucket =
-        url.host_str().filter(|bucket| !bucket.is_empty()).context("STORAGE__URL: expected a bucket's name")?;
-    let client = ClientOptions::new()
-        // Transfers take as long as they take; it is silence that ends them.
-        .with_timeout_disabled()
-        .with_read_timeout(REMOTE_SILENCE)
-        .with_allow_http(config.endpoint.starts_with("http://"));
-    let retries = RetryConfig { max_retries: 5, retry_timeout: REMOTE_RETRIES, backoff: BackoffConfig::default() };
-    let mut builder = AmazonS3Builder::new()
-        .with_bucket_name(bucket)
-        .with_region(&config.region)
-        .with_client_options(client)
-        .with_retry(retries);
-    if !config.endpoint.is_empty() {
-        builder = builder.with_endpoint(&config.endpoint);
-    }
-    match (config.access_key_id.expose(), config.secret_access_key.expose()) {
-        ("", "") => {}
-        ("", _) => bail!("STORAGE__ACCESS_KEY_ID: found nothing, expected a key beside STORAGE__SECRET_ACCESS_KEY"),
-        (_, "") => bail!("STORAGE__SECRET_ACCESS_KEY: found nothing, expected a key beside STORAGE__ACCESS_KEY_ID"),
-        (id, secret) => builder = builder.with_access_key_id(id).with_secret_access_key(secret),
-    }
-    let store = builder.build().context("cannot open the file store")?;
-    Ok(PrefixStore::new(store, url.path()))
 }
 
 fn failed(path: &Path, error: std::io::Error) -> object_store::Error {

@@ -120,7 +120,8 @@ async fn commit(app: Shared, id: String, received: Received, plan: Plan) -> Resu
     };
     if let Err(error) = bounds::for_answer(rows::insert(&app.database, &row)).await {
         if error.is_refusal() {
-            give_up(&app, &row).await;
+            // The client need not wait for the file store as well.
+            tokio::spawn(async move { give_up(&app, &row).await }.in_current_span());
         }
         return Err(error);
     }

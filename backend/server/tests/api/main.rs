@@ -36,5 +36,8 @@ mod starting;
 mod stop;
 mod training;
 mod training_errors;
+mod upload_clients;
 mod upload_errors;
+mod upload_sizes;
 mod uploads;
+mod vanishing;

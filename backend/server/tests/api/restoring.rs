@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::backup::{back_up, datasets, restore};
 use crate::server::{PATIENCE, Place, Server, command};
 use crate::skipping::{on_postgres, skipped};
-use crate::stop::begin_upload;
+use crate::stop::{await_log, begin_upload};
 use crate::uploads::{TABLE, sha256, upload};
 
 /// A backup of one small dataset, of which reading the file can be held up: it is a named pipe.
@@ -94,18 +94,15 @@ async fn a_server_keeps_a_restore_out_to_its_very_end() {
     let mut server = Server::start().await;
     upload(&server, "", TABLE).await;
     let (_parent, folder) = tokio::task::block_in_place(|| back_up(&server));
-    // Work of training and of jobs has ended, and an upload still comes in.
     let (pieces, answer) = begin_upload(&server).await;
     server.terminate();
-    let started = Instant::now();
-    let work = server.folder.path().join("work");
-    let is_there = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().path().is_dir();
-    while std::fs::read_dir(&work).unwrap().any(is_there) {
-        assert!(started.elapsed() < PATIENCE, "training does not end");
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    await_log(&server, "\"stopping\"").await;
+    // Training and jobs end meanwhile, each in its time, and the upload still comes in.
+    let stopping = Instant::now();
+    while stopping.elapsed() < Duration::from_millis(1_500) {
+        let (succeeded, said) = tokio::task::block_in_place(|| restore(&server.place(), &folder, true));
+        assert!(!succeeded && said.contains(server.folder.path().to_str().unwrap()), "{said}");
     }
-    let (succeeded, said) = tokio::task::block_in_place(|| restore(&server.place(), &folder, true));
-    assert!(!succeeded && said.contains(server.folder.path().to_str().unwrap()), "{said}");
     drop(pieces);
     let acknowledged: Value = answer.await.unwrap().unwrap().json().await.unwrap();
     assert_eq!(server.ended().await, Some(0));

@@ -29,7 +29,7 @@ pub async fn begin_upload(server: &Server) -> (mpsc::Sender<Bytes>, JoinHandle<r
     (sender, answer)
 }
 
-async fn await_log(server: &Server, message: &str) {
+pub async fn await_log(server: &Server, message: &str) {
     let started = Instant::now();
     while !server.log.lock().unwrap().iter().any(|line| line.contains(message)) {
         assert!(started.elapsed() < PATIENCE, "nothing says {message}");

@@ -1,0 +1,76 @@
+//! The host of the database vanishes and another one takes its place: connections to the first are neither answered nor
+//! closed, ever.
+
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use crate::outages::{BOUND, assert_all_is_well, await_status};
+use crate::postgres::Postgres;
+use crate::server::{Server, problem};
+use crate::uploads::{TABLE, upload};
+
+/// What stands between the server and its database. Each connection is passed on until the host it was made to is gone.
+struct Host {
+    url: String,
+    /// Which host is there now; none: nobody answers.
+    present: watch::Sender<Option<u32>>,
+}
+
+impl Host {
+    async fn before(postgres: &Postgres) -> Self {
+        let mut url: url::Url = postgres.url.parse().unwrap();
+        let target = format!("127.0.0.1:{}", url.port().unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
+        let (present, seen) = watch::channel(Some(1));
+        tokio::spawn(async move {
+            let mut kept = Vec::new();
+            while let Ok((mut from, _)) = listener.accept().await {
+                let mut seen = seen.clone();
+                let Some(host) = *seen.borrow() else {
+                    // As a packet that is never answered.
+                    kept.push(from);
+                    continue;
+                };
+                let target = target.clone();
+                tokio::spawn(async move {
+                    let mut to = TcpStream::connect(target).await.unwrap();
+                    let gone = async { drop(seen.wait_for(|present| *present != Some(host)).await) };
+                    tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut from, &mut to) => {}
+                        // Both ends stay open.
+                        () = gone => std::future::pending().await,
+                    }
+                });
+            }
+        });
+        Self { url: url.to_string(), present }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_to_a_host_that_vanished_are_given_up_for_new_ones() {
+    let Some(postgres) = Postgres::start() else { return };
+    let host = Host::before(&postgres).await;
+    let server = Server::start_with(&[("DATABASE__URL", &host.url), ("DATABASE__MAX_CONNECTIONS", "4")]).await;
+    let dataset = upload(&server, "", TABLE).await;
+    await_status(&server, "/readyz", StatusCode::OK).await;
+    // All of the pool's connections are in use.
+    let reads = (0..20).map(|_| server.get("/api/v1/datasets"));
+    assert!(futures::future::join_all(reads).await.iter().all(|answer| answer.status() == StatusCode::OK));
+
+    host.present.send_replace(None);
+    let asked = Instant::now();
+    let reads = (0..8).map(|_| server.get("/api/v1/datasets"));
+    for answer in futures::future::join_all(reads).await {
+        problem(answer, StatusCode::SERVICE_UNAVAILABLE, "database_unavailable").await;
+    }
+    assert!(asked.elapsed() < BOUND + Duration::from_millis(500), "it took {:?}", asked.elapsed());
+    // Longer than anything waits.
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    host.present.send_replace(Some(2));
+    assert_all_is_well(&server, &dataset).await;
+}
