@@ -91,13 +91,7 @@ async fn without_known(app: &App, folder: &Folder, mut keys: Vec<String>) -> Res
 }
 
 /// Removes those of these files that are still unknown after a while.
-async fn remove(
-    app: &App,
-    folder: &Folder,
-    keys: Vec<String>,
-    notes: &Notes,
-    failures: &mut Failures,
-) -> Result<()> {
+async fn remove(app: &App, folder: &Folder, keys: Vec<String>, notes: &Notes, failures: &mut Failures) -> Result<()> {
     if keys.is_empty() || app.stopping.run_until_cancelled(tokio::time::sleep(SECOND_LOOK)).await.is_none() {
         return Ok(());
     }

@@ -69,7 +69,6 @@ async fn each_server_has_its_own_alert_which_the_others_neither_change_nor_resol
     // On the same database, with a data folder of its own.
     let mut place = first.place();
     place.folder = Arc::new(tempfile::tempdir().unwrap());
-    place.variables.push(("ALERTS__THRESHOLD_DISK".to_owned(), "98".to_owned()));
     if !on_postgres() {
         let file = first.folder.path().join("belfry.db");
         std::os::unix::fs::symlink(file, place.folder.path().join("belfry.db")).unwrap();

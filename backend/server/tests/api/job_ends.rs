@@ -10,6 +10,7 @@ use crate::jobs::{await_runs, runs_of};
 use crate::postgres::Postgres;
 use crate::schedule::{HangingStore, LOCAL_STORE};
 use crate::server::{PATIENCE, Server};
+use crate::skipping::on_postgres;
 
 const UNDER_WAY: &str = r#"scheduler_jobs_in_progress{job_name="orphan_sweep"}"#;
 
@@ -17,12 +18,12 @@ const UNDER_WAY: &str = r#"scheduler_jobs_in_progress{job_name="orphan_sweep"}"#
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// Keeps the server from writing to the history of jobs, as a database does that is away; it can read.
-struct Lock(AnyConnection);
+pub struct Lock(AnyConnection);
 
 impl Lock {
-    async fn take(server: &Server) -> Self {
+    pub async fn take(server: &Server) -> Self {
         let mut connection = server.database().await.acquire().await.unwrap().detach();
-        if std::env::var("BELFRY_TEST_DATABASE_URL").is_ok() {
+        if on_postgres() {
             connection.execute("BEGIN").await.unwrap();
             connection.execute("LOCK TABLE job_runs IN EXCLUSIVE MODE").await.unwrap();
         } else {
@@ -31,7 +32,7 @@ impl Lock {
         Self(connection)
     }
 
-    async fn release(mut self) {
+    pub async fn release(mut self) {
         self.0.execute("ROLLBACK").await.unwrap();
         self.0.close().await.unwrap();
     }

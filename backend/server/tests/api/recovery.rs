@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
+use crate::job_ends::Lock;
 use crate::jobs::{AT_ONCE, await_runs};
 use crate::runs::{
     FAKE, await_end, await_gone, await_run, await_step, children, events, run, submit_fake, upload_shipped,
@@ -111,18 +112,19 @@ async fn a_run_that_outlasts_the_grace_is_queued_again_and_loses_no_attempt() {
 async fn a_worker_that_slept_through_its_lease_gives_its_run_up() {
     let sleeper = Server::start_with(&[FAKE, ("TRAINING__LEASE", "2s")]).await;
     let dataset_id = upload_shipped(&sleeper, "iris.csv").await;
-    // Writes nothing after its second step, so that the sleeper cannot fall asleep with a lock in its hand.
     let id = submit_fake(&sleeper, &dataset_id, "hang", 100).await;
     await_run(&sleeper, &id, |run| run["progress"]["iteration"] == 2).await;
     let processes = children(sleeper.pid());
     let other = sleeper.beside();
     assert_eq!(run(&other, &id).await["attempts"], 1, "a living server was taken for a dead one");
 
-    // Nor with that of a job.
     for job_name in AT_ONCE {
         await_runs(&other, job_name, 1).await;
     }
+    // With the lock in its own hand the sleeper would keep everyone from the embedded database.
+    let lock = Lock::take(&other).await;
     kill(sleeper.pid(), Signal::STOP);
+    lock.release().await;
     await_run(&other, &id, |run| run["attempts"] == 2 && run["progress"]["iteration"] == 2).await;
     kill(sleeper.pid(), Signal::CONT);
     await_gone(&processes).await;
