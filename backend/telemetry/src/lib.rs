@@ -45,7 +45,7 @@
 //!
 //! # Cargo features
 //!
-//! `native-histograms`: for scrapers that read protobuf. The build then needs `protoc`.
+//! `native-histograms`: for scrapers that read protobuf.
 
 pub mod catalogue;
 mod database;
@@ -202,7 +202,8 @@ impl Telemetry {
         page::router(self.page, &self.settings)
     }
 
-    /// Runs `reading` just before each page is written: for values that are read rather than counted.
+    /// Runs `reading` just before each page is written: for values that are read rather than counted. While it takes longer
+    /// than 2 s, and when it panics, what it sets of kind `reading` or `float_counter` is taken off the page.
     pub fn before_scrape(&self, reading: impl Fn() + Send + 'static) {
         match self.page {
             Some(page) => page.before_render(Box::new(reading)),

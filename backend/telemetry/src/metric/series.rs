@@ -235,3 +235,36 @@ impl Drop for InProgress {
         self.0.decrement(1.0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::{Kind, Label, Values};
+
+    #[test]
+    fn past_the_cap_nobody_waits_for_who_adds() {
+        static ROW: Row = Row {
+            name: "shop_orders_total",
+            kind: Kind::Counter,
+            help: "",
+            labels: &[
+                Label { name: "shop", values: Values::Open },
+                Label { name: "outcome", values: Values::Closed(&["paid", "cancelled"]) },
+            ],
+            buckets: &[],
+            cap: 1,
+        };
+        let metric: Counter<2> = Metric::new(&ROW);
+        let _own = metric.add(["north", "paid"]);
+        assert!(metric.kept(["south", "paid"]).is_none());
+        let _overflow = metric.add(["south", "paid"]);
+        // Whoever would add waits for this.
+        let reading = metric.handles.read().unwrap();
+        assert!(metric.kept(["east", "paid"]).is_some());
+        // The overflow of another closed value comes with its first emit.
+        assert!(metric.kept(["east", "cancelled"]).is_none());
+        let labels: Vec<[&str; 2]> =
+            reading.as_ref().unwrap().keys().map(|Kept(values)| [values[0].as_ref(), values[1].as_ref()]).collect();
+        assert!(labels.len() == 2 && labels.contains(&["overflow", "paid"]), "{labels:?}");
+    }
+}

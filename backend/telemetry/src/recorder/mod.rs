@@ -1,4 +1,4 @@
-//! Installs the recorders that are switched on and renders the page of metrics.
+//! Installs the recorder and renders the page of metrics.
 //!
 //! With monitoring off nothing is installed: emits stay at one atomic load and there is no page.
 
@@ -19,11 +19,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Once};
 use std::time::Instant;
 
-use metrics::{Unit, with_recorder};
-
 use crate::catalogue;
 use crate::http::HttpOptions;
-use crate::metric::{self, Kind, Row};
+use crate::metric::{self, Row};
 use crate::statsd::{Agent, Sending};
 pub(crate) use readings::{Reading, Readings, said};
 pub(crate) use store::Store;
@@ -106,10 +104,7 @@ pub(crate) fn install(catalogues: &[&'static [&'static Row]], wanted: Wanted<'_>
     // One store for the life of the process.
     let store: &'static Store = Box::leak(Box::new(Store::new(&rows, |row| bounds(row, wanted.http), keep)));
     metrics::set_global_recorder(store).map_err(|_| InstallError::Occupied)?;
-    for row in &rows {
-        describe(row);
-        row.touch_known_series();
-    }
+    rows.iter().for_each(|row| row.touch_known_series());
     metric::switch_on();
     let page = wanted.prometheus.then(|| {
         &*Box::leak(Box::new(Page {
@@ -141,21 +136,6 @@ pub(crate) fn read_now_and_then(readings: Vec<Reading>) {
     static STARTED: Once = Once::new();
     readings.into_iter().for_each(|reading| READINGS.add(reading));
     STARTED.call_once(|| READINGS.take_now_and_then());
-}
-
-fn describe(row: &Row) {
-    let unit = match row.name.trim_end_matches("_total") {
-        name if name.ends_with("_seconds") => Some(Unit::Seconds),
-        name if name.ends_with("_bytes") => Some(Unit::Bytes),
-        _ => None,
-    };
-    with_recorder(|recorder| match row.kind {
-        Kind::Counter => recorder.describe_counter(row.name.into(), unit, row.help.into()),
-        Kind::Histogram => recorder.describe_histogram(row.name.into(), unit, row.help.into()),
-        Kind::Gauge | Kind::Reading | Kind::FloatCounter => {
-            recorder.describe_gauge(row.name.into(), unit, row.help.into());
-        }
-    });
 }
 
 impl Page {

@@ -94,11 +94,18 @@ impl Agent {
         let (done, stopped) = mpsc::channel();
         let run = move || {
             let mut lines = Lines::new(self.histograms);
-            // What was counted until the end is sent as well.
-            while stopping.recv_timeout(self.interval) == Err(RecvTimeoutError::Timeout) {
+            loop {
+                let stop = stopping.recv_timeout(self.interval);
+                // Nobody is left who could end it, so it goes on, as the page does.
+                if stop == Err(RecvTimeoutError::Disconnected) {
+                    thread::sleep(self.interval);
+                }
+                // At the end too, so that nothing that was counted is missing.
                 self.send(&lines.since_last(store));
+                if stop.is_ok() {
+                    break;
+                }
             }
-            self.send(&lines.since_last(store));
             drop(done);
         };
         thread::Builder::new().name("statsd".to_owned()).spawn(run)?;
@@ -129,7 +136,8 @@ impl Agent {
 impl Sending {
     /// Sends what is pending and ends, within `grace`; returns whether it did. Blocks.
     pub(crate) fn finish(self, grace: Duration) -> bool {
-        drop(self.stop);
+        // It waits for this.
+        let _ = self.stop.send(());
         self.stopped.recv_timeout(grace) == Err(RecvTimeoutError::Disconnected)
     }
 }
