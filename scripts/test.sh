@@ -50,24 +50,23 @@ run_tests() {
 }
 
 require_test_packages() {
-  local packages=(shellcheck postgresql protobuf-compiler faketime)
+  local packages=(shellcheck postgresql faketime)
   find_monitoring_tools
   mapfile -t -O "${#packages[@]}" packages < <(missing_tool_packages)
   have shellcheck && unset 'packages[0]'
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && unset 'packages[1]'
-  have protoc && unset 'packages[2]'
-  compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null && unset 'packages[3]'
+  compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null && unset 'packages[2]'
   ((${#packages[@]} == 0)) || install_packages "${packages[@]}"
   find_monitoring_tools
   say 'All there.'
 }
 
-# The exporter's protobuf format needs protoc at build time, so nothing else is built with it.
+# With the feature the example is another program, so nothing else is built with it.
 test_native_histograms() {
   local feature=(--package belfry-telemetry --features native-histograms --locked)
   cargo clippy "${feature[@]}" --all-targets -- -D warnings
   cargo build "${feature[@]}" --example minimal
-  PATH=$(dirname -- "${tool[prometheus]}"):$PATH cargo test "${feature[@]}" --test native
+  PATH=$(dirname -- "${tool[prometheus]}"):$PATH cargo test "${feature[@]}" --lib --test native --test bounds
   # The tests that follow start the example as everyone builds it.
   cargo build --package belfry-telemetry --locked --example minimal
 }

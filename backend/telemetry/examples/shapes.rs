@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::Path;
-use axum::http::StatusCode;
+use axum::extract::{Path, Request};
+use axum::http::{StatusCode, header};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use belfry_telemetry::Telemetry;
 use futures::{StreamExt, stream};
+use hyper_util::rt::TokioIo;
+use tower::service_fn;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -22,16 +24,22 @@ async fn main() -> anyhow::Result<()> {
         .route("/stream/{pieces}/{pause_ms}", get(stream))
         .route("/broken", get(broken))
         .route("/events", get(events))
-        .route("/switch", get(async || StatusCode::SWITCHING_PROTOCOLS))
         .route("/slow", get(slow))
         .route("/panic", get(panics))
         .route("/empty", any(async || StatusCode::NO_CONTENT))
         .route("/echo", post(async |body: Bytes| body))
+        .route("/unread", post(async || "no, thanks"))
+        .route("/zero", get(async || ([(header::CONTENT_LENGTH, "0")], Body::from_stream(stream::empty::<Piece>()))))
+        .route("/late-panic", get(late_panic))
+        .route("/upgrade", get(upgrade))
+        .nest_service("/static", service_fn(async |_: Request| Ok::<_, Infallible>("a file".into_response())))
         .route("/calls", get(async || axum::Json(belfry_telemetry::traces::outgoing_headers())));
     let address = std::env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
     axum::serve(tokio::net::TcpListener::bind(address).await?, telemetry.observe(router)).await?;
     Ok(())
 }
+
+type Piece = Result<Bytes, Infallible>;
 
 /// Pieces of ten bytes with a pause before each.
 async fn stream(Path((pieces, pause_ms)): Path<(usize, u64)>) -> Response {
@@ -60,4 +68,24 @@ async fn slow() -> &'static str {
 #[expect(clippy::panic, reason = "what this route is for")]
 async fn panics() {
     panic!("a bug")
+}
+
+/// A stream that panics after its first piece.
+#[expect(clippy::panic, reason = "what this route is for")]
+async fn late_panic() -> Response {
+    let pieces =
+        stream::iter(0..2).map(|piece| if piece == 0 { Piece::Ok("0123456789".into()) } else { panic!("a late bug") });
+    Body::from_stream(pieces).into_response()
+}
+
+/// A connection that goes over to a protocol that says everything back.
+async fn upgrade(mut request: Request) -> impl IntoResponse {
+    let upgraded = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        let connection = TokioIo::new(upgraded.await?);
+        let (mut from, mut to) = tokio::io::split(connection);
+        tokio::io::copy(&mut from, &mut to).await?;
+        anyhow::Ok(())
+    });
+    (StatusCode::SWITCHING_PROTOCOLS, [(header::CONNECTION, "upgrade"), (header::UPGRADE, "echo")])
 }

@@ -1,7 +1,7 @@
 //! The standard metrics: what every observed service has. A service's own metrics stand in its own catalogue.
 
 use crate::catalogue;
-use crate::metric::Values::{Closed, Open};
+use crate::metric::Values::{Closed, Open, Status};
 
 /// Request methods as label values; an unknown method is `OTHER`.
 pub const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "OTHER"];
@@ -28,14 +28,14 @@ pub const SIZE_BYTES: &[f64] = &[
 
 catalogue! {
     /// Requests ended, by exact status; a client that left before the answer ended is 499.
-    counter HTTP_REQUESTS_TOTAL = "http_requests_total" { method: Closed(METHODS), endpoint: Open, status: Open };
+    counter HTTP_REQUESTS_TOTAL = "http_requests_total" { method: Closed(METHODS), endpoint: Open, status: Status(&[]) };
     /// Time from a request's head to the end of its answer, event streams left out.
     histogram HTTP_REQUEST_DURATION_SECONDS = "http_request_duration_seconds" { method: Closed(METHODS), endpoint: Open } buckets LATENCY_SECONDS;
-    /// Size of request bodies.
+    /// Size of request bodies, as far as they were read.
     histogram HTTP_REQUEST_SIZE_BYTES = "http_request_size_bytes" { method: Closed(METHODS), endpoint: Open } buckets SIZE_BYTES;
     /// Size of response bodies, as far as they were sent.
     histogram HTTP_RESPONSE_SIZE_BYTES = "http_response_size_bytes" { method: Closed(METHODS), endpoint: Open } buckets SIZE_BYTES;
-    /// Requests whose answer has not ended.
+    /// Requests whose answer has not ended; a connection that went over to another protocol has been answered.
     gauge HTTP_REQUESTS_IN_PROGRESS = "http_requests_in_progress" { method: Closed(METHODS), endpoint: Open };
 
     /// Always 1; says which build of which service runs where.
@@ -77,8 +77,8 @@ catalogue! {
     /// Times a job was due and did not start, because the process was down or busy.
     counter SCHEDULER_JOB_MISSES_TOTAL = "scheduler_job_misses_total" { job_name: Open };
 
-    /// Calls to other services that ended, by HTTP status, or `timeout`, `unreachable`, `broken`, `cancelled`.
-    counter EXTERNAL_API_REQUESTS_TOTAL = "external_api_requests_total" { service: Open, endpoint: Open, status: Open };
+    /// Calls to other services that ended, by their status, or by why they have none.
+    counter EXTERNAL_API_REQUESTS_TOTAL = "external_api_requests_total" { service: Open, endpoint: Open, status: Status(&["timeout", "unreachable", "broken", "cancelled"]) };
     /// Time from the beginning of a call to another service to the end of its answer.
     histogram EXTERNAL_API_DURATION_SECONDS = "external_api_duration_seconds" { service: Open } buckets LATENCY_SECONDS;
 
@@ -134,7 +134,8 @@ catalogue! {
     /// Time for which the Tokio runtime's threads ran tasks.
     float_counter TOKIO_WORKER_BUSY_SECONDS_TOTAL = "tokio_worker_busy_seconds_total" {};
 
-    /// Emits that did not move a series of their own: past a metric's series cap, or under the name of a metric that they are not.
+    /// Emits that moved no series of their own: past a metric's series cap they moved its `overflow`, and under the name or a
+    /// line of a metric that they are not they moved nothing. `overflow` here: too many metrics that are in no catalogue.
     counter TELEMETRY_SERIES_DROPPED_TOTAL = "telemetry_series_dropped_total" { metric: Open };
     /// Log events on their way to Loki: `emitted` are in time `sent`, `refused` by Loki for good, or `dropped` by a full queue;
     /// `retried` counts those whose batch had to be sent again, each time.

@@ -45,7 +45,7 @@
 //!
 //! # Cargo features
 //!
-//! `native-histograms`: for scrapers that read protobuf. The build then needs `protoc`.
+//! `native-histograms`: for scrapers that read protobuf.
 
 pub mod catalogue;
 mod database;
@@ -121,6 +121,7 @@ pub enum StartError {
 /// Telemetry that runs. Keep it until the process ends, then [`shut_down`](Self::shut_down).
 pub struct Telemetry {
     page: Option<&'static Page>,
+    statsd: Option<statsd::Sending>,
     settings: PrometheusSettings,
     http: http::HttpOptions,
     shipping: logs::Shipping,
@@ -149,16 +150,15 @@ impl Telemetry {
         settings: &TelemetrySettings,
         catalogue: &'static [&'static metric::Row],
     ) -> Result<Self, StartError> {
-        let buckets = settings.http.latency_buckets.as_ref().map(|buckets| buckets.0.as_slice());
-        let statsd = settings.statsd.enabled.then(|| settings.statsd.recorder()).transpose()?;
+        let statsd = settings.statsd.enabled.then(|| settings.statsd.agent()).transpose()?;
         let rows = [catalogue::ROWS, catalogue];
         let wanted = recorder::Wanted {
             prometheus: settings.prometheus.enabled,
             native_histograms: settings.prometheus.native_histograms,
             statsd,
-            latency_buckets: buckets,
+            http: &settings.http,
         };
-        let page = recorder::install(&rows, wanted)?;
+        let recorder::Installed { page, statsd } = recorder::install(&rows, wanted)?;
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         if metric::is_on() {
             catalogue::APP_INFO.with([identity.service, identity.version, &identity.environment]).set(1.0);
@@ -173,7 +173,7 @@ impl Telemetry {
         let (shipping, files) = logs::start(identity, &settings.log, &settings.loki, traces.as_ref())?;
         let dropped = files.as_ref().map(logs::LogFiles::reading);
         let (settings, http) = (settings.prometheus.clone(), settings.http.clone());
-        let telemetry = Self { page, settings, http, shipping, files, traces, started };
+        let telemetry = Self { page, statsd, settings, http, shipping, files, traces, started };
         if let Some(reading) = dropped {
             telemetry.before_scrape(reading);
         }
@@ -202,7 +202,8 @@ impl Telemetry {
         page::router(self.page, &self.settings)
     }
 
-    /// Runs `reading` just before each page is written: for values that are read rather than counted.
+    /// Runs `reading` just before each page is written: for values that are read rather than counted. While it takes longer
+    /// than 2 s, and when it panics, what it sets of kind `reading` or `float_counter` is taken off the page.
     pub fn before_scrape(&self, reading: impl Fn() + Send + 'static) {
         match self.page {
             Some(page) => page.before_render(Box::new(reading)),
@@ -217,12 +218,14 @@ impl Telemetry {
         self.before_scrape(move || sample::DiskReading::emit(sample::DiskReading::take(&folder).ok(), name));
     }
 
-    /// Delivers pending logs and spans, for at most `grace`. Returns whether all of them got through.
+    /// Delivers pending logs and spans, for at most `grace`. Returns whether all of them got through. StatsD is sent what it
+    /// was not yet; whether that arrives is not known.
     pub async fn shut_down(self, grace: Duration) -> bool {
+        let statsd = tokio::task::spawn_blocking(move || self.statsd.is_none_or(|statsd| statsd.finish(grace)));
         let spans = tokio::task::spawn_blocking(move || self.traces.is_none_or(|traces| traces.flush(grace)));
         // Dropping them waits for their thread, for a second or so.
         let files = tokio::task::spawn_blocking(move || drop(self.files));
-        let (logs, spans, files) = tokio::join!(self.shipping.flush(grace), spans, files);
-        logs && spans.unwrap_or(false) && files.is_ok()
+        let (logs, spans, files, statsd) = tokio::join!(self.shipping.flush(grace), spans, files, statsd);
+        logs && spans.unwrap_or(false) && files.is_ok() && statsd.unwrap_or(false)
     }
 }

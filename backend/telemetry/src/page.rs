@@ -29,8 +29,8 @@ pub struct PrometheusSettings {
     /// When set, `/metrics` asks for it as `Authorization: Bearer <token>`.
     #[arg(id = "PROMETHEUS__BEARER_TOKEN", default_value = "", value_parser = settings::secret, hide_default_value = true)]
     pub bearer_token: Secret,
-    /// Whether a scraper that asks for protobuf is given native histograms; the others keep the classic buckets. Only in a
-    /// build with the cargo feature `native-histograms`.
+    /// Whether a scraper that asks for protobuf is given native histograms beside the classic buckets, which everyone else
+    /// gets alone. Only in a build with the cargo feature `native-histograms`.
     #[arg(id = "PROMETHEUS__NATIVE_HISTOGRAMS", default_value = "false", value_parser = native_histograms, action = clap::ArgAction::Set)]
     pub native_histograms: bool,
     /// Where Prometheus can be asked whether it still scrapes this process, such as http://prometheus:9090; unset: not asked.

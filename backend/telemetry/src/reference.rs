@@ -28,7 +28,10 @@ pub fn markdown(catalogues: &[&'static [&'static Row]]) -> String {
          A label without listed values is open: it is bounded by a cap of ",
     );
     // Writing to a string cannot fail.
-    let _ = writeln!(text, "{SERIES_CAP} series a metric, after which further values are `overflow`.");
+    let _ = writeln!(
+        text,
+        "{SERIES_CAP} series a metric, unless it says otherwise,\nafter which further values are `overflow`."
+    );
     text.push_str("A value outside a listed set is counted as `other`.\n\n");
     text.push_str("| Metric | Type | Labels | Meaning |\n|---|---|---|---|\n");
     for row in sorted(catalogues) {
@@ -38,21 +41,28 @@ pub fn markdown(catalogues: &[&'static [&'static Row]]) -> String {
             .map(|label| match label.values {
                 Values::Open => format!("`{}`", label.name),
                 Values::Closed(values) => format!("`{}`: {}", label.name, values.join(", ")),
+                Values::Status([]) => format!("`{}`: an HTTP status", label.name),
+                Values::Status(words) => format!("`{}`: an HTTP status, {}", label.name, words.join(", ")),
             })
             .collect();
-        let _ = writeln!(text, "| `{}` | {} | {} | {} |", row.name, kind(row), labels.join("; "), row.help);
+        let cap = if row.is_open() && row.cap != SERIES_CAP {
+            format!("; at most {} series", row.cap)
+        } else {
+            String::new()
+        };
+        let _ = writeln!(text, "| `{}` | {} | {}{cap} | {} |", row.name, kind(row), labels.join("; "), row.help);
     }
     text
 }
 
-/// An array with one object a metric: name, type, help, labels (`values` is null when open), buckets, seeded.
+/// An array with one object a metric: name, type, help, labels (`values` is null when they are not listed), buckets, seeded, cap.
 pub fn json(catalogues: &[&'static [&'static Row]]) -> Value {
     let rows = sorted(catalogues).into_iter().map(|row| {
         let labels: Vec<Value> = row
             .labels
             .iter()
             .map(|label| match label.values {
-                Values::Open => json!({ "name": label.name, "values": null }),
+                Values::Open | Values::Status(_) => json!({ "name": label.name, "values": null }),
                 Values::Closed(values) => json!({ "name": label.name, "values": values }),
             })
             .collect();
@@ -63,6 +73,7 @@ pub fn json(catalogues: &[&'static [&'static Row]]) -> Value {
             "labels": labels,
             "buckets": row.buckets,
             "seeded": row.is_seeded(),
+            "cap": row.cap,
         })
     });
     Value::Array(rows.collect())

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_macros)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::UdpSocket;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -10,8 +12,8 @@ use axum::extract::Request;
 use axum::routing::get;
 use belfry_telemetry::catalogue::{ERRORS_TOTAL, SCHEDULER_JOBS_TOTAL};
 use belfry_telemetry::metric::SERIES_CAP;
-use belfry_telemetry::metric::Values::{Closed, Open};
-use belfry_telemetry::{Telemetry, catalogue};
+use belfry_telemetry::metric::Values::{Closed, Open, Status};
+use belfry_telemetry::{Identity, Telemetry, TelemetrySettings, catalogue, settings};
 use http_body_util::BodyExt;
 use rand::distr::{Alphanumeric, SampleString};
 use rand::rngs::StdRng;
@@ -23,14 +25,41 @@ catalogue! {
     counter FILES_TOTAL = "fuzz_files_total" { file_name: Open };
     /// Time a model took.
     histogram MODEL_DURATION_SECONDS = "fuzz_model_duration_seconds" { model: Closed(&["small", "large"]), host: Open } buckets &[1.0];
+    /// Answers by host, of which few are kept.
+    counter ANSWERS_TOTAL = "fuzz_answers_total" { host: Open, status: Status(&[]) } cap 20;
 }
 
 const TRIES: usize = 100_000;
 
-async fn page(router: &Router) -> String {
-    let request = Request::get("/metrics").body(Body::empty()).unwrap();
+/// The most metrics without a catalogue, as `recorder/store.rs` has it.
+const FOREIGN_CAP: usize = 200;
+
+async fn ask(router: &Router, accept: &str) -> Vec<u8> {
+    let request = Request::get("/metrics").header("accept", accept).body(Body::empty()).unwrap();
     let answer = router.clone().oneshot(request).await.unwrap();
-    String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+    answer.into_body().collect().await.unwrap().to_bytes().to_vec()
+}
+
+fn text(page: Vec<u8>) -> String {
+    String::from_utf8(page).unwrap()
+}
+
+/// An agent that notes which series it was sent, until there is nothing more.
+fn series_of_agent(socket: UdpSocket) -> BTreeMap<String, usize> {
+    let mut seen = BTreeSet::new();
+    let mut datagram = [0; 65_536];
+    while let Ok(size) = socket.recv(&mut datagram) {
+        for line in std::str::from_utf8(&datagram[..size]).unwrap().lines() {
+            let (name, rest) = line.split_once(':').unwrap();
+            let tags = rest.split_once("|#").map_or("", |(_, tags)| tags);
+            seen.insert((name.to_owned(), tags.to_owned()));
+        }
+    }
+    let mut families = BTreeMap::new();
+    for (name, _) in seen {
+        *families.entry(name).or_default() += 1;
+    }
+    families
 }
 
 /// Series by family; a histogram's are its `_count` lines.
@@ -47,7 +76,22 @@ fn series(page: &str) -> BTreeMap<String, usize> {
 
 #[tokio::test]
 async fn a_hundred_thousand_random_requests_and_names_stay_within_the_caps() {
-    let telemetry = Telemetry::from_env("bounds", "0", ROWS).unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    // Long after the last datagram.
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    let agent = std::thread::spawn(move || series_of_agent(socket));
+    let native = if cfg!(feature = "native-histograms") { "true" } else { "false" };
+    let set = [
+        ("STATSD__ENABLED", "true"),
+        ("STATSD__ADDRESS", &address),
+        ("STATSD__INTERVAL", "1s"),
+        ("PROMETHEUS__NATIVE_HISTOGRAMS", native),
+    ];
+    let set = set.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let settings: TelemetrySettings = settings::read(set).unwrap();
+    let identity = Identity { service: "bounds", version: "0", environment: "test".to_owned() };
+    let telemetry = Telemetry::start(&identity, &settings, ROWS).unwrap();
     let routes = Router::new().route("/items/{id}", get(async || "item")).route("/files/{*path}", get(async || "file"));
     let router = telemetry.observe(routes);
     let mut random = StdRng::seed_from_u64(7);
@@ -71,20 +115,40 @@ async fn a_hundred_thousand_random_requests_and_names_stay_within_the_caps() {
         MODEL_DURATION_SECONDS.with([&word, &word]).record(0.5);
         // From a library that knows nothing of catalogues.
         metrics::counter!("library_requests", "host" => word.clone()).increment(1);
+        metrics::gauge!(format!("library_{word}")).set(1.0);
+        // Another metric, of which the page would make the same.
+        metrics::counter!("library.requests").increment(1);
+        ANSWERS_TOTAL.with([&word, if random.random_bool(0.5) { "500" } else { "204" }]).increment(1);
     }
 
-    let page = page(&router).await;
+    // More routes than there may be series, each asked twice, so that handles are kept.
+    let routes = (0..SERIES_CAP + 100)
+        .fold(Router::new(), |routes, route| routes.route(&format!("/route{route}"), get(async || "route")));
+    let many = telemetry.observe(routes);
+    for route in (0..SERIES_CAP + 100).flat_map(|route| [route, route]) {
+        let request = Request::get(format!("/route{route}")).body(Body::empty()).unwrap();
+        many.clone().oneshot(request).await.unwrap().into_body().collect().await.unwrap();
+    }
+
+    // The second, on which the first is accounted for.
+    ask(&router, "text/plain").await;
+    let page = text(ask(&router, "text/plain").await);
     let families = series(&page);
     // Routes by methods by statuses: 3 routes, GET and OTHER, at most 200, 404 and 405.
-    assert!(families["http_requests_total"] <= 12, "{}", families["http_requests_total"]);
+    let fuzzed = page.lines().filter(|line| line.starts_with("http_requests_total{") && !line.contains("/route"));
+    assert!(fuzzed.clone().count() <= 12 + 1, "{:?}", fuzzed.collect::<Vec<_>>());
     for (family, count) in &families {
         assert!(*count <= SERIES_CAP + 1, "{family} has {count} series");
     }
-    // What was folded is counted, none of it lost.
+    // What was folded is counted, none of it lost, also through handles that are kept.
     let value = |series: &str| -> u64 {
         let line = page.lines().find(|line| line.starts_with(series)).unwrap_or_else(|| panic!("no {series}"));
         line.rsplit(' ').next().unwrap().parse().unwrap()
     };
+    let late = value(r#"http_requests_total{method="GET",endpoint="overflow",status="200"}"#);
+    let own = page.lines().filter(|line| line.starts_with(r#"http_requests_total{method="GET",endpoint="/route"#));
+    assert_eq!(late as usize, 2 * (SERIES_CAP + 100 - own.count()));
+    assert_eq!(value(r#"telemetry_series_dropped_total{metric="http_requests_total"}"#), late);
     let folded = (TRIES - SERIES_CAP) as u64;
     assert_eq!(value(r#"errors_total{error_type="overflow",component="overflow"}"#), folded);
     assert_eq!(value(r#"telemetry_series_dropped_total{metric="errors_total"}"#), folded);
@@ -95,6 +159,34 @@ async fn a_hundred_thousand_random_requests_and_names_stay_within_the_caps() {
     assert!(models.clone().all(|line| line.contains(r#"model="other""#) || line.contains(r#"model="overflow""#)));
     let counted: u64 = models.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum();
     assert_eq!(counted, TRIES as u64);
-    // A closed label of a metric with an open one folds too.
-    assert!(page.contains(r#"status="other""#));
+    // A closed label keeps its bounded value past the cap.
+    assert!(page.contains(r#"scheduler_jobs_total{job_name="overflow",status="other"}"#));
+    // So does a status: past the cap, errors are still told from the rest. The row's own cap holds.
+    let answers: Vec<&str> = page.lines().filter(|line| line.starts_with("fuzz_answers_total{")).collect();
+    assert_eq!(answers.len(), 20 + 2, "{answers:?}");
+    let overflow = |status| value(&format!(r#"fuzz_answers_total{{host="overflow",status="{status}"}}"#));
+    assert_eq!(overflow("500") + overflow("204"), (TRIES - 20) as u64);
+    assert_eq!(value(r#"telemetry_series_dropped_total{metric="fuzz_answers_total"}"#), (TRIES - 20) as u64);
+    // Names that nobody declared are bounded as well, and what came too late is counted.
+    let foreign = families.keys().filter(|family| family.starts_with("library_")).count();
+    assert_eq!(foreign, FOREIGN_CAP);
+    let late = (TRIES - (FOREIGN_CAP - 1)) as u64;
+    assert_eq!(value(r#"telemetry_series_dropped_total{metric="overflow"}"#), late);
+
+    // As is what is refused.
+    assert_eq!(value(r#"telemetry_series_dropped_total{metric="library.requests"}"#), TRIES as u64);
+
+    // The other formats show the same store.
+    if cfg!(feature = "native-histograms") {
+        let accept = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
+        let protobuf = ask(&router, accept).await;
+        assert!(!protobuf.starts_with(b"#") && protobuf.len() < 2 * page.len(), "{} bytes", protobuf.len());
+    }
+    assert!(telemetry.shut_down(Duration::from_secs(30)).await);
+    let of_agent = agent.join().unwrap();
+    assert!(of_agent["library_requests"] > 1, "{of_agent:?}");
+    for (family, count) in &of_agent {
+        assert!(*count <= SERIES_CAP + 1, "the agent was sent {count} series of {family}");
+        assert!(families.contains_key(family) || families.contains_key(&format!("{family}_count")), "{family}");
+    }
 }

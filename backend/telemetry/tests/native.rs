@@ -1,15 +1,19 @@
 //! Native histograms, with the one program whose word counts: a real Prometheus scrapes the minimal example and is asked.
 //!
 //! Needs `prometheus` on the path, the cargo feature, and the example built with it; `./run.sh test` sees to all three.
+//! What that Prometheus does not show, the page is read for by a decoder that was not written here.
 
 #![allow(clippy::unwrap_used)]
 
 mod service;
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use prost::Message;
 use service::{PATIENCE, Service};
 
 const ON: [(&str, &str); 1] = [("PROMETHEUS__NATIVE_HISTOGRAMS", "true")];
@@ -28,6 +32,145 @@ fn protobuf_is_for_who_asks_and_everyone_else_gets_classic_buckets() {
     assert!(protobuf.contains("application/vnd.google.protobuf") && !protobuf.contains("# TYPE"));
     let text = ask_for(&service, "text/plain");
     assert!(text.contains("text/plain") && text.contains("http_request_duration_seconds_bucket{"));
+}
+
+/// The part of prometheus/client_model's `metrics.proto` that the page uses.
+mod client {
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct MetricFamily {
+        #[prost(string, tag = "1")]
+        pub name: String,
+        #[prost(string, tag = "2")]
+        pub help: String,
+        #[prost(int32, tag = "3")]
+        pub r#type: i32,
+        #[prost(message, repeated, tag = "4")]
+        pub metric: Vec<Metric>,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Metric {
+        #[prost(message, repeated, tag = "1")]
+        pub label: Vec<LabelPair>,
+        #[prost(message, optional, tag = "2")]
+        pub gauge: Option<Number>,
+        #[prost(message, optional, tag = "3")]
+        pub counter: Option<Number>,
+        #[prost(message, optional, tag = "7")]
+        pub histogram: Option<Histogram>,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct LabelPair {
+        #[prost(string, tag = "1")]
+        pub name: String,
+        #[prost(string, tag = "2")]
+        pub value: String,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Number {
+        #[prost(double, tag = "1")]
+        pub value: f64,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Histogram {
+        #[prost(uint64, tag = "1")]
+        pub sample_count: u64,
+        #[prost(double, tag = "2")]
+        pub sample_sum: f64,
+        #[prost(message, repeated, tag = "3")]
+        pub bucket: Vec<Bucket>,
+        #[prost(sint32, tag = "5")]
+        pub schema: i32,
+        #[prost(uint64, tag = "7")]
+        pub zero_count: u64,
+        #[prost(message, repeated, tag = "12")]
+        pub positive_span: Vec<Span>,
+        #[prost(sint64, repeated, packed = "false", tag = "13")]
+        pub positive_delta: Vec<i64>,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Bucket {
+        #[prost(uint64, tag = "1")]
+        pub cumulative_count: u64,
+        #[prost(double, tag = "2")]
+        pub upper_bound: f64,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Span {
+        #[prost(sint32, tag = "1")]
+        pub offset: i32,
+        #[prost(uint32, tag = "2")]
+        pub length: u32,
+    }
+}
+
+/// The families of a protobuf page, by name.
+fn decoded(service: &Service) -> BTreeMap<String, client::MetricFamily> {
+    let mut stream =
+        service.begin(&format!("GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAccept: {PROTOBUF}\r\n\r\n"));
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let body = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+    let mut rest = &answer[body..];
+    let mut families = BTreeMap::new();
+    while !rest.is_empty() {
+        let family = client::MetricFamily::decode_length_delimited(&mut rest).unwrap();
+        assert!(families.insert(family.name.clone(), family).is_none());
+    }
+    families
+}
+
+#[test]
+fn the_protobuf_page_has_every_family_of_the_text_with_its_type_and_both_kinds_of_buckets() {
+    let service = Service::start(&ON);
+    for _ in 0..3 {
+        service.ask("GET", "/greet/en");
+    }
+    let labels = r#"{method="GET",endpoint="/greet/{language}"}"#;
+    service.await_line(&format!("http_request_duration_seconds_count{labels} 3"));
+    let text = service.page();
+    let families = decoded(&service);
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    let types: Vec<(&str, i32)> = types
+        .map(|(name, kind)| {
+            (name, ["counter", "gauge", "", "", "histogram"].iter().position(|one| *one == kind).unwrap() as i32)
+        })
+        .collect();
+    assert_eq!(families.values().map(|family| (family.name.as_str(), family.r#type)).collect::<Vec<_>>(), types);
+    for family in families.values() {
+        for metric in &family.metric {
+            let typed = [metric.counter.is_some(), metric.gauge.is_some(), metric.histogram.is_some()];
+            assert_eq!(typed, [family.r#type == 0, family.r#type == 1, family.r#type == 4], "{}", family.name);
+            let value = metric.gauge.as_ref().or(metric.counter.as_ref()).map_or(0.0, |number| number.value);
+            assert!(!value.is_nan(), "{} is not known and yet there", family.name);
+        }
+    }
+    // A counter with fractions is one here as well, and the page accounts for itself.
+    assert!(families["process_cpu_seconds_total"].metric[0].counter.is_some());
+    assert!(families["telemetry_page_bytes"].metric[0].gauge.as_ref().unwrap().value > 1000.0);
+    let rendered = families["telemetry_render_duration_seconds"].metric[0].histogram.as_ref().unwrap();
+    let before = service.value("telemetry_render_duration_seconds_count").unwrap();
+    assert!(rendered.sample_count > 0 && before > rendered.sample_count as f64, "a page in protobuf counts too");
+
+    let durations = &families["http_request_duration_seconds"].metric;
+    let greeted = durations.iter().find(|metric| metric.label[1].value == "/greet/{language}").unwrap();
+    assert_eq!(greeted.label[0], client::LabelPair { name: "method".to_owned(), value: "GET".to_owned() });
+    let histogram = greeted.histogram.as_ref().unwrap();
+    assert_eq!(histogram.sample_count, 3);
+    let classic = histogram.bucket.last().unwrap();
+    assert_eq!((classic.cumulative_count, classic.upper_bound), (3, f64::INFINITY));
+    let counts = histogram.positive_delta.iter().scan(0, |count, delta| {
+        *count += delta;
+        Some(*count)
+    });
+    assert_eq!(counts.sum::<i64>() + histogram.zero_count as i64, 3);
+    let length: u32 = histogram.positive_span.iter().map(|span| span.length).sum();
+    assert_eq!(length as usize, histogram.positive_delta.len());
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 mod service;
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use service::Service;
@@ -94,11 +94,27 @@ fn an_event_stream_is_counted_and_kept_out_of_the_latencies() {
 }
 
 #[test]
-fn a_switch_of_protocols_is_kept_out_of_the_latencies() {
+fn a_connection_that_changes_its_protocol_ended_as_a_request_though_it_goes_on() {
     let service = shapes();
-    service.send("GET /switch HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
-    service.await_line(r#"http_requests_total{method="GET",endpoint="/switch",status="101"} 1"#);
-    service.await_line(r#"http_request_duration_seconds_count{method="GET",endpoint="/switch"} 0"#);
+    let mut stream = service.begin("GET /upgrade HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n");
+    let mut say = |words: &str| {
+        stream.write_all(words.as_bytes()).unwrap();
+        let mut seen = Vec::new();
+        let mut piece = [0; 1024];
+        while !seen.ends_with(words.as_bytes()) {
+            let size = stream.read(&mut piece).unwrap();
+            assert!(size > 0, "the connection ended: {}", String::from_utf8_lossy(&seen));
+            seen.extend_from_slice(&piece[..size]);
+        }
+        String::from_utf8(seen).unwrap()
+    };
+    assert!(say("hello").starts_with("HTTP/1.1 101"));
+    service.await_line(r#"http_requests_total{method="GET",endpoint="/upgrade",status="101"} 1"#);
+    service.await_line(r#"http_requests_in_progress{method="GET",endpoint="/upgrade"} 0"#);
+    // It is no answer whose duration or size would say anything.
+    service.await_line(r#"http_request_duration_seconds_count{method="GET",endpoint="/upgrade"} 0"#);
+    service.await_line(r#"http_response_size_bytes_sum{method="GET",endpoint="/upgrade"} 0"#);
+    assert_eq!(say("still here"), "still here");
 }
 
 #[test]
@@ -118,6 +134,56 @@ fn answers_without_a_body_are_finished_for_every_method() {
         assert!(service.ask(method, "/empty").starts_with("HTTP/1.1 204"));
         service.await_line(&format!(r#"http_requests_total{{method="{method}",endpoint="/empty",status="204"}} 1"#));
     }
+}
+
+#[test]
+fn an_answer_whose_body_panics_is_our_error_and_is_logged() {
+    let service = shapes();
+    service.ask("GET", "/late-panic");
+    service.await_line(r#"http_requests_total{method="GET",endpoint="/late-panic",status="500"} 1"#);
+    service.await_line(r#"errors_total{error_type="panic",component="http"} 1"#);
+    service.await_line(r#"log_events_total{level="error"} 1"#);
+    service.await_line(r#"http_requests_in_progress{method="GET",endpoint="/late-panic"} 0"#);
+}
+
+#[test]
+fn an_answer_of_length_zero_is_finished_though_its_body_is_never_asked() {
+    let service = shapes();
+    assert!(service.ask("GET", "/zero").starts_with("HTTP/1.1 200"));
+    service.await_line(r#"http_requests_total{method="GET",endpoint="/zero",status="200"} 1"#);
+    assert!(!service.page().contains(r#"status="499""#));
+}
+
+#[test]
+fn a_nested_service_is_one_route() {
+    let service = Service::start_example("shapes", &[("HTTP_METRICS__IGNORE_UNMATCHED", "true")]);
+    for path in ["/static/secret.css", "/static/deep/down.js"] {
+        assert!(service.ask("GET", path).ends_with("a file"));
+    }
+    service.await_line(r#"http_requests_total{method="GET",endpoint="/static/{*path}",status="200"} 2"#);
+    service.ask("GET", "/nowhere");
+    service.ask("GET", "/empty");
+    service.await_line(r#"http_requests_total{method="GET",endpoint="/empty",status="204"} 1"#);
+    let page = service.page();
+    assert!(!page.contains("unmatched") && !page.contains("secret"), "{page}");
+}
+
+#[test]
+fn a_request_is_as_large_as_what_was_read_of_it_whatever_it_announced() {
+    let service = shapes();
+    let announced = |path: &str, length: u64| {
+        format!("POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\nhello")
+    };
+    service.send(&announced("/echo", 5));
+    service.await_line(r#"http_request_size_bytes_sum{method="POST",endpoint="/echo"} 5"#);
+    // An upload that breaks off, and one that nobody reads.
+    let stream = service.begin(&announced("/echo", 4 << 30));
+    stream.shutdown(std::net::Shutdown::Both).unwrap();
+    service.await_line(r#"http_request_size_bytes_count{method="POST",endpoint="/echo"} 2"#);
+    service.await_line(r#"http_request_size_bytes_sum{method="POST",endpoint="/echo"} 10"#);
+    service.send(&announced("/unread", 1 << 62));
+    service.await_line(r#"http_request_size_bytes_count{method="POST",endpoint="/unread"} 1"#);
+    service.await_line(r#"http_request_size_bytes_sum{method="POST",endpoint="/unread"} 0"#);
 }
 
 #[test]

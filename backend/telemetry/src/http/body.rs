@@ -1,17 +1,19 @@
-//! Bodies that are measured as they pass: the answer to its end, and a request body of unknown length.
+//! Bodies that are measured as they pass: the answer to its end, and the request as far as it is read.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
+use axum::BoxError;
 use axum::body::Body as AxumBody;
 use axum::extract::Request;
-use axum::http::header;
 use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
+use super::panics;
 use super::series::Flight;
 
 pin_project! {
@@ -31,14 +33,21 @@ impl<B> MeasuredBody<B> {
     }
 }
 
-impl<B: Body> Body for MeasuredBody<B> {
+impl<B> Body for MeasuredBody<B>
+where
+    B: Body<Error: Into<BoxError>>,
+{
     type Data = B::Data;
-    type Error = B::Error;
+    type Error = BoxError;
 
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
         let mut this = self.project();
-        let polled = this.inner.as_mut().poll_frame(context);
-        let Some(flight) = this.flight else { return polled };
+        let Some(flight) = this.flight else { return this.inner.poll_frame(context).map_err(Into::into) };
+        // A panic would tear down the whole connection, and with it the other answers on it.
+        let polled = catch_unwind(AssertUnwindSafe(|| this.inner.as_mut().poll_frame(context)));
+        let polled = polled
+            .map(|polled| polled.map_err(Into::into))
+            .unwrap_or_else(|panic| Poll::Ready(Some(Err(panics::body_panicked(&*panic)))));
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(data) = frame.data_ref() {
@@ -72,36 +81,15 @@ impl<B: Body> Body for MeasuredBody<B> {
     }
 }
 
-/// Notes the request's size: from its head where that says it, else by counting the body as it is read.
+/// Counts the request's body as it is read. What a client only announces, it may never send.
 pub(super) fn measure_request(request: Request, mut flight: Flight) -> (Request, Flight) {
-    if let Some(length) = request.headers().get(header::CONTENT_LENGTH) {
-        let length = length.to_str().ok().and_then(|length| length.parse().ok()).unwrap_or(0);
-        flight.received = Received::Declared(length);
-        return (request, flight);
-    }
-    if request.body().is_end_stream() {
+    // Most requests have no body, and of those nothing more is asked.
+    if request.body().is_end_stream() || !flight.measures_sizes() {
         return (request, flight);
     }
     let counter = Arc::new(AtomicU64::new(0));
-    flight.received = Received::Counted(counter.clone());
+    flight.received = Some(counter.clone());
     (request.map(|inner| AxumBody::new(CountedBody { inner, counter })), flight)
-}
-
-/// How many bytes the client sent.
-pub(super) enum Received {
-    /// By its own word.
-    Declared(u64),
-    /// By counting.
-    Counted(Arc<AtomicU64>),
-}
-
-impl Received {
-    pub(super) fn bytes(&self) -> u64 {
-        match self {
-            Self::Declared(length) => *length,
-            Self::Counted(counter) => counter.load(Ordering::Relaxed),
-        }
-    }
 }
 
 pin_project! {

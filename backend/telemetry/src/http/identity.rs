@@ -1,7 +1,7 @@
 //! What every request gets besides measurement: an id, taken from `X-Request-Id` or made, and a span that carries it and
 //! continues the caller's trace.
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::Request;
 use axum::http::HeaderValue;
 use axum::middleware::Next;
 use axum::response::Response;
@@ -9,6 +9,7 @@ use tracing::Instrument;
 use tracing::field::Empty;
 use uuid::Uuid;
 
+use super::route;
 use crate::traces;
 
 const REQUEST_ID: &str = "x-request-id";
@@ -26,11 +27,12 @@ pub fn current_request_id() -> String {
 }
 
 /// Gives the request its id and its span, and the answer the id. A middleware for `axum::middleware::from_fn`.
-pub async fn identify(request: Request, next: Next) -> Response {
+pub async fn identify(mut request: Request, next: Next) -> Response {
     let brought = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
     let usable = |id: &&str| !id.is_empty() && id.len() <= LONGEST_ID && id.bytes().all(|byte| byte.is_ascii_graphic());
     let id = brought.filter(usable).map_or_else(|| Uuid::now_v7().to_string(), ToOwned::to_owned);
-    let route = request.extensions().get::<MatchedPath>().map_or(super::UNMATCHED, MatchedPath::as_str);
+    route::find(&mut request);
+    let route = route::matched(request.extensions()).unwrap_or(super::UNMATCHED);
     let method = request.method();
     let span = tracing::info_span!(
         "request",

@@ -20,12 +20,18 @@ pub struct HttpOptions {
     /// Whether requests under way are counted.
     #[arg(id = "HTTP_METRICS__IN_PROGRESS", default_value = "true", value_parser = settings::switch, action = ArgAction::Set)]
     pub in_progress: bool,
-    /// Whether the sizes of requests and responses are measured.
+    /// Whether requests under way are told apart by method and route, rather than counted in one series without labels.
+    #[arg(id = "HTTP_METRICS__IN_PROGRESS_LABELS", default_value = "true", value_parser = settings::switch, action = ArgAction::Set)]
+    pub in_progress_labels: bool,
+    /// Whether the sizes of requests and responses are measured, of either as far as it went.
     #[arg(id = "HTTP_METRICS__SIZES", default_value = "true", value_parser = settings::switch, action = ArgAction::Set)]
     pub sizes: bool,
     /// Upper bounds of the latency histogram's buckets in seconds, ascending, such as `0.01,0.1,1`; unset: the standard ones.
     #[arg(id = "HTTP_METRICS__LATENCY_BUCKETS", value_parser = buckets)]
     pub latency_buckets: Option<Buckets>,
+    /// Upper bounds of the buckets of both sizes in bytes, ascending, such as `1024,1048576`; unset: the standard ones.
+    #[arg(id = "HTTP_METRICS__SIZE_BUCKETS", value_parser = buckets)]
+    pub size_buckets: Option<Buckets>,
 }
 
 /// Ascending upper bounds.
@@ -39,8 +45,10 @@ impl Default for HttpOptions {
             excluded_routes: None,
             ignore_unmatched: false,
             in_progress: true,
+            in_progress_labels: true,
             sizes: true,
             latency_buckets: None,
+            size_buckets: None,
         }
     }
 }

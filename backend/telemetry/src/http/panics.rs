@@ -2,11 +2,13 @@
 
 use std::any::Any;
 
+use axum::BoxError;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::catalogue::ERRORS_TOTAL;
+use crate::recorder::said;
 
 /// Answers 500 for a handler that panics. A service that has an answer of its own puts its own layer inside of this one.
 pub fn catch_panics() -> CatchPanicLayer<fn(Box<dyn Any + Send>) -> Response> {
@@ -14,8 +16,14 @@ pub fn catch_panics() -> CatchPanicLayer<fn(Box<dyn Any + Send>) -> Response> {
 }
 
 fn answer(panic: Box<dyn Any + Send>) -> Response {
-    let said = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
     ERRORS_TOTAL.with(["panic", "http"]).increment(1);
-    tracing::error!(cause = said.unwrap_or("no message"), "a handler panicked");
+    tracing::error!(cause = said(&*panic), "a handler panicked");
     (StatusCode::INTERNAL_SERVER_ERROR, "internal server error\n").into_response()
+}
+
+/// An answer's body panicked, when its head was long sent. Returns what ends the answer.
+pub(super) fn body_panicked(panic: &(dyn Any + Send)) -> BoxError {
+    ERRORS_TOTAL.with(["panic", "http"]).increment(1);
+    tracing::error!(cause = said(panic), "the body of an answer panicked");
+    BoxError::from("the body of an answer panicked")
 }

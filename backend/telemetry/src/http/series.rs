@@ -1,6 +1,7 @@
 //! The handles of each (method, route), kept after their first use, and the guard that moves them for one request.
 
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -8,13 +9,12 @@ use axum::http::{Method, StatusCode};
 use hashbrown::{Equivalent, HashMap};
 
 use super::UNMATCHED;
-use super::body::Received;
 use super::options::HttpOptions;
 use crate::catalogue::{
     HTTP_REQUEST_DURATION_SECONDS, HTTP_REQUEST_SIZE_BYTES, HTTP_REQUESTS_IN_PROGRESS, HTTP_REQUESTS_TOTAL,
     HTTP_RESPONSE_SIZE_BYTES, METHODS,
 };
-use crate::{metric, page};
+use crate::page;
 
 /// The status under which a client that left early is counted; the number is nginx's.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -68,11 +68,8 @@ impl Routes {
         Self { options, series: ArcSwap::default() }
     }
 
-    /// Begins the measurement of a request; `None` when it is not to be measured.
+    /// Begins the measurement of a request; `None` when it is not to be measured. Without a route it is `unmatched`.
     pub(super) fn depart(&self, method: &Method, route: Option<&str>) -> Option<Flight> {
-        if !metric::is_on() {
-            return None;
-        }
         let query = RouteQuery { method: method_label(method), route: route.unwrap_or(UNMATCHED) };
         let known = self.series.load().get(&query).copied();
         let series = known.unwrap_or_else(|| self.add(&query, route.is_none()));
@@ -89,7 +86,7 @@ impl Routes {
             answered_status: CLIENT_CLOSED_REQUEST,
             endless: false,
             sent: 0,
-            received: Received::Declared(0),
+            received: None,
         })
     }
 
@@ -120,7 +117,13 @@ impl RouteSeries {
             route: query.route.into(),
             measured,
             group_status_codes: options.group_status_codes,
-            in_progress: (measured && options.in_progress).then(|| HTTP_REQUESTS_IN_PROGRESS.with(labels)),
+            in_progress: (measured && options.in_progress).then(|| {
+                if options.in_progress_labels {
+                    HTTP_REQUESTS_IN_PROGRESS.with(labels)
+                } else {
+                    HTTP_REQUESTS_IN_PROGRESS.without_labels()
+                }
+            }),
             // A handle registers its series, and what is not measured must not be on the page.
             duration: if measured { HTTP_REQUEST_DURATION_SECONDS.with(labels) } else { metrics::Histogram::noop() },
             sizes: (measured && options.sizes)
@@ -156,7 +159,8 @@ pub(super) struct Flight {
     answered_status: u16,
     endless: bool,
     sent: u64,
-    pub(super) received: Received,
+    /// Bytes of the request's body that were read; none when there is no body, or sizes are not measured.
+    pub(super) received: Option<Arc<AtomicU64>>,
 }
 
 impl Flight {
@@ -166,6 +170,10 @@ impl Flight {
         // An event stream ends when its client goes: that is its normal end.
         self.status = if endless { status.as_u16() } else { CLIENT_CLOSED_REQUEST };
         self.answered_status = status.as_u16();
+    }
+
+    pub(super) fn measures_sizes(&self) -> bool {
+        self.series.sizes.is_some()
     }
 
     pub(super) fn sent(&mut self, bytes: u64) {
@@ -197,7 +205,8 @@ impl Drop for Flight {
             in_progress.decrement(1.0);
         }
         if let Some((request_size, response_size)) = &series.sizes {
-            request_size.record(self.received.bytes() as f64);
+            let received = self.received.as_ref().map_or(0, |received| received.load(Ordering::Relaxed));
+            request_size.record(received as f64);
             response_size.record(self.sent as f64);
         }
         if !self.endless {

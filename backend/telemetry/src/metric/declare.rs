@@ -16,11 +16,22 @@
 /// assert_eq!(ROWS.len(), 2);
 /// ```
 ///
-/// Kinds: `counter`, `float_counter`, `gauge`, `reading` (a gauge absent until set), `histogram`.
+/// Kinds: `counter`, `float_counter`, `gauge`, `reading` (a gauge absent until set), `histogram`. A row with open labels may have
+/// a cap of its own, before its buckets; otherwise it is [`SERIES_CAP`](crate::metric::SERIES_CAP):
+///
+/// ```
+/// use belfry_telemetry::{catalogue, metric::Values::Open};
+///
+/// catalogue! {
+///     /// Parcels sent, by city.
+///     counter PARCELS_TOTAL = "shop_parcels_total" { city: Open } cap 200;
+/// }
+/// assert_eq!(ROWS[0].cap, 200);
+/// ```
 #[macro_export]
 macro_rules! catalogue {
     ($($(#[doc = $help:literal])+ $kind:ident $metric:ident = $name:literal
-       { $($label:ident : $values:expr),* $(,)? } $(buckets $buckets:expr)? ;)+) => {
+       { $($label:ident : $values:expr),* $(,)? } $(cap $cap:tt)? $(buckets $buckets:expr)? ;)+) => {
         $(
             $(#[doc = $help])+
             pub static $metric: $crate::__metric_type!($kind, $($label)*) = <$crate::__metric_type!($kind, $($label)*)>::new({
@@ -30,6 +41,7 @@ macro_rules! catalogue {
                     help: concat!($($help),+).trim_ascii(),
                     labels: &[$($crate::metric::Label { name: stringify!($label), values: $values }),*],
                     buckets: $crate::__metric_buckets!($($buckets)?),
+                    cap: $crate::__metric_cap!($($cap)?),
                 };
                 &ROW
             });
@@ -75,6 +87,17 @@ macro_rules! __metric_buckets {
     };
     ($buckets:expr) => {
         $buckets
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __metric_cap {
+    () => {
+        $crate::metric::SERIES_CAP
+    };
+    ($cap:tt) => {
+        $cap
     };
 }
 

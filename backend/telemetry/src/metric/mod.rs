@@ -4,6 +4,7 @@
 //! Which metrics exist is said in `catalogue.rs` (standard) and in each service's own catalogue.
 //! How values are kept and shown is said in `recorder/`.
 
+mod count;
 mod declare;
 mod series;
 
@@ -11,8 +12,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use metrics::{Key, Label as KeyLabel, SharedString};
 
-pub(crate) use series::METADATA;
+pub(crate) use count::{Counted, dropped, dropped_of_too_many};
 pub use series::{Counter, Gauge, Handle, Histogram, InProgress, Metric};
+pub(crate) use series::{METADATA, touched};
 
 /// What a metric is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,9 @@ pub enum Values {
     Closed(&'static [&'static str]),
     /// Not known in advance; bounded by the metric's series cap.
     Open,
+    /// An HTTP status, exact (`404`) or as a class (`4xx`), or one of these words; anything else is counted as `other`. Too
+    /// many to be there as 0 from the start, and too telling to be folded into `overflow`.
+    Status(&'static [&'static str]),
 }
 
 /// One label of a metric.
@@ -61,15 +66,17 @@ pub struct Row {
     pub labels: &'static [Label],
     /// Upper bounds of a histogram's buckets, in the unit of the name; empty for other kinds.
     pub buckets: &'static [f64],
+    /// The most series it may have when a label is open; in further label sets the open labels are `overflow`.
+    pub cap: usize,
 }
 
-/// The largest number of series a metric with an open label may have; further label sets share one `overflow` series.
+/// The series cap of a row that says nothing else, and of each metric that is in no catalogue.
 pub const SERIES_CAP: usize = 1_000;
 
 /// Stands for every closed-label value that is not in the list.
 pub const OTHER: &str = "other";
 
-/// Every label of the series that takes what the cap keeps out.
+/// The open labels of the series that take what the cap keeps out.
 pub const OVERFLOW: &str = "overflow";
 
 /// Where emits go.
@@ -115,12 +122,28 @@ impl Row {
         match self.labels[position].values {
             Values::Open => value,
             Values::Closed(list) if list.contains(&value) => value,
-            Values::Closed(_) => OTHER,
+            Values::Status(words) if is_status(value) || words.contains(&value) => value,
+            Values::Closed(_) | Values::Status(_) => OTHER,
         }
+    }
+
+    /// The value of label `position` past the cap: what is bounded stays, so that errors can still be told from the rest.
+    fn folded<'v>(&self, position: usize, value: &'v str) -> &'v str {
+        if self.labels[position].values == Values::Open { OVERFLOW } else { value }
     }
 
     pub(crate) fn is_open(&self) -> bool {
         self.labels.iter().any(|label| label.values == Values::Open)
+    }
+
+    /// Whether every value of every label is known.
+    fn is_closed(&self) -> bool {
+        self.labels.iter().all(|label| matches!(label.values, Values::Closed(_)))
+    }
+
+    /// Whether a series of it may be taken off the page again.
+    pub(crate) fn may_be_absent(&self) -> bool {
+        matches!(self.kind, Kind::Reading | Kind::FloatCounter)
     }
 
     fn key(&self, values: impl IntoIterator<Item = SharedString>) -> Key {
@@ -130,7 +153,7 @@ impl Row {
 
     /// Whether its series are on the page before they are first emitted.
     pub(crate) fn is_seeded(&self) -> bool {
-        !matches!(self.kind, Kind::Reading | Kind::FloatCounter) && !self.is_open()
+        !self.may_be_absent() && self.is_closed()
     }
 
     /// Registers each series this row is known to have, so that it is on the page from the first scrape.
@@ -160,4 +183,10 @@ impl Row {
         }
         sets
     }
+}
+
+/// Whether this is an HTTP status code or a class of them (RFC 9110, section 15).
+fn is_status(value: &str) -> bool {
+    let &[class, tens, ones] = value.as_bytes() else { return false };
+    matches!(class, b'1'..=b'9') && ((tens.is_ascii_digit() && ones.is_ascii_digit()) || (tens, ones) == (b'x', b'x'))
 }

@@ -1,11 +1,13 @@
 //! Counter, gauge and histogram: a row with the handles of its series, kept after their first use and bounded by the cap.
 
-use std::sync::RwLock;
+use std::cell::RefCell;
+use std::sync::{PoisonError, RwLock};
 
 use hashbrown::{Equivalent, HashMap};
 use metrics::{Key, Level, Metadata, SharedString};
 
-use super::{Mode, OVERFLOW, Row, SERIES_CAP, mode};
+use super::count::{self, Counted};
+use super::{Mode, Row, mode};
 
 /// A counter with `N` labels.
 pub type Counter<const N: usize> = Metric<N, metrics::Counter>;
@@ -25,11 +27,13 @@ pub struct Metric<const N: usize, H> {
 }
 
 /// What moves one series: the facade's three handle types.
-pub trait Handle: Clone {
+pub trait Handle: Counted {
     /// A handle that does nothing.
     fn noop() -> Self;
     /// The present recorder's handle of a series.
     fn register(key: &Key) -> Self;
+    /// Told of each handle that is given out for a series that may be absent.
+    fn noted(&self) {}
 }
 
 pub(crate) static METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
@@ -52,6 +56,14 @@ impl Handle for metrics::Gauge {
     fn register(key: &Key) -> Self {
         metrics::with_recorder(|recorder| recorder.register_gauge(key, &METADATA))
     }
+
+    fn noted(&self) {
+        TOUCHED.with_borrow_mut(|touched| {
+            if let Some(touched) = touched {
+                touched.push(self.clone());
+            }
+        });
+    }
 }
 
 impl Handle for metrics::Histogram {
@@ -62,6 +74,18 @@ impl Handle for metrics::Histogram {
     fn register(key: &Key) -> Self {
         metrics::with_recorder(|recorder| recorder.register_histogram(key, &METADATA))
     }
+}
+
+thread_local! {
+    // None on every thread that takes no readings.
+    static TOUCHED: RefCell<Option<Vec<metrics::Gauge>>> = const { RefCell::new(None) };
+}
+
+/// The series that may be absent for which `reading` asked, so that they can be forgotten when it fails.
+pub(crate) fn touched(reading: impl FnOnce()) -> Vec<metrics::Gauge> {
+    TOUCHED.set(Some(Vec::new()));
+    reading();
+    TOUCHED.take().unwrap_or_default()
 }
 
 /// Label values as they are kept beside a handle.
@@ -99,38 +123,58 @@ impl<const N: usize, H: Handle> Metric<N, H> {
         if mode == Mode::Local {
             return self.register(values);
         }
-        let brought = Brought(values);
-        let read = self.handles.read().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if let Some(handle) = read.as_ref().and_then(|handles| handles.get(&brought)) {
-            return handle.clone();
+        let handle = self.kept(values).unwrap_or_else(|| self.add(values));
+        if self.row.may_be_absent() {
+            handle.noted();
         }
-        drop(read);
-        self.add(values)
+        handle
+    }
+
+    /// The one series in which every label is absent, for who wants no more than the sum.
+    pub(crate) fn without_labels(&self) -> H {
+        if mode() == Mode::Off { H::noop() } else { self.register([""; N]) }
+    }
+
+    /// The handle of a series that is there, or the overflow's when no more may be.
+    fn kept(&self, values: [&str; N]) -> Option<H> {
+        let read = self.handles.read().unwrap_or_else(PoisonError::into_inner);
+        let handles = read.as_ref()?;
+        let handle = handles.get(&Brought(values));
+        // Who comes too late must not wait for the lock of those who add.
+        let overflow = || self.is_full(handles).then(|| handles.get(&Brought(self.folded(values)))).flatten();
+        handle.or_else(overflow).cloned()
     }
 
     /// Keeps the handle of a new series, or of the overflow when there are as many as there may be.
     fn add(&self, values: [&str; N]) -> H {
-        let mut write = self.handles.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut write = self.handles.write().unwrap_or_else(PoisonError::into_inner);
         let handles = write.get_or_insert_with(HashMap::new);
         // Another thread may have added it between the two locks.
         if let Some(handle) = handles.get(&Brought(values)) {
             return handle.clone();
         }
-        let is_over = self.row.is_open() && handles.len() >= SERIES_CAP;
-        let values = if is_over { [OVERFLOW; N] } else { values };
-        let handle = match handles.get(&Brought(values)) {
-            Some(handle) => handle.clone(),
-            None => {
-                let handle = self.register(values);
-                handles.insert(Kept(values.map(owned)), handle.clone());
-                handle
-            }
-        };
-        drop(write);
-        if is_over {
-            count_dropped(self.row);
+        let is_over = self.is_full(handles);
+        let values = if is_over { self.folded(values) } else { values };
+        if let Some(handle) = handles.get(&Brought(values)) {
+            return handle.clone();
         }
+        let handle = self.register(values);
+        // The metric that counts these has handles and a lock of its own.
+        let handle = if is_over { handle.counted(count::dropped(self.row.name)) } else { handle };
+        handles.insert(Kept(values.map(owned)), handle.clone());
         handle
+    }
+
+    fn is_full(&self, handles: &HashMap<Kept<N>, H>) -> bool {
+        self.row.is_open() && handles.len() >= self.row.cap
+    }
+
+    fn folded<'v>(&self, values: [&'v str; N]) -> [&'v str; N] {
+        let mut position = 0;
+        values.map(|value| {
+            position += 1;
+            self.row.folded(position - 1, value)
+        })
     }
 
     fn register(&self, values: [&str; N]) -> H {
@@ -140,13 +184,6 @@ impl<const N: usize, H: Handle> Metric<N, H> {
 
 fn owned(value: &str) -> SharedString {
     SharedString::from_owned(value.to_owned())
-}
-
-fn count_dropped(row: &'static Row) {
-    // The counter's own label is a metric name, of which there are few; it can't overflow itself.
-    if row.name != crate::catalogue::TELEMETRY_SERIES_DROPPED_TOTAL.row.name {
-        crate::catalogue::TELEMETRY_SERIES_DROPPED_TOTAL.with([row.name]).increment(1);
-    }
 }
 
 impl Counter<0> {
@@ -196,5 +233,38 @@ impl InProgress {
 impl Drop for InProgress {
     fn drop(&mut self) {
         self.0.decrement(1.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::{Kind, Label, Values};
+
+    #[test]
+    fn past_the_cap_nobody_waits_for_who_adds() {
+        static ROW: Row = Row {
+            name: "shop_orders_total",
+            kind: Kind::Counter,
+            help: "",
+            labels: &[
+                Label { name: "shop", values: Values::Open },
+                Label { name: "outcome", values: Values::Closed(&["paid", "cancelled"]) },
+            ],
+            buckets: &[],
+            cap: 1,
+        };
+        let metric: Counter<2> = Metric::new(&ROW);
+        let _own = metric.add(["north", "paid"]);
+        assert!(metric.kept(["south", "paid"]).is_none());
+        let _overflow = metric.add(["south", "paid"]);
+        // Whoever would add waits for this.
+        let reading = metric.handles.read().unwrap();
+        assert!(metric.kept(["east", "paid"]).is_some());
+        // The overflow of another closed value comes with its first emit.
+        assert!(metric.kept(["east", "cancelled"]).is_none());
+        let labels: Vec<[&str; 2]> =
+            reading.as_ref().unwrap().keys().map(|Kept(values)| [values[0].as_ref(), values[1].as_ref()]).collect();
+        assert!(labels.len() == 2 && labels.contains(&["overflow", "paid"]), "{labels:?}");
     }
 }

@@ -1,25 +1,32 @@
-//! Installs the recorders that are switched on and renders the page of metrics.
+//! Installs the recorder and renders the page of metrics.
 //!
 //! With monitoring off nothing is installed: emits stay at one atomic load and there is no page.
 
+mod check;
+pub(crate) mod names;
 #[cfg(feature = "native-histograms")]
 mod native;
+mod readings;
+pub(crate) mod samples;
 mod store;
 #[cfg(test)]
 mod tests;
 mod text;
+mod value;
 
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
-use metrics::{Recorder, Unit, with_recorder};
-use metrics_exporter_dogstatsd::DogStatsDRecorder;
-use metrics_util::layers::FanoutBuilder;
+use std::sync::{LazyLock, Once};
+use std::time::Instant;
 
 use crate::catalogue;
-use crate::metric::{self, Kind, Row};
-use store::Store;
+use crate::http::HttpOptions;
+use crate::metric::{self, Row};
+use crate::statsd::{Agent, Sending};
+pub(crate) use readings::{Reading, Readings, said};
+pub(crate) use store::Store;
+use value::Keep;
+pub(crate) use value::Value;
 
 /// Why a recorder could not be installed.
 #[derive(Debug, thiserror::Error)]
@@ -27,183 +34,148 @@ pub enum InstallError {
     /// Two rows have one name, or one has a name of another's lines, and would be one metric.
     #[error("metric {0} is declared twice, or is also a line of a histogram")]
     Duplicate(&'static str),
+    /// A name that Prometheus would not take, or that says something else than the row.
+    #[error("metric {metric}: its name must have {expected}")]
+    Name {
+        /// The metric.
+        metric: &'static str,
+        /// What is wanted of its name.
+        expected: &'static str,
+    },
+    /// A label that Prometheus would not take.
+    #[error("label {label} of metric {metric}: wanted is {expected}")]
+    Label {
+        /// The metric.
+        metric: &'static str,
+        /// Its label.
+        label: &'static str,
+        /// What is wanted of it.
+        expected: &'static str,
+    },
     /// A histogram counts into buckets.
     #[error("histogram {0} has no buckets, or they do not ascend")]
     NoBuckets(&'static str),
     /// Another recorder is there already.
     #[error("another metrics recorder is installed in this process")]
     Occupied,
-    /// The recorder of native histograms refused its settings.
-    #[cfg(feature = "native-histograms")]
-    #[error("cannot build the recorder of native histograms: {0}")]
-    Native(&'static str),
+    /// The thread that sends to StatsD could not be started.
+    #[error("cannot start the thread that sends to StatsD")]
+    Statsd(#[source] io::Error),
 }
 
-/// Which recorders there are to be.
+/// What is to be made of the metrics.
 pub(crate) struct Wanted<'w> {
     /// A page for Prometheus.
     pub(crate) prometheus: bool,
     /// Whether a scraper that asks for protobuf gets native histograms.
-    #[cfg_attr(
-        not(feature = "native-histograms"),
-        expect(dead_code, reason = "refused in the settings without the feature")
-    )]
     pub(crate) native_histograms: bool,
     /// The same metrics to a StatsD agent.
-    pub(crate) statsd: Option<DogStatsDRecorder>,
-    /// Instead of the standard ones for `http_request_duration_seconds`, in seconds.
-    pub(crate) latency_buckets: Option<&'w [f64]>,
+    pub(crate) statsd: Option<Agent>,
+    /// Whose buckets stand instead of the standard ones.
+    pub(crate) http: &'w HttpOptions,
+}
+
+/// What [`install`] has set up.
+pub(crate) struct Installed {
+    pub(crate) page: Option<&'static Page>,
+    pub(crate) statsd: Option<Sending>,
 }
 
 /// The page of metrics and what must be read just before it is written.
 pub(crate) struct Page {
     store: &'static Store,
     #[cfg(feature = "native-histograms")]
-    native: Option<native::Native>,
-    before: Mutex<Vec<Reading>>,
+    native: bool,
+    before: Readings,
     last_bytes: AtomicUsize,
 }
 
-/// Sets gauges from what is read rather than counted.
-pub(crate) type Reading = Box<dyn Fn() + Send>;
-
-/// How often readings are taken when there is no page before which to take them.
-const READ_EVERY: Duration = Duration::from_secs(10);
-
-/// Installs the recorders that are wanted, for the whole process, and touches each series that is known in advance.
+/// Installs the recorder when it is wanted, for the whole process, and touches each series that is known in advance.
 ///
 /// Must run inside a Tokio runtime and before anything emits. Without Prometheus there is no page.
-pub(crate) fn install(
-    catalogues: &[&'static [&'static Row]],
-    wanted: Wanted<'_>,
-) -> Result<Option<&'static Page>, InstallError> {
+pub(crate) fn install(catalogues: &[&'static [&'static Row]], wanted: Wanted<'_>) -> Result<Installed, InstallError> {
     let rows: Vec<&'static Row> = catalogues.iter().flat_map(|rows| rows.iter().copied()).collect();
-    let bounds = |row: &Row| {
-        let own = wanted.latency_buckets.filter(|_| row.name == catalogue::HTTP_REQUEST_DURATION_SECONDS.row.name);
-        own.unwrap_or(row.buckets).to_vec()
-    };
-    check(&rows)?;
+    check::check(&rows)?;
     if !wanted.prometheus && wanted.statsd.is_none() {
-        return Ok(None);
+        return Ok(Installed { page: None, statsd: None });
     }
-    let mut recorders: Vec<Box<dyn Recorder + Sync>> = Vec::new();
-    let mut page = None;
-    if wanted.prometheus {
-        // One store for the life of the process.
-        let store: &'static Store = Box::leak(Box::new(Store::new(&rows, bounds)));
-        #[cfg(feature = "native-histograms")]
-        let native = wanted.native_histograms.then(|| native::Native::build(&rows)).transpose()?;
-        #[cfg(feature = "native-histograms")]
-        let (native, recorder) = native.unzip();
-        #[cfg(feature = "native-histograms")]
-        if let Some(recorder) = recorder {
-            recorders.push(Box::new(recorder));
-        }
-        recorders.push(Box::new(store));
-        page = Some(Page {
+    let native = wanted.prometheus && wanted.native_histograms;
+    let keep = Keep { native, samples: wanted.statsd.is_some() };
+    // One store for the life of the process.
+    let store: &'static Store = Box::leak(Box::new(Store::new(&rows, |row| bounds(row, wanted.http), keep)));
+    metrics::set_global_recorder(store).map_err(|_| InstallError::Occupied)?;
+    rows.iter().for_each(|row| row.touch_known_series());
+    metric::switch_on();
+    let page = wanted.prometheus.then(|| {
+        &*Box::leak(Box::new(Page {
             store,
             #[cfg(feature = "native-histograms")]
             native,
-            before: Mutex::default(),
+            before: Readings::default(),
             last_bytes: AtomicUsize::new(0),
-        });
-    }
-    if let Some(statsd) = wanted.statsd {
-        recorders.push(Box::new(statsd));
-    }
-    // A fan-out costs each emit a detour, which a single recorder need not pay.
-    match recorders.pop() {
-        Some(only) if recorders.is_empty() => metrics::set_global_recorder(only).map_err(|_| InstallError::Occupied)?,
-        last => {
-            let all = recorders.into_iter().chain(last).fold(FanoutBuilder::default(), FanoutBuilder::add_recorder);
-            metrics::set_global_recorder(all.build()).map_err(|_| InstallError::Occupied)?;
-        }
-    }
-    for row in &rows {
-        describe(row);
-        row.touch_known_series();
-    }
-    metric::switch_on();
-    Ok(page.map(|page| &*Box::leak(Box::new(page))))
-}
-
-/// What no recorder could mend.
-fn check(rows: &[&'static Row]) -> Result<(), InstallError> {
-    for (index, row) in rows.iter().enumerate() {
-        if rows[..index].iter().any(|earlier| earlier.name == row.name) || is_line_of_a_histogram(row, rows) {
-            return Err(InstallError::Duplicate(row.name));
-        }
-        let ascending = !row.buckets.is_empty() && row.buckets.windows(2).all(|pair| pair[0] < pair[1]);
-        if row.kind == Kind::Histogram && !ascending {
-            return Err(InstallError::NoBuckets(row.name));
-        }
-    }
-    Ok(())
-}
-
-fn is_line_of_a_histogram(row: &Row, rows: &[&'static Row]) -> bool {
-    let base = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| row.name.strip_suffix(suffix));
-    base.is_some_and(|base| rows.iter().any(|other| other.kind == Kind::Histogram && other.name == base))
-}
-
-/// Takes readings where nobody scrapes a page, as with StatsD alone.
-pub(crate) fn read_now_and_then(readings: Vec<Reading>) {
-    if readings.is_empty() {
-        return;
-    }
-    tokio::spawn(async move {
-        let mut ticks = tokio::time::interval(READ_EVERY);
-        loop {
-            ticks.tick().await;
-            readings.iter().for_each(|reading| reading());
-        }
+        }))
     });
+    let statsd = wanted.statsd.map(|agent| agent.start(store)).transpose().map_err(InstallError::Statsd)?;
+    Ok(Installed { page, statsd })
 }
 
-fn describe(row: &Row) {
-    let unit = match row.name.trim_end_matches("_total") {
-        name if name.ends_with("_seconds") => Some(Unit::Seconds),
-        name if name.ends_with("_bytes") => Some(Unit::Bytes),
+/// The upper bounds of a row's buckets: its own, or what the settings say of requests.
+fn bounds(row: &Row, http: &HttpOptions) -> Vec<f64> {
+    let set = match row.name {
+        name if name == catalogue::HTTP_REQUEST_DURATION_SECONDS.row.name => http.latency_buckets.as_ref(),
+        name if name == catalogue::HTTP_REQUEST_SIZE_BYTES.row.name => http.size_buckets.as_ref(),
+        name if name == catalogue::HTTP_RESPONSE_SIZE_BYTES.row.name => http.size_buckets.as_ref(),
         _ => None,
     };
-    with_recorder(|recorder| match row.kind {
-        Kind::Counter => recorder.describe_counter(row.name.into(), unit, row.help.into()),
-        Kind::Histogram => recorder.describe_histogram(row.name.into(), unit, row.help.into()),
-        Kind::Gauge | Kind::Reading | Kind::FloatCounter => {
-            recorder.describe_gauge(row.name.into(), unit, row.help.into());
-        }
-    });
+    set.map_or_else(|| row.buckets.to_vec(), |set| set.0.clone())
+}
+
+/// Takes readings where nobody scrapes a page, as with StatsD alone. Needs a Tokio runtime.
+pub(crate) fn read_now_and_then(readings: Vec<Reading>) {
+    static READINGS: LazyLock<Readings> = LazyLock::new(Readings::default);
+    static STARTED: Once = Once::new();
+    readings.into_iter().for_each(|reading| READINGS.add(reading));
+    STARTED.call_once(|| READINGS.take_now_and_then());
 }
 
 impl Page {
     /// Runs `reading` before each rendering: for values that are read rather than counted.
     pub(crate) fn before_render(&self, reading: Reading) {
-        self.before.lock().unwrap_or_else(PoisonError::into_inner).push(reading);
+        self.before.add(reading);
     }
 
     /// The page in Prometheus text format 0.0.4, families in the order of their names. Blocks; call it off the async threads.
     pub(crate) fn render(&self) -> String {
-        self.read();
+        self.before.take();
         let started = Instant::now();
-        // The next page is about as long as the last.
-        let last_bytes = self.last_bytes.load(Ordering::Relaxed);
-        let (page, samples) = text::page(self.store, last_bytes + last_bytes / 8);
-        self.last_bytes.store(page.len(), Ordering::Relaxed);
-        catalogue::TELEMETRY_RENDER_DURATION_SECONDS.record(started.elapsed().as_secs_f64());
-        catalogue::TELEMETRY_PAGE_SAMPLES.set(samples as f64);
-        catalogue::TELEMETRY_PAGE_BYTES.set(page.len() as f64);
+        let (page, samples) = text::page(self.store, self.expected_bytes());
+        self.written(started, page.len(), samples);
         page
     }
 
     /// The page as length-delimited protobuf with native histograms; `None` when that is off. Blocks as [`render`](Self::render).
     #[cfg(feature = "native-histograms")]
     pub(crate) fn render_native(&self) -> Option<Vec<u8>> {
-        let native = self.native.as_ref()?;
-        self.read();
-        Some(native.render())
+        if !self.native {
+            return None;
+        }
+        self.before.take();
+        let started = Instant::now();
+        let (page, samples) = native::page(self.store, self.expected_bytes());
+        self.written(started, page.len(), samples);
+        Some(page)
     }
 
-    fn read(&self) {
-        self.before.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|reading| reading());
+    /// The next page is about as long as the last.
+    fn expected_bytes(&self) -> usize {
+        let last = self.last_bytes.load(Ordering::Relaxed);
+        last + last / 8
+    }
+
+    fn written(&self, started: Instant, bytes: usize, samples: usize) {
+        self.last_bytes.store(bytes, Ordering::Relaxed);
+        catalogue::TELEMETRY_RENDER_DURATION_SECONDS.record(started.elapsed().as_secs_f64());
+        catalogue::TELEMETRY_PAGE_SAMPLES.set(samples as f64);
+        catalogue::TELEMETRY_PAGE_BYTES.set(bytes as f64);
     }
 }

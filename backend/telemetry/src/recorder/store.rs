@@ -1,101 +1,154 @@
 //! The values of every series, kept as Prometheus reads them: counts, not samples, so that nothing grows between scrapes.
 //!
-//! A [`metrics::Recorder`]: whatever emits through the facade arrives here, catalogue or not. What is in the catalogue must
-//! fit its row; what is not is bounded here. Writing the page is the affair of `text.rs`.
+//! A [`metrics::Recorder`], and the only one: whatever emits through the facade arrives here, catalogue or not, is held to
+//! its row, and is bounded once for every format it is written in (`text.rs`, `native/`, `../statsd`).
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use metrics::{Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 
-use crate::catalogue::{LATENCY_SECONDS, TELEMETRY_SERIES_DROPPED_TOTAL};
-use crate::metric::{Kind, OVERFLOW, Row, SERIES_CAP};
+use super::names;
+use super::value::{Keep, Value};
+use crate::catalogue::LATENCY_SECONDS;
+use crate::metric::{self, Counted, Kind, OVERFLOW, Row, SERIES_CAP};
+
+/// The most metrics that are in no catalogue: a library has a few dozen.
+pub(crate) const FOREIGN_CAP: usize = 200;
 
 /// Every family of the page, by name.
-pub(super) struct Store {
-    families: RwLock<BTreeMap<String, Arc<Family>>>,
+pub(crate) struct Store {
+    families: RwLock<Families>,
+    keep: Keep,
+}
+
+struct Families {
+    by_name: BTreeMap<String, Arc<Family>>,
+    /// How many of them are in no catalogue.
+    foreign: usize,
 }
 
 /// All series of one metric.
-pub(super) struct Family {
-    pub(super) kind: Kind,
+pub(crate) struct Family {
+    pub(crate) kind: Kind,
     pub(super) help: RwLock<SharedString>,
     /// Upper bounds of the buckets, with their text.
     pub(super) bounds: Arc<[(f64, String)]>,
+    /// As it was called before its name was made legal.
+    called: String,
     // None: the metric is in no catalogue.
     row: Option<&'static Row>,
     /// By their labels as the page shows them, `method="GET",endpoint="/"`, so that a page is mostly copied.
-    pub(super) series: RwLock<BTreeMap<String, Value>>,
+    pub(crate) series: RwLock<BTreeMap<String, Value>>,
+    keep: Keep,
 }
 
-/// The value of one series.
-#[derive(Clone)]
-pub(super) enum Value {
-    Count(Arc<AtomicU64>),
-    /// The bits of a float.
-    Level(Arc<AtomicU64>),
-    Distribution(Arc<Distribution>),
-}
-
-/// How many values fell between two bounds each, and their sum.
-pub(super) struct Distribution {
-    bounds: Arc<[(f64, String)]>,
-    // The sum, as the bits of a float, then a count for each bucket. Apart from the bounds, which other threads read meanwhile.
-    sum_and_counts: Box<[AtomicU64]>,
+/// What becomes of a key.
+enum Admission {
+    /// A series of its own.
+    Own(Value),
+    /// The series of those that are too many.
+    Overflow(Value),
+    /// None: it would be something else under a name that is there.
+    Refused,
+    /// None: too many names.
+    TooMany,
 }
 
 impl Store {
     /// A store for these rows, of which each name must be there once. `bounds` gives the buckets of a histogram.
-    pub(super) fn new(rows: &[&'static Row], bounds: impl Fn(&Row) -> Vec<f64>) -> Self {
+    pub(super) fn new(rows: &[&'static Row], bounds: impl Fn(&Row) -> Vec<f64>, keep: Keep) -> Self {
         let family = |row: &&'static Row| {
             let help = SharedString::const_str(row.help);
-            (row.name.to_owned(), Arc::new(Family::new(row.kind, help, &bounds(row), Some(row))))
+            (row.name.to_owned(), Arc::new(Family::new(row.name, row.kind, help, &bounds(row), Some(row), keep)))
         };
-        Self { families: RwLock::new(rows.iter().map(family).collect()) }
+        let by_name = rows.iter().map(family).collect();
+        Self { families: RwLock::new(Families { by_name, foreign: 0 }), keep }
     }
 
     /// Every family in the order of their names.
-    pub(super) fn families(&self) -> Vec<(String, Arc<Family>)> {
+    pub(crate) fn families(&self) -> Vec<(String, Arc<Family>)> {
         let families = self.families.read().unwrap_or_else(PoisonError::into_inner);
-        families.iter().map(|(name, family)| (name.clone(), family.clone())).collect()
+        families.by_name.iter().map(|(name, family)| (name.clone(), family.clone())).collect()
     }
 
-    /// The family of a name, made when no catalogue has it.
-    fn family(&self, name: &str, kind: Kind) -> Arc<Family> {
-        let name = legal(name, true);
-        if let Some(family) = self.families.read().unwrap_or_else(PoisonError::into_inner).get(&name) {
-            return family.clone();
+    /// The family of a name, made when no catalogue has it; else why there is none.
+    fn family(&self, called: &str, kind: Kind) -> Result<Arc<Family>, Admission> {
+        let name = names::legal(called);
+        // Two names that are one on the page would be one metric.
+        let same = |family: &Arc<Family>| (family.called == called).then(|| family.clone()).ok_or(Admission::Refused);
+        let read = self.families.read().unwrap_or_else(PoisonError::into_inner);
+        match read.by_name.get(name.as_ref()) {
+            Some(family) => return same(family),
+            // Who comes too late must not hold up the others.
+            None if read.foreign >= FOREIGN_CAP => return Err(Admission::TooMany),
+            None => drop(read),
         }
         let mut families = self.families.write().unwrap_or_else(PoisonError::into_inner);
-        let made = || Arc::new(Family::new(kind, SharedString::const_str(""), LATENCY_SECONDS, None));
-        families.entry(name).or_insert_with(made).clone()
+        if let Some(family) = families.by_name.get(name.as_ref()) {
+            return same(family);
+        }
+        if families.foreign >= FOREIGN_CAP {
+            return Err(Admission::TooMany);
+        }
+        if families.would_share_lines(&name, kind) {
+            return Err(Admission::Refused);
+        }
+        families.foreign += 1;
+        let family = Family::new(called, kind, SharedString::const_str(""), LATENCY_SECONDS, None, self.keep);
+        Ok(families.by_name.entry(name.into_owned()).or_insert(Arc::new(family)).clone())
     }
 
-    /// The value behind a key; `None` when it would be something else under the name of a metric that is there.
-    fn value(&self, key: &Key, kind: Kind) -> Option<Value> {
-        let family = self.family(key.name(), kind);
-        let (value, is_whole) = if family.takes(key, kind) { family.value(key) } else { (None, false) };
-        if !is_whole && key.name() != TELEMETRY_SERIES_DROPPED_TOTAL.row.name {
-            // Not under a lock: this comes back here.
-            TELEMETRY_SERIES_DROPPED_TOTAL.with([key.name()]).increment(1);
+    fn admit(&self, key: &Key, kind: Kind) -> Admission {
+        match self.family(key.name(), kind) {
+            Ok(family) if family.takes(key, kind) => family.admit(key),
+            Ok(_) => Admission::Refused,
+            Err(refusal) => refusal,
         }
-        value
+    }
+
+    /// The handle that `of` makes of a value, or of none. What moves no series of its own is counted with each emit.
+    fn handle<H: Counted>(&self, key: &Key, kind: Kind, of: impl Fn(Option<Value>) -> H) -> H {
+        match self.admit(key, kind) {
+            Admission::Own(value) => of(Some(value)),
+            Admission::Overflow(value) => of(Some(value)).counted(metric::dropped(key.name())),
+            Admission::Refused => of(None).counted(metric::dropped(key.name())),
+            Admission::TooMany => of(None).counted(metric::dropped_of_too_many()),
+        }
     }
 
     fn describe(&self, name: &KeyName, kind: Kind, help: SharedString) {
-        let family = self.family(name.as_str(), kind);
+        let Ok(family) = self.family(name.as_str(), kind) else { return };
         if family.row.is_none() {
             *family.help.write().unwrap_or_else(PoisonError::into_inner) = help;
         }
     }
 }
 
+impl Families {
+    /// Whether a line of a histogram would have the name of another metric.
+    fn would_share_lines(&self, name: &str, kind: Kind) -> bool {
+        let is_line = names::LINES
+            .iter()
+            .filter_map(|line| name.strip_suffix(line))
+            .any(|histogram| self.by_name.get(histogram).is_some_and(|family| family.kind == Kind::Histogram));
+        let has_line = || names::LINES.iter().any(|line| self.by_name.contains_key(&format!("{name}{line}")));
+        is_line || (kind == Kind::Histogram && has_line())
+    }
+}
+
 impl Family {
-    fn new(kind: Kind, help: SharedString, bounds: &[f64], row: Option<&'static Row>) -> Self {
+    fn new(
+        called: &str,
+        kind: Kind,
+        help: SharedString,
+        bounds: &[f64],
+        row: Option<&'static Row>,
+        keep: Keep,
+    ) -> Self {
         let bounds = bounds.iter().map(|bound| (*bound, bound.to_string())).collect();
-        Self { kind, help: RwLock::new(help), bounds, row, series: RwLock::default() }
+        let (called, help, series) = (called.to_owned(), RwLock::new(help), RwLock::default());
+        Self { kind, help, bounds, called, row, series, keep }
     }
 
     /// Whether a key of this name is the same metric: of the same type and, where a row says so, with the same labels.
@@ -109,56 +162,42 @@ impl Family {
         same_kind && self.row.is_none_or(same_labels)
     }
 
-    /// The value of a series, and whether the series is its own rather than the overflow.
-    fn value(&self, key: &Key) -> (Option<Value>, bool) {
-        let labels = labels(key, self.row.is_none(), |value| value);
-        if let Some(value) = self.series.read().unwrap_or_else(PoisonError::into_inner).get(&labels) {
-            return (Some(value.clone()), true);
+    fn admit(&self, key: &Key) -> Admission {
+        let is_foreign = self.row.is_none();
+        let labels = if is_foreign { names::foreign_labels(key, |value| value) } else { Some(names::labels(key)) };
+        let Some(labels) = labels else { return Admission::Refused };
+        let read = self.series.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(value) = read.get(&labels) {
+            return Admission::Own(value.clone());
         }
+        let is_full = self.is_full(&read);
+        drop(read);
+        if !is_full && let Some(value) = self.own(labels) {
+            return Admission::Own(value);
+        }
+        let Some(labels) = names::foreign_labels(key, |_| OVERFLOW) else { return Admission::Refused };
+        let overflow = self.series.read().unwrap_or_else(PoisonError::into_inner).get(&labels).cloned();
+        Admission::Overflow(overflow.unwrap_or_else(|| {
+            let mut series = self.series.write().unwrap_or_else(PoisonError::into_inner);
+            series.entry(labels).or_insert_with(|| self.zero()).clone()
+        }))
+    }
+
+    /// The value of a series that was not there; none if others were faster and there may be no more.
+    fn own(&self, labels: String) -> Option<Value> {
         let mut series = self.series.write().unwrap_or_else(PoisonError::into_inner);
-        // The catalogue's own metrics keep their cap themselves.
-        let is_over = self.row.is_none() && series.len() >= SERIES_CAP && !series.contains_key(&labels);
-        let labels = if is_over { self::labels(key, true, |_| OVERFLOW) } else { labels };
-        (Some(series.entry(labels).or_insert_with(|| self.zero()).clone()), !is_over)
+        let may_be = !self.is_full(&series) || series.contains_key(&labels);
+        may_be.then(|| series.entry(labels).or_insert_with(|| self.zero()).clone())
+    }
+
+    /// The catalogue's own metrics keep their cap themselves.
+    fn is_full(&self, series: &BTreeMap<String, Value>) -> bool {
+        self.row.is_none() && series.len() >= SERIES_CAP
     }
 
     fn zero(&self) -> Value {
-        match self.kind {
-            Kind::Counter => Value::Count(Arc::default()),
-            Kind::Gauge | Kind::Reading | Kind::FloatCounter => Value::Level(Arc::default()),
-            Kind::Histogram => Value::Distribution(Arc::new(Distribution::new(self.bounds.clone()))),
-        }
+        Value::zero(self.kind, &self.bounds, self.keep)
     }
-}
-
-/// A key's labels as the page shows them. Of a metric without a row their order is nobody's word, so they are sorted.
-fn labels<'k>(key: &'k Key, sorted: bool, shown: impl Fn(&'k str) -> &'k str) -> String {
-    let mut labels: Vec<_> = key.labels().map(|label| (label.key(), shown(label.value()))).collect();
-    if sorted {
-        labels.sort_unstable();
-    }
-    let mut text = String::new();
-    for (name, value) in labels {
-        let comma = if text.is_empty() { "" } else { "," };
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{comma}{}=\"{}\"", legal(name, false), escaped(value));
-    }
-    text
-}
-
-/// A label value with what the format gives a meaning escaped.
-fn escaped(value: &str) -> String {
-    value.replace('\\', r"\\").replace('"', r#"\""#).replace('\n', r"\n")
-}
-
-/// A name with every character that the format does not know replaced; a colon is for metric names.
-fn legal(name: &str, colon: bool) -> String {
-    let known = |c: char| c.is_ascii_alphanumeric() || c == '_' || (colon && c == ':');
-    let mut text: String = name.chars().map(|c| if known(c) { c } else { '_' }).collect();
-    if text.is_empty() || text.starts_with(|c: char| c.is_ascii_digit()) {
-        text.insert(0, '_');
-    }
-    text
 }
 
 impl Recorder for Store {
@@ -175,58 +214,23 @@ impl Recorder for Store {
     }
 
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        match self.value(key, Kind::Counter) {
+        self.handle(key, Kind::Counter, |value| match value {
             Some(Value::Count(count)) => Counter::from_arc(count),
             _ => Counter::noop(),
-        }
+        })
     }
 
     fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        match self.value(key, Kind::Gauge) {
+        self.handle(key, Kind::Gauge, |value| match value {
             Some(Value::Level(level)) => Gauge::from_arc(level),
             _ => Gauge::noop(),
-        }
+        })
     }
 
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
-        match self.value(key, Kind::Histogram) {
+        self.handle(key, Kind::Histogram, |value| match value {
             Some(Value::Distribution(distribution)) => Histogram::from_arc(distribution),
             _ => Histogram::noop(),
-        }
-    }
-}
-
-impl Distribution {
-    fn new(bounds: Arc<[(f64, String)]>) -> Self {
-        // One more for the sum, and one for what is above the last bound.
-        let sum_and_counts = (0..bounds.len() + 2).map(|_| AtomicU64::new(0)).collect();
-        Self { bounds, sum_and_counts }
-    }
-
-    /// Values in each bucket alone, the one above the last bound included.
-    pub(super) fn counts(&self) -> impl Iterator<Item = u64> {
-        self.sum_and_counts[1..].iter().map(|count| count.load(Ordering::Relaxed))
-    }
-
-    pub(super) fn sum(&self) -> f64 {
-        f64::from_bits(self.sum_and_counts[0].load(Ordering::Relaxed))
-    }
-}
-
-impl HistogramFn for Distribution {
-    fn record(&self, value: f64) {
-        self.record_many(value, 1);
-    }
-
-    fn record_many(&self, value: f64, count: usize) {
-        // Not a number belongs in no bucket and would spoil the sum for ever.
-        if value.is_nan() {
-            return;
-        }
-        let bucket = self.bounds.partition_point(|(bound, _)| *bound < value);
-        self.sum_and_counts[bucket + 1].fetch_add(count as u64, Ordering::Relaxed);
-        let add = |sum: u64| Some((f64::from_bits(sum) + value * count as f64).to_bits());
-        // It always has a new value, so this never fails.
-        let _ = self.sum_and_counts[0].fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        })
     }
 }

@@ -2,8 +2,10 @@
 
 use metrics::{Key, Label, Level, Metadata, Recorder};
 
-use super::store::Store;
-use super::{InstallError, check, text};
+use super::check::check;
+use super::store::{FOREIGN_CAP, Store};
+use super::value::Keep;
+use super::{InstallError, text};
 use crate::metric::{self, Kind, Row, SERIES_CAP, Values};
 
 static METADATA: Metadata<'static> = Metadata::new("test", Level::INFO, None);
@@ -14,15 +16,29 @@ static ORDERS: Row = Row {
     help: "Orders, \\ and\nmore.",
     labels: &[metric::Label { name: "outcome", values: Values::Open }],
     buckets: &[],
+    cap: SERIES_CAP,
 };
-static WAIT: Row =
-    Row { name: "shop_wait_seconds", kind: Kind::Histogram, help: "Waits.", labels: &[], buckets: &[0.5, 2.0] };
-static QUEUE: Row = Row { name: "shop_queue", kind: Kind::Reading, help: "Waiting.", labels: &[], buckets: &[] };
-static CPU: Row =
-    Row { name: "shop_cpu_seconds_total", kind: Kind::FloatCounter, help: "CPU.", labels: &[], buckets: &[] };
+static WAIT: Row = Row {
+    name: "shop_wait_seconds",
+    kind: Kind::Histogram,
+    help: "Waits.",
+    labels: &[],
+    buckets: &[0.5, 2.0],
+    cap: SERIES_CAP,
+};
+static QUEUE: Row =
+    Row { name: "shop_queue", kind: Kind::Reading, help: "Waiting.", labels: &[], buckets: &[], cap: SERIES_CAP };
+static CPU: Row = Row {
+    name: "shop_cpu_seconds_total",
+    kind: Kind::FloatCounter,
+    help: "CPU.",
+    labels: &[],
+    buckets: &[],
+    cap: SERIES_CAP,
+};
 
 fn store() -> Store {
-    Store::new(&[&ORDERS, &WAIT, &QUEUE, &CPU], |row| row.buckets.to_vec())
+    Store::new(&[&ORDERS, &WAIT, &QUEUE, &CPU], |row| row.buckets.to_vec(), Keep::default())
 }
 
 fn key(name: &'static str, labels: &[(&'static str, &'static str)]) -> Key {
@@ -66,10 +82,12 @@ fn a_forgotten_reading_leaves_the_page_and_comes_back() {
 }
 
 #[test]
-fn not_a_number_does_not_spoil_a_histogram() {
+fn what_is_no_finite_number_does_not_spoil_a_histogram() {
     let store = store();
     let wait = store.register_histogram(&key("shop_wait_seconds", &[]), &METADATA);
-    wait.record(f64::NAN);
+    for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        wait.record(value);
+    }
     wait.record_many(1.0, 4);
     assert!(page(&store).contains("shop_wait_seconds_sum 4\nshop_wait_seconds_count 4\n"), "{}", page(&store));
 }
@@ -105,15 +123,115 @@ fn what_no_catalogue_has_is_shown_in_a_legal_form_and_bounded() {
 }
 
 #[test]
+fn labels_that_are_absent_are_not_written() {
+    let store = store();
+    store.register_counter(&key("shop_orders_total", &[("outcome", "")]), &METADATA).increment(2);
+    assert!(page(&store).ends_with("\nshop_orders_total 2\n"), "{}", page(&store));
+}
+
+#[test]
+fn two_names_that_are_one_on_the_page_are_not_one_metric() {
+    let store = store();
+    store.register_counter(&key("other.requests", &[]), &METADATA).increment(1);
+    store.register_counter(&key("other_requests", &[]), &METADATA).increment(20);
+    store.register_counter(&key("shop.orders.total", &[("outcome", "paid")]), &METADATA).increment(20);
+    assert_eq!(page(&store), "# TYPE other_requests counter\nother_requests 1\n");
+}
+
+#[test]
+fn no_metric_has_the_name_of_a_line_of_a_histogram() {
+    let store = store();
+    store.register_counter(&key("shop_wait_seconds_count", &[]), &METADATA).increment(20);
+    store.register_histogram(&key("other_wait", &[]), &METADATA).record(1.0);
+    store.register_gauge(&key("other_wait_sum", &[]), &METADATA).set(20.0);
+    // The other way round.
+    store.register_counter(&key("late_bucket", &[]), &METADATA).increment(1);
+    store.register_histogram(&key("late", &[]), &METADATA).record(20.0);
+    let page = page(&store);
+    let families: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+    assert_eq!(families, ["late_bucket counter", "other_wait histogram"]);
+    assert!(!page.contains("20"), "{page}");
+}
+
+#[test]
+fn labels_that_would_spoil_the_whole_page_are_refused() {
+    let store = store();
+    for labels in [&[("a-b", "1"), ("a_b", "2")], &[("a", "1"), ("a", "1")], &[("le", "1"), ("a", "1")]] {
+        store.register_counter(&key("other_requests", labels), &METADATA).increment(1);
+    }
+    store.register_counter(&key("other_requests", &[("__name__", "x")]), &METADATA).increment(1);
+    assert_eq!(page(&store), "");
+}
+
+#[test]
+fn the_number_of_metrics_without_a_catalogue_is_bounded() {
+    let store = store();
+    for metric in 0..2 * FOREIGN_CAP {
+        store.register_counter(&Key::from_name(format!("other_{metric}")), &METADATA).increment(1);
+    }
+    assert_eq!(page(&store).matches("# TYPE").count(), FOREIGN_CAP);
+    // The catalogue's own are there whatever others do.
+    store.register_histogram(&key("shop_wait_seconds", &[]), &METADATA).record(1.0);
+    assert!(page(&store).contains("shop_wait_seconds_count 1\n"));
+}
+
+#[test]
 fn rows_that_would_collide_or_cannot_count_are_refused_at_the_start() {
     assert!(matches!(check(&[&ORDERS, &WAIT, &ORDERS]), Err(InstallError::Duplicate("shop_orders_total"))));
-    static FLAT: Row = Row { name: "flat_seconds", kind: Kind::Histogram, help: "", labels: &[], buckets: &[] };
-    static FALLING: Row =
-        Row { name: "falling_seconds", kind: Kind::Histogram, help: "", labels: &[], buckets: &[2.0, 1.0] };
+    static FLAT: Row =
+        Row { name: "flat_seconds", kind: Kind::Histogram, help: "", labels: &[], buckets: &[], cap: SERIES_CAP };
+    static FALLING: Row = Row {
+        name: "falling_seconds",
+        kind: Kind::Histogram,
+        help: "",
+        labels: &[],
+        buckets: &[2.0, 1.0],
+        cap: SERIES_CAP,
+    };
     for row in [&FLAT, &FALLING] {
         assert!(matches!(check(&[row]), Err(InstallError::NoBuckets(_))));
     }
     // A histogram's lines would be those of another metric.
-    static CLASH: Row = Row { name: "shop_wait_seconds_count", kind: Kind::Gauge, help: "", labels: &[], buckets: &[] };
+    static CLASH: Row = Row {
+        name: "shop_wait_seconds_count",
+        kind: Kind::Gauge,
+        help: "",
+        labels: &[],
+        buckets: &[],
+        cap: SERIES_CAP,
+    };
     assert!(matches!(check(&[&WAIT, &CLASH]), Err(InstallError::Duplicate("shop_wait_seconds_count"))));
+}
+
+#[test]
+fn rows_whose_names_or_labels_prometheus_would_not_take_are_refused_at_the_start() {
+    const COUNTER: Row =
+        Row { name: "a_total", kind: Kind::Counter, help: "", labels: &[], buckets: &[], cap: SERIES_CAP };
+    const fn label(name: &'static str) -> metric::Label {
+        metric::Label { name, values: Values::Open }
+    }
+    let said = |row: Row| check(&[Box::leak(Box::new(row))]).unwrap_err().to_string();
+    assert!(check(&[Box::leak(Box::new(COUNTER))]).is_ok());
+    for (name, kind, expected) in [
+        ("a-b_total", Kind::Counter, "letters, digits"),
+        ("9_total", Kind::Counter, "letters, digits"),
+        ("rule:a_total", Kind::Counter, "letters, digits"),
+        ("", Kind::Gauge, "letters, digits"),
+        ("a", Kind::Counter, "_total at the end"),
+        ("a_seconds", Kind::FloatCounter, "_total at the end"),
+        ("a_total", Kind::Gauge, "no _total"),
+    ] {
+        let said = said(Row { name, kind, ..COUNTER });
+        assert!(said.contains(&format!("metric {name}")) && said.contains(expected), "{said}");
+    }
+    static TWICE: &[metric::Label] = &[label("a"), label("a")];
+    static BUCKET: &[metric::Label] = &[label("le")];
+    static RESERVED: &[metric::Label] = &[label("__name__")];
+    static ILLEGAL: &[metric::Label] = &[label("a-b")];
+    for (labels, expected) in
+        [(TWICE, "each label once"), (BUCKET, "another name"), (RESERVED, "another name"), (ILLEGAL, "letters, digits")]
+    {
+        let said = said(Row { labels, ..COUNTER });
+        assert!(said.contains("of metric a_total") && said.contains(expected), "{said}");
+    }
 }

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-use super::store::{Distribution, Family, Store, Value};
+use super::store::{Family, Store};
+use super::value::{Distribution, Value};
 use crate::metric::Kind;
 
 /// The page, and how many samples are on it.
@@ -26,7 +27,7 @@ struct Text {
 impl Text {
     fn family(&mut self, name: &str, family: &Family) {
         let series = family.series.read().unwrap_or_else(PoisonError::into_inner);
-        let mut shown = series.iter().filter(|(_, value)| !is_forgotten(family.kind, value)).peekable();
+        let mut shown = series.iter().filter(|(_, value)| !value.is_forgotten(family.kind)).peekable();
         if shown.peek().is_none() {
             return;
         }
@@ -103,10 +104,4 @@ impl Text {
     fn push(&mut self, parts: &[&str]) {
         parts.iter().for_each(|part| self.text.push_str(part));
     }
-}
-
-/// Not a number stands for what is not known any more, where a row says that it may be absent.
-fn is_forgotten(kind: Kind, value: &Value) -> bool {
-    let Value::Level(level) = value else { return false };
-    matches!(kind, Kind::Reading | Kind::FloatCounter) && f64::from_bits(level.load(Ordering::Relaxed)).is_nan()
 }

@@ -1,0 +1,125 @@
+//! Names and labels as the page shows them, and back again for the other formats.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use metrics::Key;
+
+/// Labels that Prometheus keeps for itself; `le` is each bucket's own.
+const RESERVED_PREFIX: &str = "__";
+const BUCKET_LABEL: &str = "le";
+
+/// What the lines of a histogram are called after its name.
+pub(super) const LINES: [&str; 3] = ["_bucket", "_sum", "_count"];
+
+/// Whether a metric or a label may have this name. Prometheus would also take colons in metrics, but they are for rules.
+pub(super) fn is_legal(name: &str) -> bool {
+    let known = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    !name.is_empty() && name.chars().all(known) && !name.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// Whether a label of this name would not reach Prometheus as what it is.
+pub(super) fn is_reserved(label: &str) -> bool {
+    label.starts_with(RESERVED_PREFIX) || label == BUCKET_LABEL
+}
+
+/// A name with every character that may not be in it replaced.
+pub(super) fn legal(name: &str) -> Cow<'_, str> {
+    if is_legal(name) {
+        return Cow::Borrowed(name);
+    }
+    let mut text: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    if text.is_empty() || text.starts_with(|c: char| c.is_ascii_digit()) {
+        text.insert(0, '_');
+    }
+    Cow::Owned(text)
+}
+
+/// The labels of a row's key as the page shows them, in the row's order.
+pub(super) fn labels(key: &Key) -> String {
+    written(key.labels().map(|label| (label.key(), label.value())))
+}
+
+/// The same of a key without a row, whose labels stand in nobody's order and so are sorted; `None` when two of them would
+/// be one, or one is reserved.
+pub(super) fn foreign_labels<'k>(key: &'k Key, shown: impl Fn(&'k str) -> &'k str) -> Option<String> {
+    let mut labels: Vec<_> = key.labels().map(|label| (legal(label.key()), shown(label.value()))).collect();
+    labels.sort_unstable();
+    let distinct = labels.windows(2).all(|pair| pair[0].0 != pair[1].0);
+    let usable = distinct && !labels.iter().any(|(name, _)| is_reserved(name));
+    usable.then(|| written(labels.iter().map(|(name, value)| (name.as_ref(), *value))))
+}
+
+fn written<'l>(labels: impl Iterator<Item = (&'l str, &'l str)>) -> String {
+    let mut text = String::new();
+    // To Prometheus an empty value and an absent label are the same.
+    for (name, value) in labels.filter(|(_, value)| !value.is_empty()) {
+        let comma = if text.is_empty() { "" } else { "," };
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{comma}{name}=\"{}\"", escaped(value));
+    }
+    text
+}
+
+/// A label value with what the format gives a meaning escaped.
+fn escaped(value: &str) -> Cow<'_, str> {
+    if value.contains(['\\', '"', '\n']) {
+        Cow::Owned(value.replace('\\', r"\\").replace('"', r#"\""#).replace('\n', r"\n"))
+    } else {
+        Cow::Borrowed(value)
+    }
+}
+
+/// Names and values of labels that were written as above.
+pub(crate) fn pairs(labels: &str) -> Vec<(&str, String)> {
+    let mut pairs = Vec::new();
+    let mut rest = labels;
+    while let Some((name, quoted)) = rest.split_once("=\"") {
+        let mut value = String::new();
+        let mut characters = quoted.char_indices();
+        let mut end = quoted.len();
+        while let Some((at, character)) = characters.next() {
+            match character {
+                '"' => {
+                    end = at + 1;
+                    break;
+                }
+                '\\' => value.push(match characters.next() {
+                    Some((_, 'n')) => '\n',
+                    Some((_, other)) => other,
+                    None => character,
+                }),
+                plain => value.push(plain),
+            }
+        }
+        pairs.push((name, value));
+        rest = quoted[end..].trim_start_matches(',');
+    }
+    pairs
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics::Label;
+
+    use super::*;
+
+    #[test]
+    fn labels_read_back_as_they_were() {
+        let values = ["plain", "a\\b\"c\nd", "with,comma=\"and quotes\"", "ends in \\", "über"];
+        let labels: Vec<Label> =
+            values.iter().zip(["a", "b", "c", "d", "e"]).map(|(value, name)| Label::new(name, *value)).collect();
+        let written = labels_of(&Key::from_parts("x", labels));
+        assert_eq!(pairs(&written).into_iter().map(|(_, value)| value).collect::<Vec<_>>(), values);
+        assert_eq!(pairs(""), []);
+    }
+
+    fn labels_of(key: &Key) -> String {
+        labels(key)
+    }
+
+    #[test]
+    fn names_are_made_legal() {
+        assert_eq!(["a.b", "9a", "", "a:b", "ok_1"].map(legal), ["a_b", "_9a", "_", "a_b", "ok_1"]);
+    }
+}

@@ -1,0 +1,143 @@
+//! The same metrics to a DogStatsD agent, beside Prometheus or alone.
+//!
+//! What is sent is read from the store behind the page, so both carry the same numbers: of a counter its growth, of a gauge
+//! its value while it is known, of a histogram its values. In datagrams of the DogStatsD protocol, version 1.0: tags
+//! (`|#name:value`), which an agent must understand, and distributions (`|d`) or histograms (`|h`).
+
+mod lines;
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, ValueEnum};
+
+use crate::recorder::Store;
+use crate::settings::{self, SettingsError};
+use lines::Lines;
+
+/// Metrics to a StatsD agent.
+#[derive(Args, Clone, Debug)]
+pub struct StatsdSettings {
+    /// Whether metrics are also sent to a StatsD agent that understands DogStatsD's tags, such as Datadog's, Telegraf or
+    /// Prometheus's statsd_exporter.
+    #[arg(id = "STATSD__ENABLED", default_value = "false", value_parser = settings::switch, action = ArgAction::Set)]
+    pub enabled: bool,
+    /// The agent's UDP address.
+    #[arg(id = "STATSD__ADDRESS", default_value = "127.0.0.1:8125")]
+    pub address: String,
+    /// How often metrics are sent, and once more at the end. Of each histogram series up to 4096 values are sent a time; of
+    /// more as many, with the share that they are, so that their count stays right.
+    #[arg(id = "STATSD__INTERVAL", default_value = "10s", value_parser = settings::duration)]
+    pub interval: Duration,
+    /// What the values of histograms are to the agent: `distribution` (`|d`) or `histogram` (`|h`).
+    #[arg(id = "STATSD__HISTOGRAMS", default_value = "distribution")]
+    pub histograms: HistogramType,
+}
+
+/// The type under which values of histograms are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum HistogramType {
+    /// `|d`: percentiles over all hosts, in Datadog.
+    Distribution,
+    /// `|h`: percentiles in each agent.
+    Histogram,
+}
+
+/// A datagram that no network on the way cuts in pieces: an Ethernet frame without its headers.
+const MOST_BYTES: usize = 1_432;
+
+/// After so many datagrams the sender pauses, so that an agent's receive buffer does not run over.
+const BURST: usize = 16;
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Where to send, and how.
+pub(crate) struct Agent {
+    socket: UdpSocket,
+    interval: Duration,
+    histograms: HistogramType,
+}
+
+/// The thread that sends.
+pub(crate) struct Sending {
+    stop: Sender<()>,
+    stopped: Receiver<()>,
+}
+
+impl StatsdSettings {
+    /// Finds the agent's address; whether anybody listens there cannot be told.
+    pub(crate) fn agent(&self) -> Result<Agent, SettingsError> {
+        let refused = |cause: String| SettingsError {
+            variable: "STATSD__ADDRESS".to_owned(),
+            found: format!("`{}`{cause}", self.address),
+            expected: "a UDP address such as 127.0.0.1:8125".to_owned(),
+        };
+        let resolved = self.address.to_socket_addrs().map(Iterator::collect::<Vec<SocketAddr>>);
+        let addresses = resolved.map_err(|error| refused(format!(" ({error})")))?;
+        let address = addresses.first().ok_or_else(|| refused(" (no such host)".to_owned()))?;
+        let any: SocketAddr = match address {
+            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+        };
+        let socket = UdpSocket::bind(any).and_then(|socket| socket.connect(address).map(|()| socket));
+        let socket = socket.map_err(|error| refused(format!(" ({error})")))?;
+        Ok(Agent { socket, interval: self.interval, histograms: self.histograms })
+    }
+}
+
+impl Agent {
+    /// Sends what `store` holds from now on, from a thread of its own.
+    pub(crate) fn start(self, store: &'static Store) -> io::Result<Sending> {
+        let (stop, stopping) = mpsc::channel::<()>();
+        let (done, stopped) = mpsc::channel();
+        let run = move || {
+            let mut lines = Lines::new(self.histograms);
+            loop {
+                let stop = stopping.recv_timeout(self.interval);
+                // Nobody is left who could end it, so it goes on, as the page does.
+                if stop == Err(RecvTimeoutError::Disconnected) {
+                    thread::sleep(self.interval);
+                }
+                // At the end too, so that nothing that was counted is missing.
+                self.send(&lines.since_last(store));
+                if stop.is_ok() {
+                    break;
+                }
+            }
+            drop(done);
+        };
+        thread::Builder::new().name("statsd".to_owned()).spawn(run)?;
+        Ok(Sending { stop, stopped })
+    }
+
+    /// Nobody answers a datagram, so what is lost on the way is not known; an agent that is away is met again next time.
+    fn send(&self, lines: &[String]) {
+        let mut datagram = String::with_capacity(MOST_BYTES);
+        let mut sent = 0;
+        for line in lines {
+            if !datagram.is_empty() && datagram.len() + line.len() > MOST_BYTES {
+                let _ = self.socket.send(datagram.as_bytes());
+                datagram.clear();
+                sent += 1;
+                if sent % BURST == 0 {
+                    thread::sleep(PAUSE);
+                }
+            }
+            datagram.push_str(line);
+        }
+        if !datagram.is_empty() {
+            let _ = self.socket.send(datagram.as_bytes());
+        }
+    }
+}
+
+impl Sending {
+    /// Sends what is pending and ends, within `grace`; returns whether it did. Blocks.
+    pub(crate) fn finish(self, grace: Duration) -> bool {
+        // It waits for this.
+        let _ = self.stop.send(());
+        self.stopped.recv_timeout(grace) == Err(RecvTimeoutError::Disconnected)
+    }
+}
