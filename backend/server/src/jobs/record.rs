@@ -7,11 +7,10 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use sqlx::{Any, Transaction};
 
 use super::Job;
 use super::plan::Plan;
-use crate::database::{Database, now_micros};
+use crate::database::{Database, Transaction, now_micros};
 use crate::error::Result;
 
 /// How often a run shows that it lives.
@@ -29,7 +28,7 @@ const BATCH: i64 = 1_000;
 const STOPPED: &str = "its process stopped without a word";
 
 /// Writes the row of a run that begins.
-pub(super) async fn begin(transaction: &mut Transaction<'_, Any>, job: Job, id: &str) -> Result<()> {
+pub(super) async fn begin(transaction: &mut Transaction, job: Job, id: &str) -> Result<()> {
     let now = now_micros();
     sqlx::query(
         "INSERT INTO job_runs (id, job_name, started_at, status, heartbeat_at) VALUES ($1, $2, $3, 'running', $4)",
@@ -71,7 +70,7 @@ pub(super) struct Ending {
 /// Writes how a run ended, and frees its job in the same moment: whoever sees the end may ask for the next run. A run
 /// that did not succeed brings its job's next turn nearer, as the plan says. Returns whether the run had not ended before.
 pub(super) async fn end(database: &Database, job: Job, plan: &Plan, id: &str, ending: Ending) -> Result<bool> {
-    let mut transaction = database.pool.begin().await?;
+    let mut transaction = database.begin().await?;
     let seconds = ending.duration.as_secs_f64();
     let ended = sqlx::query(
         "UPDATE job_runs SET status = $1, finished_at = $2, duration_seconds = $3, error_message = $4, metadata = $5 \
@@ -95,7 +94,7 @@ pub(super) async fn end(database: &Database, job: Job, plan: &Plan, id: &str, en
 
 /// Ends a run whose heartbeat stopped, and frees its job. Returns whether the run had not ended before.
 pub(super) async fn abort(database: &Database, job: Job, plan: &Plan, id: &str) -> Result<bool> {
-    let mut transaction = database.pool.begin().await?;
+    let mut transaction = database.begin().await?;
     let aborted = abort_run(&mut transaction, job.name(), id).await?;
     free(&mut transaction, plan, id, false).await?;
     transaction.commit().await?;
@@ -116,7 +115,7 @@ pub(super) async fn abort_silent(database: &Database) -> Result<Vec<(String, Str
     .await?;
     let mut aborted = Vec::new();
     for (id, job_name) in silent {
-        let mut transaction = database.pool.begin().await?;
+        let mut transaction = database.begin().await?;
         let ended = abort_run(&mut transaction, &job_name, &id).await?;
         transaction.commit().await?;
         if ended {
@@ -126,7 +125,7 @@ pub(super) async fn abort_silent(database: &Database) -> Result<Vec<(String, Str
     Ok(aborted)
 }
 
-async fn abort_run(transaction: &mut Transaction<'_, Any>, job_name: &str, id: &str) -> Result<bool> {
+async fn abort_run(transaction: &mut Transaction, job_name: &str, id: &str) -> Result<bool> {
     // Its last heartbeat is the last that is known of it; a clock that was put back could make that precede its start.
     let aborted: Option<f64> = sqlx::query_scalar(
         "UPDATE job_runs SET status = 'aborted', finished_at = $1, error_message = $2, duration_seconds = \
@@ -145,7 +144,7 @@ async fn abort_run(transaction: &mut Transaction<'_, Any>, job_name: &str, id: &
 }
 
 /// Adds one ended run to its job's totals.
-async fn add(transaction: &mut Transaction<'_, Any>, job_name: &str, status: &str, seconds: f64) -> Result<()> {
+async fn add(transaction: &mut Transaction, job_name: &str, status: &str, seconds: f64) -> Result<()> {
     let one_if = |wanted: &str| i64::from(status == wanted);
     sqlx::query(
         "INSERT INTO job_totals (job_name, successful, failed, aborted, duration_seconds, max_duration_seconds) \
@@ -168,7 +167,7 @@ async fn add(transaction: &mut Transaction<'_, Any>, job_name: &str, status: &st
 }
 
 /// Frees the job that the run `id` holds, if it does.
-async fn free(transaction: &mut Transaction<'_, Any>, plan: &Plan, id: &str, succeeded: bool) -> Result<()> {
+async fn free(transaction: &mut Transaction, plan: &Plan, id: &str, succeeded: bool) -> Result<()> {
     let failures: Option<i64> = sqlx::query_scalar("SELECT failures FROM jobs WHERE job_name = $1 AND holder = $2")
         .bind(&plan.row)
         .bind(id)

@@ -66,7 +66,7 @@ impl Turn {
     /// Takes the turn unless someone else was quicker, and begins its run. Returns the run's id.
     pub(super) async fn take(&self, database: &Database, job: Job, next: i64) -> Result<Option<String>> {
         let id = Uuid::now_v7().to_string();
-        let mut transaction = database.pool.begin().await?;
+        let mut transaction = database.begin().await?;
         let taken = sqlx::query(
             "UPDATE jobs SET holder = $1, lease_until = $2, next_due_at = $3, waiting = 0 \
              WHERE job_name = $4 AND next_due_at = $5 AND holder IS NULL",

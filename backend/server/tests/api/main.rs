@@ -28,6 +28,7 @@ mod schedule;
 mod server;
 mod start;
 mod stop;
+mod switches;
 mod training;
 mod training_errors;
 mod upload_errors;

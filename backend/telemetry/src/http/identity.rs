@@ -32,7 +32,8 @@ pub async fn identify(request: Request, next: Next) -> Response {
     let id = brought.filter(usable).map_or_else(|| Uuid::now_v7().to_string(), ToOwned::to_owned);
     let route = request.extensions().get::<MatchedPath>().map_or(super::UNMATCHED, MatchedPath::as_str);
     let method = request.method();
-    let span = tracing::info_span!(
+    // Of the gravest level, so that LOG__LEVEL=error still gives its lines the request's id.
+    let span = tracing::error_span!(
         "request",
         otel.name = format!("{method} {route}"),
         otel.kind = "server",
@@ -41,6 +42,7 @@ pub async fn identify(request: Request, next: Next) -> Response {
         route,
         trace_id = Empty,
         http.response.status_code = Empty,
+        otel.status_code = Empty,
     );
     traces::continue_trace(&span, request.headers());
     if let Some(trace_id) = traces::trace_id(&span) {
@@ -49,6 +51,10 @@ pub async fn identify(request: Request, next: Next) -> Response {
     let value = HeaderValue::from_str(&id).ok();
     let mut response = CURRENT_ID.scope(id, next.run(request).instrument(span.clone())).await;
     span.record("http.response.status_code", response.status().as_u16());
+    // As OpenTelemetry's conventions have it: an answer of 4xx is no error of the server's span.
+    if response.status().is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
     if let Some(value) = value {
         response.headers_mut().insert(REQUEST_ID, value);
     }
