@@ -109,9 +109,9 @@ fn log_panels_follow_the_service_chosen() {
                 assert!(expr.contains("service=~\"$service\""), "{name}: {expr} is not narrowed to $service");
             }
         }
-        let listed = queries().into_iter().find(|query| {
-            query.place.dashboard == name && query.place.variable.as_deref() == Some("service")
-        });
+        let listed = queries()
+            .into_iter()
+            .find(|query| query.place.dashboard == name && query.place.variable.as_deref() == Some("service"));
         let Some(listed) = listed else { continue };
         let expected = format!("app_info{{job=~\"{VARIABLE}\", instance=~\"{VARIABLE}\"}}");
         assert_eq!((listed.expr(), listed.listed.as_deref()), (expected, Some("service")), "{name}");

@@ -143,9 +143,6 @@ mod tests {
             moved(|| statement_took("DELETE FROM runs", half)),
             [r#"db_query_duration_seconds{query_type="delete"} 0.5"#]
         );
-        assert_eq!(
-            moved(|| transaction_took(half)),
-            [r#"db_query_duration_seconds{query_type="transaction"} 0.5"#]
-        );
+        assert_eq!(moved(|| transaction_took(half)), [r#"db_query_duration_seconds{query_type="transaction"} 0.5"#]);
     }
 }

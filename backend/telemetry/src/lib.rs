@@ -286,10 +286,13 @@ impl Telemetry {
             return router;
         }
         if taken {
-            tracing::warn!("the router has a GET /metrics of its own, which stays; the page of telemetry is not served there");
+            tracing::warn!(
+                "the router has a GET /metrics of its own, which stays; the page of telemetry is not served there"
+            );
             return router.layer(self.layer());
         }
-        router.merge(self.routes()).layer(self.layer())
+        // In this order: of two default fallbacks axum keeps the second, which here has the layers above.
+        self.routes().merge(router).layer(self.layer())
     }
 
     /// The layer that measures requests; add it with `Router::layer`.

@@ -49,7 +49,8 @@ impl Collector {
     async fn await_spans(&self, count: usize) -> Vec<Span> {
         let started = Instant::now();
         while self.spans().len() < count {
-            assert!(started.elapsed() < PATIENCE, "the collector was sent {} spans, not {count}", self.spans().len());
+            let names: Vec<String> = self.spans().into_iter().map(|span| span.name).collect();
+            assert!(started.elapsed() < PATIENCE, "the collector was sent {names:?}, not {count} spans");
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
         self.spans()

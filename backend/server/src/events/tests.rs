@@ -13,8 +13,8 @@ use super::cleanup::{CleanupCycle, CleanupLag, ExpiredDatasetKept, ExpiredDatase
 use super::jobs::{ClockJumped, FileLost, JobAborted, JobFailed};
 use super::snapshot::RunsCounted;
 use super::training::{
-    ChildFailed, Prediction, QueueDepth, RunFinished, RunQueued, RunRequeued, RunStarted, StepsDone, WorkFailed, WorkerPanicked,
-    run_under_way, worker_up,
+    ChildFailed, Prediction, QueueDepth, RunFinished, RunQueued, RunRequeued, RunStarted, StepsDone, WorkFailed,
+    WorkerPanicked, run_under_way, worker_up,
 };
 use super::upload::{DatasetDeleted, DatasetTotals, Upload};
 use crate::error::Error;

@@ -187,14 +187,8 @@ async fn try_out(is_on: impl Fn(&str) -> bool + Copy) -> Value {
     // The end delivers what is pending, so that from then on silence means that there is nothing.
     assert_eq!(server.stop().await, Some(0));
     packets.push_str(&world.packets());
-    let senders = [
-        "STATSD__ENABLED",
-        "LOKI__ENABLED",
-        "TRACING__ENABLED",
-        "TELEGRAM__ENABLED",
-        "AI__ENABLED",
-        "LOG__DIR",
-    ];
+    let senders =
+        ["STATSD__ENABLED", "LOKI__ENABLED", "TRACING__ENABLED", "TELEGRAM__ENABLED", "AI__ENABLED", "LOG__DIR"];
     let on: Vec<&str> = senders.into_iter().filter(|switch| is_on(switch)).collect();
     assert_eq!(world.heard(&packets), on, "who sent something, and who is switched on");
     assert!(is_on("STATSD__ENABLED") || packets.is_empty(), "{packets}");

@@ -13,7 +13,10 @@ fn rule(name: &str, expr: &str) -> Rule {
 fn contract() -> Contract {
     Contract::with(vec![
         rule("job_outcome:belfry_uploads:increase15m", "sum by (job, outcome) (increase(belfry_uploads_total[15m]))"),
-        rule("job:bad_uploads:increase15m", "sum by (job, outcome) (increase(belfry_uploads_total{outcome!=\"stored\"}[15m]))"),
+        rule(
+            "job:bad_uploads:increase15m",
+            "sum by (job, outcome) (increase(belfry_uploads_total{outcome!=\"stored\"}[15m]))",
+        ),
         rule("job_le:buckets:rate5m", "sum by (job, le) (rate(http_request_duration_seconds_bucket[5m]))"),
     ])
 }
@@ -42,11 +45,17 @@ fn a_metric_that_there_is_not() {
 #[test]
 fn a_label_that_there_is_not_wherever_it_stands() {
     is_found("belfry_datasets{outcome=\"stored\"}", "belfry_datasets has no label outcome");
-    is_found("http_requests_total{route!=\"/\"}", "has no label route; kept are endpoint, instance, job, method, status");
+    is_found(
+        "http_requests_total{route!=\"/\"}",
+        "has no label route; kept are endpoint, instance, job, method, status",
+    );
     is_found("http_requests_total{route!~\"/x.*\"}", "has no label route");
     is_found("sum by (route) (rate(http_requests_total[5m]))", "by (route)");
     is_found("sum without (route) (rate(http_requests_total[5m]))", "without (route)");
-    is_found("sum by (endpoint) (sum by (method) (rate(http_requests_total[5m])))", "there is no label endpoint; kept are method");
+    is_found(
+        "sum by (endpoint) (sum by (method) (rate(http_requests_total[5m])))",
+        "there is no label endpoint; kept are method",
+    );
     is_found("topk by (route) (3, rate(http_requests_total[5m]))", "by (route)");
     is_found("app_uptime_seconds and on (status) http_requests_total", "on (status)");
     is_found("app_uptime_seconds * ignoring (status) app_uptime_seconds", "ignoring (status)");
@@ -117,13 +126,15 @@ fn dashboard(panels: Value) -> Value {
 #[track_caller]
 fn is_told(dashboard: &Value, expected: &str) {
     let contract = contract();
-    let told = queries_of("test", dashboard).iter().flat_map(|query| contract.breaches_of_query(query)).collect::<Vec<_>>();
+    let told =
+        queries_of("test", dashboard).iter().flat_map(|query| contract.breaches_of_query(query)).collect::<Vec<_>>();
     assert!(told.iter().any(|told| told.contains(expected)), "{told:?}, expected {expected}");
 }
 
 #[test]
 fn a_breach_names_file_panel_and_query() {
-    let target = json!({ "refId": "B", "datasource": { "type": "prometheus" }, "expr": "belfry_dataset", "legendFormat": "" });
+    let target =
+        json!({ "refId": "B", "datasource": { "type": "prometheus" }, "expr": "belfry_dataset", "legendFormat": "" });
     let panel = json!({ "id": 7, "title": "Stored", "targets": [target] });
     is_told(
         &dashboard(json!([panel])),

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use promql_parser::label::{MatchOp, Matcher};
-use promql_parser::parser::{AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, VectorMatchCardinality, VectorSelector};
+use promql_parser::parser::{
+    AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, VectorMatchCardinality, VectorSelector,
+};
 
 use super::VARIABLE;
 use super::contract::{Contract, kept};
@@ -152,7 +154,9 @@ impl<'c> Evaluation<'c> {
             }
             ("histogram_quantile", kind) => {
                 if kind != Kind::RatedBuckets {
-                    self.breach(format!("{call} is not of rated buckets; take the rate of a ..._bucket, and sum it by (le)"));
+                    self.breach(format!(
+                        "{call} is not of rated buckets; take the rate of a ..._bucket, and sum it by (le)"
+                    ));
                 }
                 if !series.has("le") {
                     self.breach(format!("the label le is lost in {call}; keep it with by (le, ...)"));

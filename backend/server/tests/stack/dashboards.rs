@@ -32,10 +32,7 @@ pub(crate) fn queries() -> Vec<Query> {
 
 /// The same with one service chosen.
 pub(crate) fn queries_of(job: &str) -> Vec<Query> {
-    let chosen = |query: monitoring::Query| Query {
-        expression: query.chosen(job),
-        instant: query.instant,
-        place: query.place,
-    };
+    let chosen =
+        |query: monitoring::Query| Query { expression: query.chosen(job), instant: query.instant, place: query.place };
     monitoring::queries().into_iter().map(chosen).collect()
 }
