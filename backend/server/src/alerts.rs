@@ -119,7 +119,7 @@ impl Closed {
 }
 
 /// Closes every open alert of a source that will never look again, and says why in their descriptions.
-pub async fn close_all_of(transaction: &mut Transaction<'_, Any>, source: &str, why: &str) -> Result<Vec<Closed>> {
+pub async fn close_all_of(transaction: &mut Transaction, source: &str, why: &str) -> Result<Vec<Closed>> {
     let closed = sqlx::query_as(
         "UPDATE alerts SET resolved_at = $1, description = description || $2 \
          WHERE source = $3 AND resolved_at IS NULL RETURNING name, severity, source",

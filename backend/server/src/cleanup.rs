@@ -105,7 +105,7 @@ async fn next_batch(app: &App, now: i64, after: &(i64, String)) -> Result<Vec<(i
 
 /// Marks those of these datasets that are still to go. From then on no run can be queued on them.
 async fn mark(database: &Database, now: i64, ids: &[String]) -> Result<Vec<Doomed>> {
-    let mut transaction = database.pool.begin().await?;
+    let mut transaction = database.begin().await?;
     if database.engine == Engine::Postgres {
         // Waits for runs that are being queued on these. SQLite has one writer at a time.
         let lock = format!("SELECT id FROM datasets WHERE id IN ({}) ORDER BY id FOR UPDATE", places(1, ids));

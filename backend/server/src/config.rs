@@ -291,6 +291,11 @@ pub struct TelegramConfig {
 }
 
 impl Config {
+    /// Reads and checks the settings of this process.
+    pub fn from_env() -> Result<Self, SettingsError> {
+        Self::read(settings::environment::<Self>()?)
+    }
+
     /// Reads and checks the settings in `variables`.
     pub fn read(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
         let config: Self = settings::read(variables)?;

@@ -3,16 +3,19 @@
 
 pub mod bounds;
 mod file;
+mod transaction;
 
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use belfry_telemetry::catalogue::{DB_CONNECTIONS_ACTIVE, DB_CONNECTIONS_IDLE, DB_CONNECTIONS_MAX};
+use belfry_telemetry::database::{PoolReading, transaction_took};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyPool, ConnectOptions, Connection, Executor};
 use tracing::log::LevelFilter;
+
+pub use transaction::Transaction;
 
 use crate::config::Config;
 use file::DatabaseFile;
@@ -154,10 +157,8 @@ impl Database {
 
     /// Sets the pool's gauges.
     pub fn emit_pool(&self) {
-        let idle = self.pool.num_idle();
-        DB_CONNECTIONS_IDLE.set(idle as f64);
-        DB_CONNECTIONS_ACTIVE.set((self.pool.size() as usize).saturating_sub(idle) as f64);
-        DB_CONNECTIONS_MAX.set(f64::from(self.pool.options().get_max_connections()));
+        let (open, idle) = (self.pool.size(), self.pool.num_idle());
+        PoolReading::of(open.into(), idle as u64, self.pool.options().get_max_connections().into()).emit();
     }
 }
 

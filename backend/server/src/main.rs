@@ -119,7 +119,7 @@ fn main() -> ExitCode {
 }
 
 fn with_settings(run: impl FnOnce(config::Config) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    run(config::Config::read(std::env::vars())?)
+    run(config::Config::from_env()?)
 }
 
 fn with_runtime(future: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {

@@ -71,7 +71,7 @@ fn every_dashboard_takes_its_datasource_job_and_instance_from_variables() {
 fn every_panel_explains_itself() {
     for (name, dashboard) in dashboards() {
         let mut ids = BTreeSet::new();
-        for panel in list(&dashboard, "panels") {
+        for panel in panels(&dashboard) {
             let (id, kind, title) = (panel["id"].as_u64().unwrap(), text(panel, "type"), text(panel, "title"));
             let place = format!("{name}, panel {id} {title:?}");
             assert!(ids.insert(id), "{place}: id taken");
@@ -85,7 +85,8 @@ fn every_panel_explains_itself() {
             assert!(!text(defaults, "unit").is_empty(), "{place}: no unit");
             assert!(!text(defaults, "noValue").is_empty(), "{place}: nothing is said when there is no data");
             for target in list(panel, "targets") {
-                let uid = text(&target["datasource"], "uid");
+                let source = if target["datasource"].is_null() { &panel["datasource"] } else { &target["datasource"] };
+                let uid = text(source, "uid");
                 assert!(uid == "${datasource}" || uid == "${logs}", "{place}: datasource {uid}");
                 assert!(
                     kind == "table" || kind == "logs" || !text(target, "legendFormat").is_empty(),
@@ -94,6 +95,28 @@ fn every_panel_explains_itself() {
             }
         }
     }
+}
+
+/// A job's lines are found by the name under which it logs, which `app_info` has beside the job.
+#[test]
+fn log_panels_follow_the_service_chosen() {
+    let mut seen = 0;
+    for (name, dashboard) in dashboards() {
+        for panel in panels(&dashboard).into_iter().filter(|panel| text(panel, "type") == "logs") {
+            for target in list(panel, "targets") {
+                seen += 1;
+                let expr = text(target, "expr");
+                assert!(expr.contains("service=~\"$service\""), "{name}: {expr} is not narrowed to $service");
+            }
+        }
+        let listed = queries()
+            .into_iter()
+            .find(|query| query.place.dashboard == name && query.place.variable.as_deref() == Some("service"));
+        let Some(listed) = listed else { continue };
+        let expected = format!("app_info{{job=~\"{VARIABLE}\", instance=~\"{VARIABLE}\"}}");
+        assert_eq!((listed.expr(), listed.listed.as_deref()), (expected, Some("service")), "{name}");
+    }
+    assert!(seen > 0, "no panel shows logs");
 }
 
 #[test]
@@ -122,11 +145,12 @@ fn panels_do_not_overlap() {
 fn every_query_parses_and_is_narrowed_to_the_service_chosen() {
     let mut seen = 0;
     for query in queries() {
-        for selector in selectors(&query.expr).unwrap_or_else(|error| panic!("{}: {error}", query.place)) {
+        for selector in selectors(&query.expr()).unwrap_or_else(|error| panic!("{}: {error}", query.place)) {
             seen += 1;
             if query.scoped && !UNSCOPED.iter().any(|(metric, _)| *metric == selector.metric) {
                 for variable in ["job", "instance"] {
-                    let narrowed = selector.matchers.get(variable).is_some_and(|value| value.contains(VARIABLE));
+                    let mut matchers = selector.matchers.iter().filter(|matcher| matcher.name == variable);
+                    let narrowed = matchers.any(|matcher| matcher.value.contains(VARIABLE));
                     assert!(narrowed, "{}: {} is not narrowed to ${variable}", query.place, selector.metric);
                 }
             }
@@ -139,7 +163,7 @@ fn every_query_parses_and_is_narrowed_to_the_service_chosen() {
 #[test]
 fn every_rate_follows_the_scrape_interval() {
     for query in queries().into_iter().filter(|query| query.scoped) {
-        for selector in selectors(&query.expr).unwrap() {
+        for selector in selectors(&query.expr()).unwrap() {
             let Some(range) = selector.range else { continue };
             let total = query.instant && range == Duration::from_secs(RANGE_SECONDS);
             assert!(
@@ -163,7 +187,7 @@ fn queries_allowed_to_be_empty_exist_and_give_a_reason() {
                 Some(title) => {
                     list(&dashboard["annotations"], "list").iter().any(|annotation| annotation["name"] == *title)
                 }
-                None => list(dashboard, "panels").iter().any(|panel| panel["id"] == entry["panel"]),
+                None => panels(dashboard).iter().any(|panel| panel["id"] == entry["panel"]),
             };
             assert!(known, "{list_name}: {entry} names nothing that exists");
             assert!(text(entry, "reason").len() > 10, "{list_name}: {entry} gives no reason");
@@ -177,7 +201,7 @@ fn every_rule_parses_and_reads_what_exists() {
     for name in &recorded {
         assert_eq!(name.split(':').count(), 3, "{name} is not level:metric:operations");
     }
-    let dashboards = queries().into_iter().map(|query| (query.place, query.expr));
+    let dashboards = queries().into_iter().map(|query| (query.place.to_string(), query.expr()));
     for (place, expr) in rules().into_iter().map(|rule| (rule.place.clone(), rule.expr())).chain(dashboards) {
         for metric in metric_names(&expr).unwrap_or_else(|error| panic!("{place}: {error}")) {
             assert!(!metric.contains(':') || recorded.contains(&metric), "{place}: nothing records {metric}");

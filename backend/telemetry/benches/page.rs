@@ -20,6 +20,9 @@ use tower::ServiceExt;
 
 const ROUNDS: usize = 15;
 
+/// Series of a page.
+const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
+
 /// Series of one name; the cap of a metric that no catalogue has.
 const PER_NAME: usize = 1_000;
 
@@ -35,13 +38,11 @@ fn main() {
                 "{:<24}{:>10}{:>12}{:>14}{:>14}{:>16}",
                 "", "series", "bytes", "render ms", "us a series", "resident MiB"
             );
-            for what in ["nothing", "gauges", "histograms", "exporter-gauges", "exporter-histograms"] {
-                let sizes: &[usize] = match what {
-                    "nothing" => &[0],
-                    _ if what.ends_with("gauges") => &[1_000, 10_000, 100_000],
-                    _ => &[1_000, 10_000],
-                };
-                sizes.iter().for_each(|size| again(&format!("{what} {size}")));
+            again("nothing 0");
+            for whose in ["", "exporter-"] {
+                for what in ["counters", "gauges", "histograms"] {
+                    SIZES.iter().for_each(|size| again(&format!("{whose}{what} {size}")));
+                }
             }
             again("samples 0");
             again("exporter-samples 0");
@@ -93,6 +94,7 @@ fn fill(what: &str, size: usize) {
         let key = metrics::Key::from_parts(format!("bench_{}", series / PER_NAME), labels.to_vec());
         let metadata = metrics::Metadata::new("bench", metrics::Level::INFO, None);
         metrics::with_recorder(|recorder: &dyn Recorder| match what {
+            "counters" => recorder.register_counter(&key, &metadata).increment(series as u64),
             "gauges" => recorder.register_gauge(&key, &metadata).set(series as f64 * 1.1),
             "histograms" => recorder.register_histogram(&key, &metadata).record(series as f64 / 1e5),
             _ => unreachable!("{what}"),

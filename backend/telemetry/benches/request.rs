@@ -1,39 +1,72 @@
-//! What measuring a request costs: a trivial handler called in process, bare and under three kinds of instrumentation,
-//! on one thread and on two at once.
+//! What measuring a request costs: a trivial handler called in process, bare and under several kinds of instrumentation, on
+//! one thread and on two at once; and what one emit costs.
 //!
-//! `cargo bench -p belfry-telemetry --bench request`. On a shared machine compare medians within one run only.
+//! `cargo bench -p belfry-telemetry --bench request`. Each variant is measured in a process of its own, with the recorder that
+//! belongs to it, and next to the bare handler in that process: on a shared machine compare the two of one process only.
 
 #![allow(missing_docs, clippy::disallowed_macros, clippy::unwrap_used)]
 
 mod variants;
 
 use std::hint::black_box;
+use std::process::Command;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use belfry_telemetry::Telemetry;
 use belfry_telemetry::catalogue::LOG_EVENTS_TOTAL;
-use belfry_telemetry::http::{HttpLayer, HttpOptions};
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::Criterion;
 use http_body_util::BodyExt;
 use tower::Service;
-use variants::bare;
+use variants::{VARIANTS, bare};
+
+/// Names the variant to a process that measures one.
+const VARIANT: &str = "BELFRY_REQUEST_BENCH";
+
+fn main() {
+    match std::env::var(VARIANT) {
+        Ok(variant) => {
+            let mut criterion = Criterion::default().configure_from_args();
+            measure(&mut criterion, &variant);
+            criterion.final_summary();
+        }
+        Err(_) => VARIANTS.iter().for_each(|(variant, what)| {
+            println!("\n{variant}: {what}");
+            // With cargo's and criterion's arguments.
+            let mut command = Command::new(std::env::current_exe().unwrap());
+            let status = command.args(std::env::args_os().skip(1)).env(VARIANT, variant).status().unwrap();
+            assert!(status.success(), "{variant}");
+        }),
+    }
+}
+
+fn measure(criterion: &mut Criterion, variant: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let router = runtime.block_on(async { variants::router(variant) });
+    for threads in [1, 2] {
+        let mut group = criterion.benchmark_group(format!("request, {variant}, {threads} threads"));
+        group.bench_function("bare", |bencher| bencher.iter_custom(|rounds| on_threads(threads, rounds, &bare())));
+        if variant != "bare" {
+            group.bench_function(variant, |bencher| bencher.iter_custom(|rounds| on_threads(threads, rounds, &router)));
+        }
+    }
+    let state = match variant {
+        "layer" => "on",
+        "layer-off" => "off",
+        _ => return,
+    };
+    let mut group = criterion.benchmark_group(format!("emit, monitoring {state}"));
+    group.bench_function("looked up", |bencher| bencher.iter(|| LOG_EVENTS_TOTAL.with(["info"]).increment(1)));
+    let kept = LOG_EVENTS_TOTAL.with(["info"]);
+    group.bench_function("handle kept", |bencher| bencher.iter(|| kept.increment(1)));
+}
 
 async fn call(router: &mut Router<()>) {
     let request = Request::get("/hello/world").body(Body::empty()).unwrap();
     let response = Service::call(router, request).await.unwrap();
     black_box(response.into_body().collect().await.unwrap());
-}
-
-/// The time one request takes when `threads` threads make requests at once.
-fn measure(criterion: &mut Criterion, name: &str, router: &Router<()>) {
-    for threads in [1, 2] {
-        let mut group = criterion.benchmark_group(format!("request, {threads} threads"));
-        group.bench_function(name, |bencher| bencher.iter_custom(|rounds| on_threads(threads, rounds, router)));
-    }
 }
 
 /// The slowest thread's time for `rounds` requests, all threads having begun together.
@@ -59,33 +92,3 @@ fn on_threads(threads: usize, rounds: u64, router: &Router<()>) -> Duration {
         running.into_iter().map(|thread| thread.join().unwrap()).max().unwrap()
     })
 }
-
-fn requests(criterion: &mut Criterion) {
-    // Off first: the recorder cannot be taken out again.
-    let off = HttpLayer::new(HttpOptions::default());
-    measure(criterion, "bare", &bare());
-    measure(criterion, "belfry, monitoring off", &bare().layer(off));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let telemetry = runtime.block_on(async { Telemetry::from_env("bench", "0", &[]).unwrap() });
-    measure(criterion, "bare, again", &bare());
-    for variant in ["belfry", "per-call macros", "axum-prometheus"] {
-        measure(criterion, variant, &variants::router(variant, &telemetry));
-    }
-}
-
-fn emits(criterion: &mut Criterion) {
-    // The recorder is installed by now.
-    criterion
-        .bench_function("emit, looked up", |bencher| bencher.iter(|| LOG_EVENTS_TOTAL.with(["info"]).increment(1)));
-    let kept = LOG_EVENTS_TOTAL.with(["info"]);
-    criterion.bench_function("emit, handle kept", |bencher| bencher.iter(|| kept.increment(1)));
-}
-
-fn emits_off(criterion: &mut Criterion) {
-    criterion.bench_function("emit, monitoring off", |bencher| {
-        bencher.iter(|| LOG_EVENTS_TOTAL.with(["info"]).increment(1))
-    });
-}
-
-criterion_group!(benches, emits_off, requests, emits);
-criterion_main!(benches);

@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# Throughput and CPU time of a request over HTTP, bare and under three kinds of instrumentation, in turns:
-# a shared machine drifts, so each round measures all of them and only ratios within a round are compared.
+# Throughput and CPU time of a request over HTTP, bare and under each kind of instrumentation of benches/variants, in turns:
+# a shared machine drifts, so each round measures all of them and only ratios within a round are compared. Each is a
+# process of its own, with the recorder that belongs to it.
 #
 #   backend/telemetry/benches/wrk.sh [ROUNDS [SECONDS]]
 set -Eeuo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../../.."
 
 rounds=${1:-7} seconds=${2:-4}
-variants=('bare' 'belfry' 'per-call macros' 'axum-prometheus')
 command -v wrk >/dev/null || { echo 'wrk is missing: apt-get install wrk' >&2; exit 1; }
 
 cargo build --release --quiet --package belfry-telemetry --example variants
 server=${CARGO_TARGET_DIR:-target}/release/examples/variants
+mapfile -t variants < <("$server")
 work=$(mktemp -d)
 pid=''
 stop() { [[ -z $pid ]] || { kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; pid=''; } || true; }
@@ -27,7 +28,7 @@ cpu_ticks() {
 # measure VARIANT: prints "requests-per-second microseconds-of-CPU-per-request"
 measure() {
   local before after requests
-  VARIANT=$1 ADDRESS=127.0.0.1:18471 LOG__LEVEL=error "$server" &
+  VARIANT=$1 ADDRESS=127.0.0.1:18471 "$server" &
   pid=$!
   for _ in {1..100}; do
     (exec 3<>/dev/tcp/127.0.0.1/18471) 2>/dev/null && break
@@ -45,7 +46,7 @@ measure() {
 
 for ((round = 1; round <= rounds; round++)); do
   for variant in "${variants[@]}"; do
-    echo "$round|$variant|$(measure "$variant")" | tr ' ' '|' | sed 's/per-call|macros/per-call macros/' >>"$work/all"
+    echo "$round|$variant|$(measure "$variant" | tr ' ' '|')" >>"$work/all"
   done
 done
 

@@ -1,7 +1,7 @@
 //! A whole service of somebody else's, observed: HTTP metrics, logs, traces, health and one metric of its own.
 
 use axum::{Router, extract::Path, routing::get};
-use belfry_telemetry::{Telemetry, catalogue, health, metric::Values::Closed};
+use belfry_telemetry::{Telemetry, asked_to_stop, catalogue, health, metric::Values::Closed};
 
 catalogue! {
     /// Greetings given, by language.
@@ -10,6 +10,7 @@ catalogue! {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
+    // Delivers what is pending when it is dropped, at the end of `main`.
     let telemetry = Telemetry::from_env("greeter", env!("CARGO_PKG_VERSION"), ROWS)?;
     let greet = async |Path(language): Path<String>| {
         GREETINGS_TOTAL.with([&language]).increment(1);
@@ -18,6 +19,6 @@ async fn main() -> anyhow::Result<()> {
     };
     let router = Router::new().route("/greet/{language}", get(greet)).merge(health::router(health::Checks::default()));
     let address = std::env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
-    axum::serve(tokio::net::TcpListener::bind(address).await?, telemetry.observe(router)).await?;
-    Ok(())
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    Ok(axum::serve(listener, telemetry.observe(router)).with_graceful_shutdown(asked_to_stop()).await?)
 }

@@ -50,11 +50,11 @@ catalogue! {
     counter LOG_EVENTS_TOTAL = "log_events_total" { level: Closed(&["error", "warn", "info", "debug", "trace"]) };
 
     /// Connections in use by a query or a transaction.
-    gauge DB_CONNECTIONS_ACTIVE = "db_connections_active" {};
+    reading DB_CONNECTIONS_ACTIVE = "db_connections_active" {};
     /// Open connections that wait for work.
-    gauge DB_CONNECTIONS_IDLE = "db_connections_idle" {};
+    reading DB_CONNECTIONS_IDLE = "db_connections_idle" {};
     /// The largest number of connections the pool may open.
-    gauge DB_CONNECTIONS_MAX = "db_connections_max" {};
+    reading DB_CONNECTIONS_MAX = "db_connections_max" {};
     /// Time a statement took, by its first word.
     histogram DB_QUERY_DURATION_SECONDS = "db_query_duration_seconds" { query_type: Closed(QUERY_TYPES) } buckets LATENCY_SECONDS;
     /// Time waited for a connection from the pool.
@@ -140,8 +140,8 @@ catalogue! {
     /// Log events on their way to Loki: `emitted` are in time `sent`, `refused` by Loki for good, or `dropped` by a full queue;
     /// `retried` counts those whose batch had to be sent again, each time.
     counter TELEMETRY_LOKI_EVENTS_TOTAL = "telemetry_loki_events_total" { stage: Closed(&["emitted", "sent", "retried", "refused", "dropped"]) };
-    /// Spans that ended here, and what became of them; the difference waits or was dropped by a full queue.
-    counter TELEMETRY_SPANS_TOTAL = "telemetry_spans_total" { stage: Closed(&["ended", "exported", "failed"]) };
+    /// Spans: those that `ended` here are in time `exported`, `failed` to reach the collector, or were `dropped` by a full queue.
+    counter TELEMETRY_SPANS_TOTAL = "telemetry_spans_total" { stage: Closed(&["ended", "exported", "failed", "dropped"]) };
     /// Samples on the page of metrics before this one.
     reading TELEMETRY_PAGE_SAMPLES = "telemetry_page_samples" {};
     /// Size of the page of metrics before this one.

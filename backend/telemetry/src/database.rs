@@ -1,14 +1,68 @@
-//! Query metrics around sqlx without touching a call site: sqlx reports each statement and each wait for a connection
-//! as a tracing event, and this layer turns those into histograms.
+//! The database as its client sees it: statements, waits for a connection, and the pool.
 //!
-//! The pool must report them: `log_statements(Debug)` on the connect options and `acquire_time_level(Debug)` on the pool's.
+//! **Statements and waits** are measured without touching a call site: sqlx reports each as a tracing event, and a layer of
+//! this crate turns those into histograms. The pool must report them: `log_statements(Debug)` on the connect options and
+//! `acquire_time_level(Debug)` on the pool's. SQLite's driver reports no `BEGIN` and `COMMIT`, of which the latter is what
+//! waits for the disk; [`transaction_took`] is for those. Any other client of a database can use [`statement_took`].
+//!
+//! **The pool** is read before each page:
+//!
+//! ```no_run
+//! # use belfry_telemetry::{Telemetry, database::PoolReading};
+//! # struct Pool; impl Pool { fn size(&self) -> u32 { 5 } fn num_idle(&self) -> usize { 3 } }
+//! # fn watch(telemetry: Telemetry, pool: Pool) {
+//! // With sqlx; any pool that knows its numbers will do.
+//! telemetry.before_scrape(move || PoolReading::of(pool.size().into(), pool.num_idle() as u64, 10).emit());
+//! # }
+//! ```
+
+use std::time::Duration;
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-use crate::catalogue::{DB_CONNECTION_ACQUIRE_DURATION_SECONDS, DB_QUERY_DURATION_SECONDS};
+use crate::catalogue::{
+    DB_CONNECTION_ACQUIRE_DURATION_SECONDS, DB_CONNECTIONS_ACTIVE, DB_CONNECTIONS_IDLE, DB_CONNECTIONS_MAX,
+    DB_QUERY_DURATION_SECONDS,
+};
+
+/// A pool of connections at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolReading {
+    /// Connections in use by a query or a transaction.
+    pub active: u64,
+    /// Open connections that wait for work.
+    pub idle: u64,
+    /// The largest number of connections the pool may open.
+    pub max: u64,
+}
+
+impl PoolReading {
+    /// A pool with `open` connections, of which `idle` wait for work, and never more than `max`.
+    pub fn of(open: u64, idle: u64, max: u64) -> Self {
+        // The two are read one after the other, so more may be idle than there were.
+        Self { active: open.saturating_sub(idle), idle, max }
+    }
+
+    /// Sets the pool's gauges, which are not on the page before.
+    pub fn emit(self) {
+        DB_CONNECTIONS_ACTIVE.set(self.active as f64);
+        DB_CONNECTIONS_IDLE.set(self.idle as f64);
+        DB_CONNECTIONS_MAX.set(self.max as f64);
+    }
+}
+
+/// Records a statement that sqlx does not report, by its first word.
+pub fn statement_took(statement: &str, elapsed: Duration) {
+    DB_QUERY_DURATION_SECONDS.with([query_type(statement)]).record(elapsed.as_secs_f64());
+}
+
+/// Records a `BEGIN`, `COMMIT` or `ROLLBACK` of a driver that does not report them: SQLite's.
+pub fn transaction_took(elapsed: Duration) {
+    statement_took("COMMIT", elapsed);
+}
 
 /// Measures statements and waits from sqlx's events.
 pub(crate) struct QueryMetrics;
@@ -64,7 +118,8 @@ fn query_type(statement: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::query_type;
+    use super::*;
+    use crate::testing::moved;
 
     #[test]
     fn a_statement_is_known_by_its_first_word() {
@@ -72,5 +127,22 @@ mod tests {
         assert_eq!(query_type("commit;"), "transaction");
         assert_eq!(query_type("PRAGMA optimize"), "other");
         assert_eq!(query_type(""), "other");
+    }
+
+    #[test]
+    fn a_pool_is_what_was_read_of_it() {
+        let expected = ["db_connections_active 2", "db_connections_idle 3", "db_connections_max 10"];
+        assert_eq!(moved(|| PoolReading::of(5, 3, 10).emit()), expected);
+        assert_eq!(PoolReading::of(2, 3, 10).active, 0);
+    }
+
+    #[test]
+    fn a_statement_that_nobody_reported_can_be_recorded() {
+        let half = Duration::from_millis(500);
+        assert_eq!(
+            moved(|| statement_took("DELETE FROM runs", half)),
+            [r#"db_query_duration_seconds{query_type="delete"} 0.5"#]
+        );
+        assert_eq!(moved(|| transaction_took(half)), [r#"db_query_duration_seconds{query_type="transaction"} 0.5"#]);
     }
 }

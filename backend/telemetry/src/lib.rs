@@ -19,8 +19,9 @@
 //! let router = Router::new().route("/order", get(order)).merge(health::router(health::Checks::default()));
 //! // Last, so that requests without a route are seen as well.
 //! let router = telemetry.observe(router);
-//! axum::serve(tokio::net::TcpListener::bind("127.0.0.1:8080").await?, router).await?;
-//! // Delivers what is pending.
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//! axum::serve(listener, router).with_graceful_shutdown(belfry_telemetry::asked_to_stop()).await?;
+//! // Delivers what is pending, as dropping it does; this way one learns whether all got through.
 //! telemetry.shut_down(std::time::Duration::from_secs(3)).await;
 //! # Ok(())
 //! # }
@@ -29,6 +30,18 @@
 //! `GET /metrics` then shows every request by method, route template and status, with durations, sizes and what is in
 //! progress ([`http`]); the process, its Tokio runtime and its machine ([`sample`]); and the service's own rows. All
 //! standard metrics stand in [`catalogue`](mod@catalogue). A [`jobs::JobRun`] counts, notes down and logs a run of any job.
+//!
+//! [`Telemetry`] is the guard of all that: keep it in `main`. Stop by a graceful shutdown rather than by the default of
+//! SIGTERM, which ends a process in the middle of a word.
+//!
+//! # A service that is there already
+//!
+//! - **It has a tracing subscriber**: [`Telemetry::join`] returns the layers to be added to that one. [`Telemetry::start`] over
+//!   it is an error, not a panic. A logger of the `log` crate stays what it is.
+//! - **It has a `GET /metrics`**: [`Telemetry::observe`] leaves it and says so; serve [`Telemetry::routes`] elsewhere.
+//! - **It has a recorder of the `metrics` crate**: [`InstallError::Occupied`]. There can be one, and the catalogue needs its own.
+//! - **It measures its requests**: leave `observe` out, and take [`Telemetry::routes`] and [`http::identify`] alone.
+//! - **It has a database**: [`database`] says what sqlx must report and how the pool is read.
 //!
 //! # Rules it keeps
 //!
@@ -48,7 +61,8 @@
 //! `native-histograms`: for scrapers that read protobuf.
 
 pub mod catalogue;
-mod database;
+pub mod database;
+mod delivery;
 pub mod health;
 pub mod http;
 pub mod jobs;
@@ -61,17 +75,23 @@ pub mod reference;
 pub mod sample;
 pub mod settings;
 pub mod statsd;
+mod stop;
 pub mod testing;
 pub mod traces;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
+use tracing::Subscriber;
+use tracing_subscriber::registry::LookupSpan;
 
 pub use page::PrometheusSettings;
 pub use recorder::InstallError;
+pub use stop::asked_to_stop;
 
+use delivery::Deliveries;
 use recorder::Page;
+use settings::SettingsError;
 
 /// All settings of this crate, to be flattened into a service's own.
 #[derive(Args, Clone, Debug)]
@@ -107,48 +127,119 @@ pub struct Identity {
     pub environment: String,
 }
 
+impl TelemetrySettings {
+    /// Reads them from the environment of this process.
+    pub fn from_env() -> Result<Self, SettingsError> {
+        settings::read(settings::environment::<Self>()?)
+    }
+}
+
+impl Identity {
+    /// A service whose environment is named by `APP__ENVIRONMENT`: production where it is not set.
+    pub fn from_env(service: &'static str, version: &'static str) -> Result<Self, SettingsError> {
+        const VARIABLE: &str = "APP__ENVIRONMENT";
+        let environment = std::env::var_os(VARIABLE).filter(|value| !value.is_empty());
+        let environment = environment.map(|value| settings::text_of(VARIABLE, value)).transpose()?;
+        Ok(Self { service, version, environment: environment.unwrap_or_else(|| "production".to_owned()) })
+    }
+}
+
 /// Why telemetry could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A setting cannot be used.
     #[error(transparent)]
-    Settings(#[from] settings::SettingsError),
+    Settings(#[from] SettingsError),
     /// The recorder could not be installed.
     #[error("cannot install the metrics recorder")]
     Install(#[from] InstallError),
+    /// The service logs through a subscriber of its own.
+    #[error("a tracing subscriber is installed already; start with Telemetry::join and add its layers to that one")]
+    Subscriber,
+    /// There is no thread for deliveries.
+    #[error("cannot start the thread that delivers logs and spans")]
+    Deliveries(#[source] std::io::Error),
 }
 
-/// Telemetry that runs. Keep it until the process ends, then [`shut_down`](Self::shut_down).
+/// How long [`Telemetry`] waits for deliveries when it is dropped.
+const DROP_GRACE: Duration = Duration::from_secs(3);
+
+/// Telemetry that runs: a guard, to be kept until the process ends.
+///
+/// [`shut_down`](Self::shut_down) delivers what is pending and says whether it got through. Dropped without it, also by an
+/// error or a panic of `main`, it delivers all the same and blocks for up to three seconds at that.
 pub struct Telemetry {
     page: Option<&'static Page>,
     statsd: Option<statsd::Sending>,
     settings: PrometheusSettings,
     http: http::HttpOptions,
-    shipping: logs::Shipping,
-    files: Option<logs::LogFiles>,
-    traces: Option<traces::Traces>,
     started: f64,
+    // None once it was shut down.
+    deliveries: Option<Deliveries>,
 }
 
 impl Telemetry {
     /// Starts telemetry as the process's environment says, for a service named `service` with its own metrics.
     ///
-    /// The variables are those of [`TelemetrySettings`]; `APP__ENVIRONMENT` names the environment.
+    /// The variables are those of [`TelemetrySettings`] and of [`Identity::from_env`]. As [`start`](Self::start) in all else.
     pub fn from_env(
         service: &'static str,
         version: &'static str,
         catalogue: &'static [&'static metric::Row],
     ) -> Result<Self, StartError> {
-        let settings = settings::read::<TelemetrySettings>(std::env::vars())?;
-        let environment = std::env::var("APP__ENVIRONMENT").unwrap_or_else(|_| "production".to_owned());
-        Self::start(&Identity { service, version, environment }, &settings, catalogue)
+        Self::start(&Identity::from_env(service, version)?, &TelemetrySettings::from_env()?, catalogue)
     }
 
     /// Starts logs, and metrics when they are switched on. Must run inside a Tokio runtime and before anything emits.
+    ///
+    /// Logging is set up for the whole process, which a service that has a tracing subscriber does not want: that is
+    /// [`StartError::Subscriber`], and [`join`](Self::join) is for it. A logger of the `log` crate stays what it is.
     pub fn start(
         identity: &Identity,
         settings: &TelemetrySettings,
         catalogue: &'static [&'static metric::Row],
+    ) -> Result<Self, StartError> {
+        let (deliveries, destinations) = Deliveries::open(identity, settings)?;
+        if !logs::install(destinations.layers(&settings.log, true)) {
+            return Err(StartError::Subscriber);
+        }
+        Self::record(identity, settings, catalogue, deliveries)
+    }
+
+    /// Starts everything but the console's logs, for a service that has a tracing subscriber of its own. The layers are to be
+    /// added to that subscriber; they count events, measure queries, write files and send to Loki and a collector, as
+    /// `settings` say.
+    ///
+    /// ```no_run
+    /// # use belfry_telemetry::{Identity, Telemetry, TelemetrySettings};
+    /// use tracing_subscriber::prelude::*;
+    ///
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let identity = Identity::from_env("shop", env!("CARGO_PKG_VERSION"))?;
+    /// let (telemetry, layers) = Telemetry::join(&identity, &TelemetrySettings::from_env()?, &[])?;
+    /// tracing_subscriber::registry().with(layers).with(tracing_subscriber::fmt::layer()).init();
+    /// # drop(telemetry);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn join<S>(
+        identity: &Identity,
+        settings: &TelemetrySettings,
+        catalogue: &'static [&'static metric::Row],
+    ) -> Result<(Self, logs::Layers<S>), StartError>
+    where
+        S: Subscriber + for<'l> LookupSpan<'l> + Send + Sync,
+    {
+        let (deliveries, destinations) = Deliveries::open(identity, settings)?;
+        let telemetry = Self::record(identity, settings, catalogue, deliveries)?;
+        Ok((telemetry, destinations.layers(&settings.log, false)))
+    }
+
+    fn record(
+        identity: &Identity,
+        settings: &TelemetrySettings,
+        catalogue: &'static [&'static metric::Row],
+        deliveries: Deliveries,
     ) -> Result<Self, StartError> {
         let statsd = settings.statsd.enabled.then(|| settings.statsd.agent()).transpose()?;
         let rows = [catalogue::ROWS, catalogue];
@@ -169,11 +260,9 @@ impl Telemetry {
                 None => recorder::read_now_and_then(readings),
             }
         }
-        let traces = settings.tracing.enabled.then(|| settings.tracing.connect(identity)).transpose()?;
-        let (shipping, files) = logs::start(identity, &settings.log, &settings.loki, traces.as_ref())?;
-        let dropped = files.as_ref().map(logs::LogFiles::reading);
+        let dropped = deliveries.files.as_ref().map(logs::LogFiles::reading);
         let (settings, http) = (settings.prometheus.clone(), settings.http.clone());
-        let telemetry = Self { page, statsd, settings, http, shipping, files, traces, started };
+        let telemetry = Self { page, statsd, settings, http, started, deliveries: Some(deliveries) };
         if let Some(reading) = dropped {
             telemetry.before_scrape(reading);
         }
@@ -187,9 +276,23 @@ impl Telemetry {
 
     /// The router with its requests measured, identified and traced, its panics caught, and `GET /metrics` added.
     /// Call it last, so that unmatched requests are seen. With metrics off nothing is left of the measuring.
+    ///
+    /// A `GET /metrics` that the router has already stays, with a warning: serve [`routes`](Self::routes) elsewhere then, as
+    /// with `Router::nest("/internal", telemetry.routes())`.
     pub fn observe(&self, router: axum::Router) -> axum::Router {
+        let taken = self.page.is_some() && page::is_taken(&router);
         let router = router.layer(http::catch_panics()).layer(axum::middleware::from_fn(http::identify));
-        if metric::is_on() { router.merge(self.routes()).layer(self.layer()) } else { router }
+        if !metric::is_on() {
+            return router;
+        }
+        if taken {
+            tracing::warn!(
+                "the router has a GET /metrics of its own, which stays; the page of telemetry is not served there"
+            );
+            return router.layer(self.layer());
+        }
+        // In this order: of two default fallbacks axum keeps the second, which here has the layers above.
+        self.routes().merge(router).layer(self.layer())
     }
 
     /// The layer that measures requests; add it with `Router::layer`.
@@ -220,12 +323,20 @@ impl Telemetry {
 
     /// Delivers pending logs and spans, for at most `grace`. Returns whether all of them got through. StatsD is sent what it
     /// was not yet; whether that arrives is not known.
-    pub async fn shut_down(self, grace: Duration) -> bool {
-        let statsd = tokio::task::spawn_blocking(move || self.statsd.is_none_or(|statsd| statsd.finish(grace)));
-        let spans = tokio::task::spawn_blocking(move || self.traces.is_none_or(|traces| traces.flush(grace)));
-        // Dropping them waits for their thread, for a second or so.
-        let files = tokio::task::spawn_blocking(move || drop(self.files));
-        let (logs, spans, files, statsd) = tokio::join!(self.shipping.flush(grace), spans, files, statsd);
-        logs && spans.unwrap_or(false) && files.is_ok() && statsd.unwrap_or(false)
+    pub async fn shut_down(mut self, grace: Duration) -> bool {
+        tokio::task::spawn_blocking(move || self.finish(grace)).await.unwrap_or(false)
+    }
+
+    fn finish(&mut self, grace: Duration) -> bool {
+        // At the same time, like the deliveries among each other.
+        let statsd = self.statsd.take().map(|statsd| std::thread::spawn(move || statsd.finish(grace)));
+        let delivered = self.deliveries.take().is_none_or(|deliveries| deliveries.finish(grace));
+        statsd.is_none_or(|sending| sending.join().unwrap_or(false)) && delivered
+    }
+}
+
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        self.finish(DROP_GRACE);
     }
 }

@@ -1,12 +1,18 @@
 //! `GET /metrics`: the page of metrics, with a bearer token when one is set.
 
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
 use axum::Router;
-use axum::extract::State;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use clap::Args;
 use subtle::ConstantTimeEq;
+use tower::Service;
 
 use crate::recorder::Page;
 use crate::settings::{self, Secret};
@@ -61,6 +67,25 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(
 ) -> Router<S> {
     let Some(page) = page else { return Router::new() };
     Router::new().route(PATH, get(show).with_state((page, settings.bearer_token.clone())))
+}
+
+/// Whether a router has a route of its own that answers `GET /metrics`; a second one would make axum panic.
+///
+/// A router cannot be asked for its routes, so it is asked for the page, behind a layer that keeps the request from every handler.
+pub(crate) fn is_taken(router: &Router) -> bool {
+    if !router.has_routes() {
+        return false;
+    }
+    let told = middleware::from_fn(async |request: Request, _: Next| {
+        let matched = request.extensions().get::<MatchedPath>().is_some_and(|path| path.as_str() == PATH);
+        if matched { StatusCode::CONFLICT } else { StatusCode::NOT_FOUND }
+    });
+    let mut asked = router.clone().fallback(async || StatusCode::NOT_FOUND).route_layer(told);
+    let request = Request::get(PATH).body(Body::empty()).expect("a request for a constant path");
+    let answer = pin!(Service::call(&mut asked, request));
+    // Nothing in it waits.
+    let answered = answer.poll(&mut Context::from_waker(Waker::noop()));
+    matches!(answered, Poll::Ready(Ok(response)) if response.status() == StatusCode::CONFLICT)
 }
 
 async fn show(State((page, token)): State<(&'static Page, Secret)>, headers: HeaderMap) -> Response {

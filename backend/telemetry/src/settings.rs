@@ -4,6 +4,7 @@
 //! comments, defaults and parsers are then the only description there is; `.env.example` is printed from them.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::time::Duration;
 
@@ -45,7 +46,39 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Reads `T` from `variables`, usually those of the process.
+/// The environment of this process, as far as it concerns `T`: to be given to [`read`].
+///
+/// What other variables hold is of no concern, and need not even be text; one in a section of `T` must be.
+pub fn environment<T: clap::Args>() -> Result<Vec<(String, String)>, SettingsError> {
+    texts_of::<T>(std::env::vars_os())
+}
+
+fn texts_of<T: clap::Args>(
+    variables: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<Vec<(String, String)>, SettingsError> {
+    let command = command::<T>();
+    let known: Vec<&str> = command.get_arguments().filter_map(|argument| argument.get_long()).collect();
+    // A name with bytes that are no text is in no section, or an unknown key of one.
+    let named = variables.map(|(variable, value)| (variable.to_string_lossy().into_owned(), value));
+    let concerning = named.filter(|(variable, _)| is_in_a_section(variable, &known));
+    concerning.map(|(variable, value)| Ok((variable.clone(), text_of(&variable, value)?))).collect()
+}
+
+/// The value of one variable as text. It may be a secret, so it is not shown when it is none.
+pub(crate) fn text_of(variable: &str, value: OsString) -> Result<String, SettingsError> {
+    value.into_string().map_err(|_| SettingsError {
+        variable: variable.to_owned(),
+        found: "bytes that are not UTF-8".to_owned(),
+        expected: "text".to_owned(),
+    })
+}
+
+fn is_in_a_section(variable: &str, known: &[&str]) -> bool {
+    let section = variable.split_once("__").map(|(section, _)| section);
+    section.is_some_and(|section| known.iter().any(|known| known.split("__").next() == Some(section)))
+}
+
+/// Reads `T` from `variables`, usually the [`environment`] of the process.
 ///
 /// `X_FILE` stands for `X` and names a file that holds its value. An empty value counts as unset. A variable that
 /// begins with a section of `T` and is not one of its keys is an error: most often it is misspelt.
@@ -54,11 +87,7 @@ pub fn read<T: clap::Args>(variables: impl IntoIterator<Item = (String, String)>
     let known: Vec<&str> = command.get_arguments().filter_map(|argument| argument.get_long()).collect();
     let mut values: BTreeMap<&str, String> = BTreeMap::new();
     for (variable, value) in variables {
-        let Some((section, _)) = variable.split_once("__") else { continue };
-        if !known.iter().any(|known| known.split("__").next() == Some(section)) {
-            continue;
-        }
-        if value.is_empty() {
+        if !is_in_a_section(&variable, &known) || value.is_empty() {
             continue;
         }
         let (key, value) = if let Some(key) = known.iter().find(|known| **known == variable) {
@@ -195,5 +224,30 @@ where
     move |text| match text.parse::<N>() {
         Ok(number) if number >= least && number <= most => Ok(number),
         _ => Err(format!("a whole number from {least} to {most}")),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
+    use super::*;
+    use crate::http::HttpOptions;
+
+    fn no_text() -> OsString {
+        OsString::from_vec(vec![b'a', 0xff])
+    }
+
+    #[test]
+    fn a_variable_of_somebody_else_need_not_be_text() {
+        let variables = [OsString::from("LS_COLORS"), OsString::from("OTHER__SETTING"), no_text()];
+        let texts = texts_of::<HttpOptions>(variables.into_iter().map(|name| (name, no_text())));
+        assert_eq!(texts, Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_setting_that_is_no_text_is_named() {
+        let error = texts_of::<HttpOptions>([("HTTP_METRICS__SIZES".into(), no_text())].into_iter()).unwrap_err();
+        assert_eq!(error.to_string(), "HTTP_METRICS__SIZES: found bytes that are not UTF-8, expected text");
     }
 }

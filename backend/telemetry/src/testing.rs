@@ -38,3 +38,9 @@ pub fn moved(emits: impl FnOnce()) -> Vec<String> {
     touched.sort_unstable();
     touched
 }
+
+/// As [`moved`], of code that waits: it is run to its end on a runtime of this thread alone, and so is all that it spawns.
+pub fn moved_by(emits: impl Future) -> Vec<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime for a test");
+    moved(|| drop(runtime.block_on(emits)))
+}

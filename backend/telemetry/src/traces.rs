@@ -2,7 +2,9 @@
 //!
 //! Sources: OTLP 1.x and the W3C Trace Context recommendation, both through the OpenTelemetry crates.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use clap::{ArgAction, Args};
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
@@ -13,14 +15,16 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{
-    BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider, Span, SpanData, SpanExporter, SpanProcessor,
+    BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider, Span, SpanData, SpanExporter,
+    SpanProcessor,
 };
+use tokio::runtime::Handle;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use url::Url;
 
 use crate::Identity;
 use crate::catalogue::TELEMETRY_SPANS_TOTAL;
-use crate::settings::{self, SettingsError};
+use crate::settings::{self, SettingsError, between};
 
 /// Traces to an OTLP collector.
 #[derive(Args, Clone, Debug)]
@@ -34,6 +38,9 @@ pub struct TracingSettings {
     /// Share of traces that begin here and are kept, from 0 to 1. A caller's own decision is followed.
     #[arg(id = "TRACING__SAMPLE_RATIO", default_value = "1", value_parser = ratio)]
     pub sample_ratio: f64,
+    /// Ended spans that may wait for the collector; further ones are dropped and counted.
+    #[arg(id = "TRACING__QUEUE", default_value = "2048", value_parser = between(1_usize, 1_000_000))]
+    pub queue: usize,
 }
 
 fn ratio(text: &str) -> Result<f64, String> {
@@ -44,13 +51,27 @@ fn ratio(text: &str) -> Result<f64, String> {
 /// How long one batch may take to be sent.
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Spans in one batch.
+const BATCH_SPANS: usize = 512;
+
 /// The pipeline from spans to the collector.
-#[derive(Clone)]
-pub(crate) struct Traces(SdkTracerProvider);
+pub(crate) struct Traces {
+    provider: SdkTracerProvider,
+    queue: Arc<Queue>,
+}
+
+/// How many spans wait. The SDK drops in silence what its own queue cannot hold, so that queue is never let run full.
+#[derive(Debug)]
+struct Queue {
+    waiting: AtomicUsize,
+    longest: usize,
+}
 
 impl TracingSettings {
-    /// Connects lazily: a collector that is not there yet does not hold up the start. Needs a Tokio runtime.
-    pub(crate) fn connect(&self, identity: &Identity) -> Result<Traces, SettingsError> {
+    /// Connects lazily, on `runtime`: a collector that is not there yet does not hold up the start.
+    pub(crate) fn connect(&self, identity: &Identity, runtime: &Handle) -> Result<Traces, SettingsError> {
+        // The connection is driven by the runtime it is made on.
+        let _on = runtime.enter();
         let exporter = OtlpExporter::builder()
             .with_tonic()
             .with_endpoint(self.endpoint.as_str())
@@ -66,74 +87,104 @@ impl TracingSettings {
             .with_attribute(KeyValue::new("service.version", identity.version))
             .with_attribute(KeyValue::new("deployment.environment.name", identity.environment.clone()))
             .build();
-        let batches = BatchSpanProcessor::builder(CountedExporter(exporter)).build();
+        let queue = Arc::new(Queue { waiting: AtomicUsize::new(0), longest: self.queue });
+        let batches = BatchConfigBuilder::default().with_max_queue_size(self.queue);
+        let batches = batches.with_max_export_batch_size(BATCH_SPANS.min(self.queue)).build();
+        let exporter = CountedExporter { exporter, queue: queue.clone() };
+        let processor = BatchSpanProcessor::builder(exporter).with_batch_config(batches).build();
         let provider = SdkTracerProvider::builder()
-            .with_span_processor(CountedProcessor(batches))
+            .with_span_processor(CountedProcessor { processor, queue: queue.clone() })
             .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(self.sample_ratio))))
             .with_resource(resource)
             .build();
-        Ok(Traces(provider))
+        Ok(Traces { provider, queue })
     }
 }
 
 impl Traces {
     pub(crate) fn tracer(&self) -> SdkTracer {
-        self.0.tracer("belfry-telemetry")
+        self.provider.tracer("belfry-telemetry")
     }
 
-    /// Sends what is pending, for at most `grace`. Returns whether all of it got through. Blocks.
-    pub(crate) fn flush(&self, grace: Duration) -> bool {
-        self.0.shutdown_with_timeout(grace).is_ok()
+    /// Sends what is pending, until `deadline` at most. Returns whether nothing waits any more. Blocks.
+    pub(crate) fn flush(&self, deadline: Instant) -> bool {
+        let grace = deadline.saturating_duration_since(Instant::now());
+        let ended = self.provider.shutdown_with_timeout(grace).is_ok();
+        ended && self.queue.waiting.load(Ordering::Relaxed) == 0
+    }
+}
+
+impl Queue {
+    /// Takes a place for one more span; `false` when there is none.
+    fn enter(&self) -> bool {
+        let more = |waiting| (waiting < self.longest).then_some(waiting + 1);
+        self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    fn leave(&self, spans: usize) {
+        self.waiting.fetch_sub(spans, Ordering::Relaxed);
     }
 }
 
 /// Counts what the collector took and what it did not.
 #[derive(Debug)]
-struct CountedExporter(OtlpExporter);
+struct CountedExporter {
+    exporter: OtlpExporter,
+    queue: Arc<Queue>,
+}
 
 impl SpanExporter for CountedExporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        let spans = batch.len() as u64;
-        let sent = self.0.export(batch).await;
-        TELEMETRY_SPANS_TOTAL.with([if sent.is_ok() { "exported" } else { "failed" }]).increment(spans);
+        let spans = batch.len();
+        let sent = self.exporter.export(batch).await;
+        TELEMETRY_SPANS_TOTAL.with([if sent.is_ok() { "exported" } else { "failed" }]).increment(spans as u64);
+        self.queue.leave(spans);
         sent
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.0.shutdown_with_timeout(timeout)
+        self.exporter.shutdown_with_timeout(timeout)
     }
 
     fn set_resource(&mut self, resource: &Resource) {
-        self.0.set_resource(resource);
+        self.exporter.set_resource(resource);
     }
 }
 
-/// Counts what ended, so that spans dropped by a full queue show as the difference.
+/// Counts what ended, and what was dropped because too many were waiting.
 #[derive(Debug)]
-struct CountedProcessor(BatchSpanProcessor);
+struct CountedProcessor {
+    processor: BatchSpanProcessor,
+    queue: Arc<Queue>,
+}
 
 impl SpanProcessor for CountedProcessor {
     fn on_start(&self, span: &mut Span, context: &Context) {
-        self.0.on_start(span, context);
+        self.processor.on_start(span, context);
     }
 
     fn on_end(&self, span: SpanData) {
-        if span.span_context.is_sampled() {
-            TELEMETRY_SPANS_TOTAL.with(["ended"]).increment(1);
+        if !span.span_context.is_sampled() {
+            return;
         }
-        self.0.on_end(span);
+        TELEMETRY_SPANS_TOTAL.with(["ended"]).increment(1);
+        if self.queue.enter() {
+            self.processor.on_end(span);
+        } else {
+            TELEMETRY_SPANS_TOTAL.with(["dropped"]).increment(1);
+        }
     }
 
     fn force_flush(&self) -> OTelSdkResult {
-        self.0.force_flush()
+        self.processor.force_flush()
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.0.shutdown_with_timeout(timeout)
+        self.processor.shutdown_with_timeout(timeout)
     }
 
     fn set_resource(&mut self, resource: &Resource) {
-        self.0.set_resource(resource);
+        self.processor.set_resource(resource);
     }
 }
 

@@ -135,3 +135,24 @@ async fn a_loki_that_never_answers_holds_nothing_up_and_every_event_is_somewhere
     assert_eq!(stage(&service, "sent"), 0.0);
     assert!(service.ask("GET", "/livez").ends_with("ok"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_line_before_the_end_arrives() {
+    let (loki, url) = Loki::start(204).await;
+    let mut service = start(&url, &[]);
+    let expected = greet(&service, 3);
+    // Long before a batch is due.
+    assert!(service.stop().success());
+    assert_eq!(loki.greeted(), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loki_that_is_away_holds_the_end_up_for_a_moment_only() {
+    let (_, url) = Loki::start(StatusCode::REQUEST_TIMEOUT.as_u16()).await;
+    let mut service = start(&url, &[]);
+    greet(&service, 3);
+    let started = Instant::now();
+    assert!(service.stop().success());
+    // Three seconds are what it may wait; the rest is for a busy machine.
+    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
+}

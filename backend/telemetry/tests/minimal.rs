@@ -31,7 +31,8 @@ fn a_closed_label_is_there_from_the_first_scrape_and_folds_what_is_not_listed() 
 fn paths_without_a_route_are_one_series() {
     let service = Service::start(&[]);
     for path in ["/wp-admin", "/.env", "/a/b/c"] {
-        assert!(service.ask("GET", path).starts_with("HTTP/1.1 404"));
+        let answer = service.ask("GET", path);
+        assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("x-request-id: "), "{answer}");
     }
     service.await_line(r#"http_requests_total{method="GET",endpoint="unmatched",status="404"} 3"#);
 }

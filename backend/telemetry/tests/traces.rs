@@ -9,7 +9,8 @@ use std::time::Instant;
 
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
-use opentelemetry_proto::tonic::trace::v1::ResourceSpans;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
 use service::{PATIENCE, Service};
 use tonic::{Request, Response, Status};
 
@@ -37,6 +38,23 @@ impl Collector {
         tokio::spawn(tonic::transport::Server::builder().add_service(service).serve(address));
         format!("http://{address}")
     }
+
+    /// Every span that was sent.
+    fn spans(&self) -> Vec<Span> {
+        let taken = self.taken.lock().unwrap();
+        let scopes = taken.iter().flat_map(|resource| &resource.scope_spans);
+        scopes.flat_map(|scope| scope.spans.iter().cloned()).collect()
+    }
+
+    async fn await_spans(&self, count: usize) -> Vec<Span> {
+        let started = Instant::now();
+        while self.spans().len() < count {
+            let names: Vec<String> = self.spans().into_iter().map(|span| span.name).collect();
+            assert!(started.elapsed() < PATIENCE, "the collector was sent {names:?}, not {count} spans");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        self.spans()
+    }
 }
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -54,11 +72,7 @@ async fn a_request_becomes_a_span_of_the_callers_trace() {
     let url = collector.start();
     let service = Service::start(&[("TRACING__ENABLED", "true"), ("TRACING__ENDPOINT", &url)]);
     assert!(ask_with_trace(&service).ends_with("Hello"));
-    let started = Instant::now();
-    while collector.taken.lock().unwrap().is_empty() {
-        assert!(started.elapsed() < PATIENCE, "the collector was sent nothing");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    collector.await_spans(1).await;
     let taken = collector.taken.lock().unwrap().clone();
     let resource = format!("{:?}", taken[0].resource);
     assert!(resource.contains("service.name") && resource.contains("greeter"), "{resource}");
@@ -86,6 +100,51 @@ fn without_a_collector_the_service_works_and_the_loss_is_counted() {
     let service = Service::start(&[("TRACING__ENABLED", "true"), ("TRACING__ENDPOINT", "http://127.0.0.1:9")]);
     assert!(ask_with_trace(&service).ends_with("Hello"));
     service.await_line(r#"telemetry_spans_total{stage="failed"} 1"#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_5xx_is_an_error_of_its_span_and_no_other_is() {
+    let collector = Collector::default();
+    let url = collector.start();
+    // Spans are no log lines: they do not depend on the level of those.
+    let variables = [("TRACING__ENABLED", "true"), ("TRACING__ENDPOINT", &*url), ("LOG__LEVEL", "error")];
+    let mut service = Service::start_example("shapes", &variables);
+    assert!(service.ask("GET", "/panic").starts_with("HTTP/1.1 500"));
+    assert!(service.ask("GET", "/nowhere").starts_with("HTTP/1.1 404"));
+    assert!(service.ask("GET", "/empty").starts_with("HTTP/1.1 204"));
+    service.stop();
+    for span in collector.await_spans(3).await {
+        let code = span.status.as_ref().map_or(StatusCode::Unset, |status| status.code());
+        let expected = if span.name == "GET /panic" { StatusCode::Error } else { StatusCode::Unset };
+        assert_eq!(code, expected, "{}", span.name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_span_before_the_end_arrives() {
+    let collector = Collector::default();
+    let url = collector.start();
+    let mut service = Service::start(&[("TRACING__ENABLED", "true"), ("TRACING__ENDPOINT", &url)]);
+    assert!(ask_with_trace(&service).ends_with("Hello"));
+    // Long before a batch is due.
+    assert!(service.stop().success());
+    assert_eq!(collector.spans().len(), 1);
+}
+
+#[test]
+fn spans_that_the_queue_cannot_hold_are_dropped_and_counted() {
+    // It takes connections and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let variables = [("TRACING__ENABLED", "true"), ("TRACING__ENDPOINT", &*url), ("TRACING__QUEUE", "2")];
+    let service = Service::start(&variables);
+    (0..10).for_each(|_| drop(ask_with_trace(&service)));
+    let stage = |stage: &str| service.value(&format!("telemetry_spans_total{{stage=\"{stage}\"}}")).unwrap();
+    let (ended, dropped) = (stage("ended"), stage("dropped"));
+    assert!(ended >= 10.0 && dropped >= 1.0, "{dropped} of {ended} were dropped");
+    // What is nowhere else still waits, and no more than the queue holds.
+    let waiting = stage("ended") - stage("exported") - stage("failed") - stage("dropped");
+    assert!((0.0..=3.0).contains(&waiting), "{waiting}");
 }
 
 fn hex(bytes: &[u8]) -> String {

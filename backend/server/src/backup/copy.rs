@@ -85,7 +85,7 @@ async fn save_and_list(config: &Config, database: &Database, path: &Path) -> any
             Ok(named)
         }
         Engine::Postgres => {
-            let mut transaction = database.pool.begin().await?;
+            let mut transaction = database.begin().await?;
             transaction.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
             let snapshot: String =
                 sqlx::query_scalar("SELECT pg_export_snapshot()").fetch_one(&mut *transaction).await?;

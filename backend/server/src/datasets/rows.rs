@@ -158,7 +158,7 @@ pub async fn remove(app: &App, id: &str) -> Result<Removal> {
 
 /// Deletes the row of a dataset that no run needs. Returns its file's key and its size.
 async fn delete(database: &Database, id: &str) -> Result<Option<(String, i64)>> {
-    let mut transaction = database.pool.begin().await?;
+    let mut transaction = database.begin().await?;
     if database.engine == Engine::Postgres {
         // Waits for a run that is being queued on this dataset. SQLite has one writer at a time.
         sqlx::query("SELECT id FROM datasets WHERE id = $1 FOR UPDATE").bind(id).execute(&mut *transaction).await?;

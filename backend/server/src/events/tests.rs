@@ -13,8 +13,8 @@ use super::cleanup::{CleanupCycle, CleanupLag, ExpiredDatasetKept, ExpiredDatase
 use super::jobs::{ClockJumped, FileLost, JobAborted, JobFailed};
 use super::snapshot::RunsCounted;
 use super::training::{
-    Prediction, QueueDepth, RunFinished, RunQueued, RunRequeued, RunStarted, StepsDone, WorkFailed, WorkerPanicked,
-    run_under_way, worker_up,
+    ChildFailed, Prediction, QueueDepth, RunFinished, RunQueued, RunRequeued, RunStarted, StepsDone, WorkFailed,
+    WorkerPanicked, run_under_way, worker_up,
 };
 use super::upload::{DatasetDeleted, DatasetTotals, Upload};
 use crate::error::Error;
@@ -212,4 +212,30 @@ fn an_alert_that_is_raised_and_resolved() {
     assert_eq!(raised, [r#"belfry_alerts_total{change="raised",severity="warning"} 1"#]);
     let resolved = series(|| AlertResolved { name, severity, source: "resource_check" }.emit());
     assert_eq!(resolved, [r#"belfry_alerts_total{change="resolved",severity="warning"} 1"#]);
+}
+
+#[test]
+fn a_training_process_that_ended_badly_moves_nothing_by_itself() {
+    let exit = std::process::ExitStatus::default();
+    let failed = || ChildFailed { run_id: "r", outcome: Outcome::Crashed, exit, stderr_tail: "last words" }.emit();
+    assert!(series(failed).is_empty());
+}
+
+#[test]
+fn every_event_is_tested_here() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/events");
+    let (tests, mut events) = (include_str!("tests.rs"), 0);
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        for line in std::fs::read_to_string(&path).unwrap().lines() {
+            let declared = line.strip_prefix("pub struct ").or_else(|| line.strip_prefix("pub(crate) struct "));
+            let Some(declared) = declared else { continue };
+            let name = declared.split(|c: char| !c.is_alphanumeric()).next().unwrap();
+            events += 1;
+            // Used, beyond being imported.
+            let used = [" {", "::", "("].iter().any(|after| tests.contains(&format!("{name}{after}")));
+            assert!(used, "{}: {name} has no test; say in events/tests.rs which series it moves", path.display());
+        }
+    }
+    assert!(events >= 20, "only {events} events found");
 }

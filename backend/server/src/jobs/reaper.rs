@@ -70,7 +70,7 @@ pub(super) async fn reap_instance(app: &App, instance: &str) -> Result<()> {
 
 /// Ends a run whose process is dead, and frees the job of `plan` if it holds that. Returns whether it had not ended before.
 pub(super) async fn abort(database: &Database, job_name: &str, plan: Option<&Plan>, id: &str) -> Result<bool> {
-    let mut transaction = database.pool.begin().await?;
+    let mut transaction = database.begin().await?;
     let aborted = abort_run(&mut transaction, job_name, id).await?;
     if let Some(plan) = plan {
         free(&mut transaction, plan, id, false).await?;
@@ -82,7 +82,7 @@ pub(super) async fn abort(database: &Database, job_name: &str, plan: Option<&Pla
     Ok(aborted)
 }
 
-async fn abort_run(transaction: &mut Transaction<'_, Any>, job_name: &str, id: &str) -> Result<bool> {
+async fn abort_run(transaction: &mut Transaction, job_name: &str, id: &str) -> Result<bool> {
     let aborted: Option<f64> =
         sqlx::query_scalar(ABORT).bind(now_micros()).bind(STOPPED).bind(id).fetch_optional(&mut **transaction).await?;
     if let Some(seconds) = aborted {

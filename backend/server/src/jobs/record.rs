@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use belfry_telemetry::jobs::{Ended, Notes, Status};
 use serde_json::Value;
-use sqlx::{Any, Transaction};
 
 use super::Job;
 use super::plan::Plan;
 pub(super) use crate::database::micros;
-use crate::database::{Database, now_micros};
+use crate::database::{Database, Transaction, now_micros};
 use crate::error::Result;
 
 /// For how long a run may be silent before it counts as dead.
@@ -35,7 +34,7 @@ pub(super) const END: &str = "UPDATE job_runs SET status = $1, finished_at = $2,
 pub(super) const ENDED: &str = "SELECT status, error_message FROM job_runs WHERE id = $1";
 
 /// Writes the row of a run that begins, in the process `instance`.
-pub(super) async fn begin(transaction: &mut Transaction<'_, Any>, job: Job, id: &str, instance: &str) -> Result<()> {
+pub(super) async fn begin(transaction: &mut Transaction, job: Job, id: &str, instance: &str) -> Result<()> {
     let now = now_micros();
     sqlx::query(BEGIN).bind(id).bind(job.name()).bind(now).bind(now).bind(instance).execute(&mut **transaction).await?;
     Ok(())
@@ -58,7 +57,7 @@ pub(super) async fn beat(database: &Database, plan: &Plan, id: &str, notes: &Not
 /// Writes how a run ended, and frees its job in the same moment: whoever sees the end may ask for the next run. A run
 /// that did not succeed brings its job's next turn nearer, as the plan says. Returns false if it had ended otherwise.
 pub(super) async fn end(database: &Database, plan: &Plan, id: &str, ended: &Ended) -> Result<bool> {
-    let mut transaction = database.pool.begin().await?;
+    let mut transaction = database.begin().await?;
     let (status, seconds) = (ended.status.as_str(), ended.duration.as_secs_f64());
     let written = sqlx::query(END)
         .bind(status)
@@ -83,7 +82,7 @@ pub(super) async fn end(database: &Database, plan: &Plan, id: &str, ended: &Ende
 
 /// Adds one ended run to its job's totals.
 pub(super) async fn add(
-    transaction: &mut Transaction<'_, Any>,
+    transaction: &mut Transaction,
     job_name: &str,
     status: &str,
     seconds: f64,
@@ -110,7 +109,7 @@ pub(super) async fn add(
 }
 
 /// Frees the job that the run `id` holds, if it does.
-pub(super) async fn free(transaction: &mut Transaction<'_, Any>, plan: &Plan, id: &str, succeeded: bool) -> Result<()> {
+pub(super) async fn free(transaction: &mut Transaction, plan: &Plan, id: &str, succeeded: bool) -> Result<()> {
     let failures: Option<i64> = sqlx::query_scalar("SELECT failures FROM jobs WHERE job_name = $1 AND holder = $2")
         .bind(&plan.row)
         .bind(id)

@@ -77,7 +77,7 @@ impl Turn {
         instance: &str,
     ) -> Result<Option<String>> {
         let id = Uuid::now_v7().to_string();
-        let mut transaction = database.pool.begin().await?;
+        let mut transaction = database.begin().await?;
         let taken = sqlx::query(
             "UPDATE jobs SET holder = $1, lease_until = $2, next_due_at = $3, waiting = 0 \
              WHERE job_name = $4 AND next_due_at = $5 AND holder IS NULL",
@@ -137,7 +137,7 @@ pub(super) async fn forget_folders(database: &Database, time: i64, kept: Duratio
          RETURNING job_name"
     );
     let why = format!("resolved because its data folder has had no server for {}", humantime::format_duration(kept));
-    let mut transaction = database.pool.begin().await?;
+    let mut transaction = database.begin().await?;
     let rows: Vec<String> =
         sqlx::query_scalar(sqlx::AssertSqlSafe(query)).bind(time).fetch_all(&mut *transaction).await?;
     let mut resolved = Vec::new();

@@ -105,7 +105,7 @@ pub async fn claim(database: &Database, instance: &str, lease: Duration) -> Resu
     );
     let now = now_micros();
     let worker_id = format!("{instance}:{}", Uuid::now_v7());
-    let mut transaction = database.pool.begin().await?;
+    let mut transaction = database.begin().await?;
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(&worker_id)
         .bind(now.saturating_add(micros(lease)))

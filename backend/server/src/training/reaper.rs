@@ -123,7 +123,7 @@ async fn take_back(database: &Database, instance: Option<&str>, far: i64, max_at
     let max_attempts = i64::from(max_attempts);
     let mut taken = TakenBack::default();
     // Together, so that what is reported below has happened, all of it or none.
-    let mut transaction = database.pool.begin().await?;
+    let mut transaction = database.begin().await?;
     let query = sqlx::query(AssertSqlSafe(cancelled)).bind(&of).bind(now).bind(max_attempts).bind(far);
     for row in &query.fetch_all(&mut *transaction).await? {
         taken.ended.push((taken_from_row(row)?, Outcome::Cancelled));

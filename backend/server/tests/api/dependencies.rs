@@ -17,16 +17,16 @@ const KEY: &str = "sk-another-secret";
 
 /// A listener that answers every request with one status and keeps what was asked.
 #[derive(Clone)]
-struct Service {
+pub struct Service {
     status: Arc<Mutex<Status>>,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 /// A request's path, and what it said in `Authorization`.
-type Asked = (String, Option<String>);
+pub type Asked = (String, Option<String>);
 
 impl Service {
-    async fn start(status: Status) -> (Self, String) {
+    pub async fn start(status: Status) -> (Self, String) {
         let service = Self { status: Arc::new(Mutex::new(status)), asked: Arc::default() };
         let router = Router::new().fallback(answer).with_state(service.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -35,7 +35,7 @@ impl Service {
         (service, url)
     }
 
-    fn asked(&self) -> Vec<Asked> {
+    pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use axum::extract::State;
 use axum::http::StatusCode as Status;
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -15,17 +15,20 @@ use crate::runs::upload;
 use crate::server::{PATIENCE, Server};
 
 /// A stream's labels and one line.
-type Line = (Value, Value);
+pub type Line = (Value, Value);
 
 #[derive(Clone, Default)]
-struct Receiver {
-    lines: Arc<Mutex<Vec<Line>>>,
+pub struct Receiver {
+    pub lines: Arc<Mutex<Vec<Line>>>,
 }
 
 impl Receiver {
     /// Listens on a free port and returns its URL.
-    async fn start(&self) -> String {
-        let router = Router::new().route("/loki/api/v1/push", post(push)).with_state(self.clone());
+    pub async fn start(&self) -> String {
+        let router = Router::new()
+            .route("/loki/api/v1/push", post(push))
+            .route("/ready", get(async || "ready"))
+            .with_state(self.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });

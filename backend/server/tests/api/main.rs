@@ -34,6 +34,7 @@ mod skipping;
 mod start;
 mod starting;
 mod stop;
+mod switches;
 mod training;
 mod training_errors;
 mod upload_clients;

@@ -1,8 +1,10 @@
-//! Starting, stopping, refusing to start, and the monitoring switch.
+//! Starting, stopping and refusing to start. What each switch does is in `switches.rs`.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 
 use reqwest::StatusCode;
 
-use crate::runs::upload;
 use crate::server::{Server, command, problem};
 
 #[tokio::test]
@@ -26,13 +28,6 @@ async fn the_request_id_that_came_in_goes_out() {
     assert_eq!(request.send().await.unwrap().headers()["x-request-id"], "abc-123");
     let request = server.client.get(format!("{}/livez", server.url)).header("x-request-id", "with a space");
     assert_ne!(request.send().await.unwrap().headers()["x-request-id"], "with a space");
-}
-
-#[tokio::test]
-async fn with_monitoring_off_there_is_no_metrics_page_and_the_api_works() {
-    let server = Server::start_with(&[("PROMETHEUS__ENABLED", "false")]).await;
-    problem(server.get("/metrics").await, StatusCode::NOT_FOUND, "not_found").await;
-    assert_eq!(server.get("/livez").await.status(), StatusCode::OK);
 }
 
 #[tokio::test]
@@ -91,32 +86,16 @@ async fn a_secret_can_come_from_a_file() {
     assert_eq!(asked.status(), StatusCode::OK);
 }
 
-#[tokio::test]
-async fn every_combination_of_switches_serves_and_shows_only_what_is_on() {
-    const SWITCHES: [&str; 4] = ["PROMETHEUS__ENABLED", "LOKI__ENABLED", "STATSD__ENABLED", "TRACING__ENABLED"];
-    // Nothing listens where logs, packets and spans go: none of them may get in the way.
-    const ADDRESSES: [(&str, &str); 3] = [
-        ("LOKI__URL", "http://127.0.0.1:9"),
-        ("STATSD__ADDRESS", "127.0.0.1:9"),
-        ("TRACING__ENDPOINT", "http://127.0.0.1:9"),
-    ];
-    for bits in 0..1_u8 << SWITCHES.len() {
-        let is_on = |switch: usize| bits & (1 << switch) != 0;
-        let switches: Vec<(&str, &str)> = SWITCHES
-            .iter()
-            .enumerate()
-            .map(|(switch, name)| (*name, if is_on(switch) { "true" } else { "false" }))
-            .chain(ADDRESSES)
-            .collect();
-        let mut server = Server::start_with(&switches).await;
-        let page = if is_on(0) { StatusCode::OK } else { StatusCode::NOT_FOUND };
-        assert_eq!(server.get("/metrics").await.status(), page, "{switches:?}");
-        assert_eq!(server.get("/readyz").await.status(), StatusCode::OK, "{switches:?}");
-        let id = upload(&server, "a,b\n1,2\n").await;
-        assert_eq!(server.get(&format!("/api/v1/datasets/{id}")).await.status(), StatusCode::OK, "{switches:?}");
-        if is_on(0) {
-            server.await_metric(r#"belfry_uploads_total{outcome="stored"}"#, 1.0).await;
-        }
-        assert_eq!(server.stop().await, Some(0), "{switches:?}");
-    }
+#[test]
+fn the_environment_of_others_need_not_be_text_and_a_setting_must_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let no_text = OsStr::from_bytes(&[b'a', 0xff]);
+    let ask = |variable: &str| {
+        let mut command = command(&[("SERVER__PORT".to_owned(), "1".to_owned())], folder.path());
+        let output = command.env(variable, no_text).arg("healthcheck").output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let said = ask("SOMEBODYS__OWN");
+    assert!(said.contains("no answer from http://127.0.0.1:1/readyz"), "{said}");
+    assert_eq!(ask("LOG__LEVEL").trim(), "belfry: LOG__LEVEL: found bytes that are not UTF-8, expected text");
 }

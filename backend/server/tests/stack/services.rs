@@ -1,4 +1,5 @@
-//! A service of somebody else's beside the backend: its target file is all it takes to be scraped, shown and watched.
+//! A service of somebody else's beside the backend: its target file is all it takes to be scraped and shown, with its logs,
+//! and a second one has it probed.
 
 use std::{
     fs,
@@ -6,8 +7,12 @@ use std::{
     net::TcpListener,
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
     time::Duration,
 };
+
+use axum::{Json, Router, extract::State, routing::post};
+use serde_json::Value;
 
 use crate::dashboards::{self, Query};
 use crate::running::{Stack, eventually};
@@ -20,12 +25,14 @@ struct Greeter {
 }
 
 impl Greeter {
-    fn start() -> Self {
+    fn start(loki: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("a bound listener").to_string();
         drop(listener);
         let path = example();
-        let child = Command::new(&path).env("ADDRESS", &address).stderr(Stdio::null()).spawn();
+        let mut command = Command::new(&path);
+        command.env("ADDRESS", &address).env("LOKI__ENABLED", "true").env("LOKI__URL", loki);
+        let child = command.stderr(Stdio::null()).spawn();
         Self {
             child: child.unwrap_or_else(|error| panic!("{}: {error}; cargo test builds it", path.display())),
             address,
@@ -54,13 +61,34 @@ fn applies(query: &Query) -> bool {
     !others.iter().any(|other| query.expression.contains(other))
 }
 
+/// A Loki that keeps the labels of the streams it is sent. Returns its URL with them.
+async fn loki() -> (String, Arc<Mutex<Vec<Value>>>) {
+    let taken = Arc::<Mutex<Vec<Value>>>::default();
+    let push = async |State(taken): State<Arc<Mutex<Vec<Value>>>>, Json(body): Json<Value>| {
+        let streams = body["streams"].as_array().into_iter().flatten().map(|stream| stream["stream"].clone());
+        taken.lock().expect("no test panicked").extend(streams);
+    };
+    let router = Router::new().route("/loki/api/v1/push", post(push)).with_state(taken.clone());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("a bound listener"));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (url, taken)
+}
+
 #[tokio::test]
 #[ignore = "starts the native stack: ./run.sh test"]
 async fn dashboards_and_rules_work_for_another_service_once_its_target_file_is_there() {
     let stack = Stack::up();
-    let greeter = Greeter::start();
+    let (loki_url, streams) = loki().await;
+    let greeter = Greeter::start(&loki_url);
     let target = format!("- targets: ['{}']\n  labels: {{job: {JOB}}}\n", greeter.address);
     fs::write(stack.state().join("prometheus/targets/greeter.yml"), target).expect("a writable targets folder");
+    let probe = format!(
+        "- targets: ['http://{}/livez']\n  labels: {{service: {JOB}, probe: livez, __exporter: '127.0.0.1:{}'}}\n",
+        greeter.address,
+        stack.port("blackbox-exporter")
+    );
+    fs::write(stack.state().join("prometheus/targets/probes/greeter.yml"), probe).expect("a writable probes folder");
 
     let client = reqwest::Client::new();
     let base = format!("http://{}", greeter.address);
@@ -80,8 +108,8 @@ async fn dashboards_and_rules_work_for_another_service_once_its_target_file_is_t
 
     let queries: Vec<Query> = dashboards::queries_of(JOB).into_iter().filter(applies).collect();
     assert!(queries.len() > 25, "only {} queries apply", queries.len());
-    let allowed = dashboards::allowed_empty();
-    let mut empty: Vec<Query> = queries.into_iter().filter(|query| !allowed.contains(&query.place)).collect();
+    let allowed = dashboards::AllowedEmpty::read();
+    let mut empty: Vec<Query> = queries.into_iter().filter(|query| !allowed.holds(&query.place)).collect();
     // Rates need a second scrape; what is filled once is done.
     for _ in 0..60 {
         let mut still = Vec::new();
@@ -106,6 +134,22 @@ async fn dashboards_and_rules_work_for_another_service_once_its_target_file_is_t
             series.iter().any(crate::has_a_number).then_some(())
         })
         .await;
+    }
+    eventually("the greeter is probed", 60, async || {
+        let probed = format!("probe_success{{service=\"{JOB}\", probe=\"livez\"}} == 1");
+        stack.query(&probed, Duration::ZERO).await.ok().filter(|series| !series.is_empty())
+    })
+    .await;
+
+    // What the variable `service` of the panel Logs comes to is what the streams are labelled with.
+    let all = dashboards::queries_of(JOB);
+    let listed = all.iter().find(|query| query.place.variable.as_deref() == Some("service")).expect("the variable");
+    let series = stack.query(&listed.expression, Duration::ZERO).await.expect("a query");
+    let services: Vec<&Value> = series.iter().map(|series| &series["metric"]["service"]).collect();
+    let streams = streams.lock().expect("no test panicked").clone();
+    assert!(!streams.is_empty(), "the greeter sent no line");
+    for stream in &streams {
+        assert_eq!(services, [&stream["service"]], "the panel Logs would not show {stream}");
     }
     asking.abort();
 }

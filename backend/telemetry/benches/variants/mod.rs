@@ -1,32 +1,76 @@
-//! One trivial handler, bare and under three kinds of instrumentation.
+//! One trivial handler, bare and under several kinds of instrumentation, each with the recorder that belongs to it.
+//!
+//! A process has one recorder, so each variant needs a process of its own.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
-use belfry_telemetry::Telemetry;
+use belfry_telemetry::catalogue::LATENCY_SECONDS;
+use belfry_telemetry::{Identity, Telemetry, TelemetrySettings, settings};
+use metrics_exporter_prometheus::PrometheusBuilder;
+
+/// Each with what it is, for the table.
+pub const VARIANTS: [(&str, &str); 7] = [
+    ("bare", "bare axum"),
+    ("layer-off", "Belfry's layer, monitoring off"),
+    ("layer", "Belfry's layer: count, duration, both sizes, in progress"),
+    ("observe-off", "Telemetry::observe, monitoring off: id, span, panics"),
+    ("observe", "Telemetry::observe: the layer, id, span, panics"),
+    ("per-call", "labels made for each request: count, duration, in progress"),
+    ("axum-prometheus", "axum-prometheus: count, duration, in progress"),
+];
 
 pub fn bare() -> Router<()> {
     Router::new().route("/hello/{name}", get(async || "hello"))
 }
 
-pub fn router(variant: &str, telemetry: &Telemetry) -> Router<()> {
+/// The handler under this instrumentation, whose recorder is installed for the process. Needs a Tokio runtime.
+pub fn router(variant: &str) -> Router<()> {
     match variant {
         "bare" => bare(),
-        "belfry" => bare().layer(telemetry.layer()),
-        "per-call macros" => bare().layer(middleware::from_fn(naive)),
+        "layer-off" => bare().layer(telemetry(false).layer()),
+        "layer" => bare().layer(telemetry(true).layer()),
+        "observe-off" => telemetry(false).observe(bare()),
+        "observe" => telemetry(true).observe(bare()),
+        "per-call" => {
+            install_exporter();
+            bare().layer(middleware::from_fn(per_call))
+        }
         "axum-prometheus" => {
+            install_exporter();
             bare().layer(axum_prometheus::PrometheusMetricLayerBuilder::new().with_prefix("axum").build())
         }
-        other => panic!("{other}: expected bare, belfry, per-call macros or axum-prometheus"),
+        other => panic!("{other}: expected one of {:?}", VARIANTS.map(|(name, _)| name)),
     }
 }
 
+/// With the default settings but for the switch; for as long as the process lives.
+fn telemetry(on: bool) -> &'static Telemetry {
+    let variables = [("PROMETHEUS__ENABLED".to_owned(), on.to_string())];
+    let settings: TelemetrySettings = settings::read(variables).unwrap();
+    let identity = Identity { service: "bench", version: "0", environment: "bench".to_owned() };
+    Box::leak(Box::new(Telemetry::start(&identity, &settings, &[]).unwrap()))
+}
+
+/// The recorder that the peers are made for, set up as its documentation says: with buckets, and drained now and then.
+fn install_exporter() {
+    let recorder = PrometheusBuilder::new().set_buckets(LATENCY_SECONDS).unwrap().build_recorder();
+    let handle = recorder.handle();
+    metrics::set_global_recorder(recorder).unwrap();
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(Duration::from_secs(5));
+            handle.run_upkeep();
+        }
+    });
+}
+
 /// What a first version in most services looks like: labels made for each request.
-async fn naive(request: Request, next: Next) -> Response {
+async fn per_call(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = request.method().to_string();
     let route =

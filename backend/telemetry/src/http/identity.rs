@@ -34,7 +34,8 @@ pub async fn identify(mut request: Request, next: Next) -> Response {
     route::find(&mut request);
     let route = route::matched(request.extensions()).unwrap_or(super::UNMATCHED);
     let method = request.method();
-    let span = tracing::info_span!(
+    // Of the gravest level, so that LOG__LEVEL=error still gives its lines the request's id.
+    let span = tracing::error_span!(
         "request",
         otel.name = format!("{method} {route}"),
         otel.kind = "server",
@@ -43,6 +44,7 @@ pub async fn identify(mut request: Request, next: Next) -> Response {
         route,
         trace_id = Empty,
         http.response.status_code = Empty,
+        otel.status_code = Empty,
     );
     traces::continue_trace(&span, request.headers());
     if let Some(trace_id) = traces::trace_id(&span) {
@@ -51,6 +53,10 @@ pub async fn identify(mut request: Request, next: Next) -> Response {
     let value = HeaderValue::from_str(&id).ok();
     let mut response = CURRENT_ID.scope(id, next.run(request).instrument(span.clone())).await;
     span.record("http.response.status_code", response.status().as_u16());
+    // As OpenTelemetry's conventions have it: an answer of 4xx is no error of the server's span.
+    if response.status().is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
     if let Some(value) = value {
         response.headers_mut().insert(REQUEST_ID, value);
     }

@@ -8,15 +8,21 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::Args;
-use tracing::Level;
+use opentelemetry_sdk::trace::SdkTracer;
+use tokio::runtime::Handle;
+use tracing::{Level, Subscriber};
+use tracing_appender::non_blocking::NonBlocking;
+use tracing_log::{AsLog, LogTracer};
 use tracing_subscriber::filter::{EnvFilter, LevelFilter, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
 pub(crate) use file::LogFiles;
 pub use file::date_of;
-pub use loki::{LokiSettings, Shipping};
+use loki::LokiLayer;
+pub use loki::LokiSettings;
+pub(crate) use loki::Shipping;
 
 use crate::Identity;
 use crate::database::QueryMetrics;
@@ -46,50 +52,90 @@ pub struct LogSettings {
     pub dir: Option<PathBuf>,
 }
 
-/// Starts logging for the whole process. Needs a Tokio runtime when Loki is on.
-pub(crate) fn start(
-    identity: &Identity,
-    settings: &LogSettings,
-    loki: &LokiSettings,
-    traces: Option<&Traces>,
-) -> Result<(Shipping, Option<LogFiles>), SettingsError> {
-    let (loki, shipping) = match loki.enabled {
-        true => {
-            loki.connect(identity.service, &identity.environment).map(|(layer, shipping)| (Some(layer), shipping))?
+/// What takes events and spans, to be added to a subscriber of type `S`.
+pub type Layers<S> = Box<dyn Layer<S> + Send + Sync>;
+
+/// Where events go besides the console.
+pub(crate) struct Destinations {
+    loki: Option<LokiLayer>,
+    writer: Option<NonBlocking>,
+    tracer: Option<SdkTracer>,
+    measured: bool,
+}
+
+impl Destinations {
+    /// Opens files, and connects to Loki by the runtime for deliveries. `measured`: whether metrics are on.
+    pub(crate) fn open(
+        identity: &Identity,
+        settings: &LogSettings,
+        loki: &LokiSettings,
+        traces: Option<&Traces>,
+        deliveries: Option<&Handle>,
+        measured: bool,
+    ) -> Result<(Self, Option<Shipping>, Option<LogFiles>), SettingsError> {
+        let connected = deliveries.filter(|_| loki.enabled);
+        let connected = connected.map(|runtime| loki.connect(identity.service, &identity.environment, runtime));
+        let (loki, shipping) = connected.transpose()?.unzip();
+        let opened = settings.dir.as_ref().map(|folder| LogFiles::open(folder, identity.service)).transpose()?;
+        let (writer, files) = opened.unzip();
+        let tracer = traces.map(Traces::tracer);
+        Ok((Self { loki, writer, tracer, measured }, shipping, files))
+    }
+
+    /// The layers of these destinations, for a subscriber that somebody else installs; with `console` also one that prints.
+    pub(crate) fn layers<S>(self, settings: &LogSettings, console: bool) -> Layers<S>
+    where
+        S: Subscriber + for<'l> LookupSpan<'l> + Send + Sync,
+    {
+        // What LOG__LEVEL hides is neither printed, nor shipped, nor counted.
+        let mut visible = vec![count::CountEvents.boxed()];
+        visible.extend(console.then(|| console_layer(settings.format)));
+        visible.extend(self.loki.map(Layer::boxed));
+        visible.extend(self.writer.map(|writer| file::layer(writer).boxed()));
+        let mut layers = vec![visible.with_filter(env_filter(&settings.level)).boxed()];
+        if let Some(tracer) = self.tracer {
+            let spans = tracing_opentelemetry::layer().with_tracer(tracer).with_location(false).with_threads(false);
+            // Spans, not events: those are the logs' affair.
+            let wanted = filter_fn(|metadata| metadata.is_span() && *metadata.level() <= Level::INFO);
+            layers.push(spans.with_filter(wanted).boxed());
         }
-        false => (None, Shipping::off()),
-    };
+        // Without metrics sqlx need not report its statements at all.
+        if self.measured {
+            layers.push(QueryMetrics.with_filter(Targets::new().with_target("sqlx", LevelFilter::TRACE)).boxed());
+        }
+        layers.boxed()
+    }
+}
+
+fn console_layer<S: Subscriber + for<'l> LookupSpan<'l>>(format: Format) -> Layers<S> {
     let console = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let console = match settings.format {
+    match format {
         Format::Pretty => console.with_ansi(std::io::stderr().is_terminal()).boxed(),
         Format::Json => console.json().flatten_event(true).boxed(),
-    };
-    let opened = settings.dir.as_ref().map(|folder| LogFiles::open(folder, identity.service)).transpose()?;
-    let (writer, files) = opened.unzip();
-    // What LOG__LEVEL hides is neither printed, nor shipped, nor counted.
-    let visible = console
-        .and_then(loki)
-        .and_then(writer.map(file::layer))
-        .and_then(count::CountEvents)
-        .with_filter(env_filter(&settings.level));
-    let queries = QueryMetrics.with_filter(Targets::new().with_target("sqlx", LevelFilter::TRACE));
-    // Spans, not events: those are the logs' affair.
-    let spans = traces.map(|traces| {
-        let layer =
-            tracing_opentelemetry::layer().with_tracer(traces.tracer()).with_location(false).with_threads(false);
-        layer.with_filter(filter_fn(|metadata| metadata.is_span() && *metadata.level() <= Level::INFO))
-    });
-    Registry::default().with(visible).with(spans).with(queries).init();
-    Ok((shipping, files))
+    }
+}
+
+/// Makes these layers the process's subscriber. `false` when there is one already.
+pub(crate) fn install(layers: Layers<Registry>) -> bool {
+    let installed = tracing::subscriber::set_global_default(Registry::default().with(layers)).is_ok();
+    if installed {
+        // A logger that the service has for the `log` crate keeps its records; without one they become events.
+        let _ = LogTracer::builder().with_max_level(LevelFilter::current().as_log()).init();
+    }
+    installed
 }
 
 /// Statements are measured, not logged; and what the HTTP client says of a delivery to Loki would become a line to deliver.
 const QUIET: [&str; 5] = ["sqlx", "hyper", "hyper_util", "reqwest", "h2"];
 
+/// The span of a request, whatever else is hidden: the lines that are not hidden need its id. No event is written there.
+const REQUEST_SPAN: &str = "belfry_telemetry::http::identity=error";
+
 fn env_filter(level: &str) -> EnvFilter {
     // Unless asked for by name.
     let quiet = QUIET.iter().filter(|target| !level.contains(**target)).map(|target| format!("{target}=warn"));
-    EnvFilter::builder().parse_lossy(quiet.chain([level.to_owned()]).collect::<Vec<_>>().join(","))
+    let directives = quiet.chain([REQUEST_SPAN.to_owned(), level.to_owned()]).collect::<Vec<_>>();
+    EnvFilter::builder().parse_lossy(directives.join(","))
 }
 
 fn filter(text: &str) -> Result<String, String> {

@@ -5,7 +5,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long anything awaited may take on a busy machine.
@@ -23,16 +23,13 @@ impl Service {
     }
 
     pub fn start_example(name: &str, variables: &[(&str, &str)]) -> Self {
+        Self::start_command(command(name).envs(variables.iter().copied()).stderr(Stdio::null()))
+    }
+
+    pub fn start_command(command: &mut Command) -> Self {
         // Freed at once; nobody else on this machine takes it in between.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let child = Command::new(example(name))
-            .env_clear()
-            .env("ADDRESS", &address)
-            .envs(variables.iter().copied())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let service = Self { child, address };
+        let service = Self { child: command.env("ADDRESS", &address).spawn().unwrap(), address };
         let started = Instant::now();
         while TcpStream::connect(&service.address).is_err() {
             assert!(started.elapsed() < PATIENCE, "the example does not listen");
@@ -66,6 +63,27 @@ impl Service {
         self.send(&format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
     }
 
+    /// Asks it to stop, as an orchestrator would, and returns how it ended.
+    pub fn stop(&mut self) -> ExitStatus {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(started.elapsed() < PATIENCE, "it does not stop");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// What it has written to its standard output, once it has ended.
+    pub fn output(&mut self) -> String {
+        let mut text = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+        text
+    }
+
     pub fn page(&self) -> String {
         self.ask("GET", "/metrics")
     }
@@ -91,6 +109,13 @@ impl Drop for Service {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The example with no variables but those that are added.
+pub fn command(name: &str) -> Command {
+    let mut command = Command::new(example(name));
+    command.env_clear();
+    command
 }
 
 /// The example's binary, which cargo builds beside this test's.

@@ -6,9 +6,11 @@
 mod line;
 mod ship;
 
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError, mpsc as mpsc_blocking};
+use std::time::Instant;
 
 use clap::Args;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::instrument::WithSubscriber;
@@ -49,8 +51,13 @@ struct Line {
 }
 
 impl LokiSettings {
-    /// The layer that takes events, and the task that sends them. Needs a Tokio runtime.
-    pub(super) fn connect(&self, service: &str, environment: &str) -> Result<(LokiLayer, Shipping), SettingsError> {
+    /// The layer that takes events, and the task on `runtime` that sends them.
+    pub(super) fn connect(
+        &self,
+        service: &str,
+        environment: &str,
+        runtime: &Handle,
+    ) -> Result<(LokiLayer, Shipping), SettingsError> {
         let (sender, waiting) = mpsc::channel(self.queue);
         let labels =
             vec![("service".to_owned(), service.to_owned()), ("environment".to_owned(), environment.to_owned())];
@@ -60,24 +67,35 @@ impl LokiSettings {
             expected: "a URL such as http://loki:3100".to_owned(),
         })?;
         let ending = CancellationToken::new();
+        let (tell, delivered) = mpsc_blocking::channel();
+        let shipping = shipper.run(waiting, ending.clone());
+        let until_all_is_sent = async move {
+            shipping.await;
+            // Nobody listens when the process ends without waiting.
+            let _ = tell.send(());
+        };
         // What the task does must not become log events that the task then has to send.
-        let task = tokio::spawn(shipper.run(waiting, ending.clone()).with_subscriber(NoSubscriber::default()));
-        Ok((LokiLayer::new(sender), Shipping(Some((ending, task)))))
+        runtime.spawn(until_all_is_sent.with_subscriber(NoSubscriber::default()));
+        Ok((LokiLayer::new(sender), Shipping { ending, delivered: Mutex::new(delivered) }))
     }
 }
 
 /// The task that delivers log events.
-pub struct Shipping(Option<(CancellationToken, tokio::task::JoinHandle<()>)>);
+pub(crate) struct Shipping {
+    ending: CancellationToken,
+    /// Told by the task when all is delivered.
+    delivered: Mutex<mpsc_blocking::Receiver<()>>,
+}
 
 impl Shipping {
-    pub(super) fn off() -> Self {
-        Self(None)
+    /// Takes no further events; what is pending is sent without a pause from now on.
+    pub(crate) fn end(&self) {
+        self.ending.cancel();
     }
 
-    /// Delivers what is pending, for at most `grace`. Returns whether all of it got through.
-    pub async fn flush(self, grace: Duration) -> bool {
-        let Some((ending, task)) = self.0 else { return true };
-        ending.cancel();
-        matches!(tokio::time::timeout(grace, task).await, Ok(Ok(())))
+    /// Waits until what was pending is delivered. Returns whether it was, before `deadline`. Blocks.
+    pub(crate) fn wait(self, deadline: Instant) -> bool {
+        let delivered = self.delivered.into_inner().unwrap_or_else(PoisonError::into_inner);
+        delivered.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_ok()
     }
 }

@@ -1,0 +1,30 @@
+//! The lines that a service writes for a request, at each level that can be set.
+
+#![allow(clippy::unwrap_used)]
+
+mod service;
+
+use std::time::Instant;
+
+use service::{PATIENCE, Service};
+
+#[test]
+fn a_line_that_is_not_hidden_has_the_id_of_its_request() {
+    for level in ["info", "warn", "error", "error,shapes=info", "belfry_telemetry=error"] {
+        let folder = tempfile::tempdir().unwrap();
+        let variables = [("LOG__DIR", folder.path().to_str().unwrap()), ("LOG__LEVEL", level)];
+        let service = Service::start_example("shapes", &variables);
+        service.send("GET /panic HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Request-Id: r-17\r\n\r\n");
+        let started = Instant::now();
+        let line = loop {
+            let file = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+            let lines = std::fs::read_to_string(file).unwrap();
+            if let Some(line) = lines.lines().find(|line| line.contains("a handler panicked")) {
+                break line.to_owned();
+            }
+            assert!(started.elapsed() < PATIENCE, "{level}: no line in {lines}");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        };
+        assert!(line.contains(r#""request_id":"r-17""#), "{level}: {line}");
+    }
+}
