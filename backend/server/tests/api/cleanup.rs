@@ -87,10 +87,10 @@ async fn a_hundred_thousand_expired_datasets_are_removed_in_bounded_memory_and_a
 
     server.start_again(&[]);
     let restarted = resident_bytes(server.pid());
-    let before = await_runs(&server, "ttl_cleanup", 1).await.len();
+    let ended = await_runs(&server, "ttl_cleanup", 1).await.len();
     server.post("/jobs/ttl_cleanup/run", &json!({})).await;
     await_none_left(&database).await;
-    let run = await_runs(&server, "ttl_cleanup", before + 1).await.remove(0);
+    let run = await_runs(&server, "ttl_cleanup", ended + 1).await.remove(0);
     assert_eq!(
         (&run["status"], &run["metadata"]),
         (&json!("success"), &json!({"removed": left, "failed": 0})),
