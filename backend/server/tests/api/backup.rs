@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::jobs::await_runs;
+use crate::outages::await_status;
 use crate::runs::{await_end, upload_shipped};
 use crate::s3::S3;
 use crate::server::{Place, Server};
@@ -259,6 +260,8 @@ async fn a_restore_that_is_cut_off_leaves_the_old_state_or_the_new() {
         let _ = restore.kill();
         restore.wait().unwrap();
         server.start_again(&[]);
+        // A psql that outlived its restore may hold the tables for some seconds, until it finds that it is not alone.
+        await_status(&server, "/api/v1/datasets", reqwest::StatusCode::OK).await;
         let after = assert_whole(&server).await;
         let is_new = after == of_backup;
         assert!(is_new || after == before, "neither: {after:?}");
