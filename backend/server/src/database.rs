@@ -10,7 +10,7 @@ use std::sync::Once;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use belfry_telemetry::database::{PoolReading, transaction_took};
+use belfry_telemetry::database::PoolReading;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyPool, ConnectOptions, Connection, Executor};
 use tracing::log::LevelFilter;

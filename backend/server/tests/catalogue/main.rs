@@ -69,8 +69,8 @@ fn dashboards_and_rules_say_only_what_the_catalogue_promises() {
 #[test]
 fn every_metric_is_shown_or_says_why_not() {
     let contract = Contract::read();
-    let expressions = queries().iter().map(monitoring::Query::expr).collect::<Vec<_>>();
-    let expressions = expressions.into_iter().chain(rules().iter().map(monitoring::Rule::expr));
+    let (queries, rules) = (queries(), rules());
+    let expressions = queries.iter().map(monitoring::Query::expr).chain(rules.iter().map(monitoring::Rule::expr));
     let named: BTreeSet<String> =
         expressions.flat_map(|expr| selectors(&expr).unwrap()).map(|selector| selector.metric).collect();
     let used: BTreeSet<&str> = named.iter().filter_map(|name| contract.behind(name)).map(|(name, _)| name).collect();

@@ -1,17 +1,17 @@
 //! Reads dashboards, rules and provisioning files; what their expressions say is checked in `contract`.
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, unused_imports, clippy::unwrap_used)] // Each crate of tests uses a part of it.
 
 pub(crate) mod contract;
 mod promql;
 mod queries;
 mod series;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-pub(crate) use promql::{Selector, metric_names, selectors};
+pub(crate) use promql::{metric_names, selectors};
 pub(crate) use queries::{Place, Query, RANGE_SECONDS, RATE_INTERVAL_SECONDS, VARIABLE, panels, queries, queries_of};
 
 /// One recording or alerting rule.

@@ -56,8 +56,18 @@ fn example() -> PathBuf {
 /// What a service without Belfry's own domain has on the dashboards: every query that names standard metrics alone and that
 /// its traffic fills.
 fn applies(query: &Query) -> bool {
-    let others =
-        ["belfry_", "db_", "scheduler_", "health_check_", "node_", "probe_", "errors_total", "ALERTS", "alert"];
+    let others = [
+        "belfry_",
+        "db_",
+        "scheduler_",
+        "health_check_",
+        "external_api_",
+        "node_",
+        "probe_",
+        "errors_total",
+        "ALERTS",
+        "alert",
+    ];
     !others.iter().any(|other| query.expression.contains(other))
 }
 
