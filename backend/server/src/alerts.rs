@@ -6,11 +6,11 @@ use axum::extract::State;
 use axum::middleware::from_fn;
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
-use sqlx::{Any, FromRow, Transaction};
+use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::app::Shared;
-use crate::database::{Database, bounds, now_micros, rfc3339};
+use crate::database::{Database, Transaction, bounds, now_micros, rfc3339};
 use crate::error::Result;
 use crate::events::alert::{AlertRaised, AlertResolved};
 use crate::request::{Json, Page, Query, is_id};

@@ -2,14 +2,13 @@
 //! `training/workplace.rs`). And forgets the history that is old enough.
 
 use belfry_telemetry::jobs::Notes;
-use sqlx::{Any, Transaction};
 
 use super::Job;
 use super::plan::Plan;
 use super::record::{SILENCE, SKEW, add, free, micros};
 use super::turn::{self, Turn};
 use crate::app::App;
-use crate::database::{Database, now_micros};
+use crate::database::{Database, Transaction, now_micros};
 use crate::error::Result;
 use crate::events::jobs::JobAborted;
 

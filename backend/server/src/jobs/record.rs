@@ -81,12 +81,7 @@ pub(super) async fn end(database: &Database, plan: &Plan, id: &str, ended: &Ende
 }
 
 /// Adds one ended run to its job's totals.
-pub(super) async fn add(
-    transaction: &mut Transaction,
-    job_name: &str,
-    status: &str,
-    seconds: f64,
-) -> Result<()> {
+pub(super) async fn add(transaction: &mut Transaction, job_name: &str, status: &str, seconds: f64) -> Result<()> {
     let one_if = |wanted: &str| i64::from(status == wanted);
     sqlx::query(
         "INSERT INTO job_totals (job_name, successful, failed, aborted, duration_seconds, max_duration_seconds) \
