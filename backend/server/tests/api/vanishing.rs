@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
+use sqlx::{Connection, Executor};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -58,17 +59,23 @@ async fn connections_to_a_host_that_vanished_are_given_up_for_new_ones() {
     let server = Server::start_with(&[("DATABASE__URL", &host.url), ("DATABASE__MAX_CONNECTIONS", "4")]).await;
     let dataset = upload(&server, "", TABLE).await;
     await_status(&server, "/readyz", StatusCode::OK).await;
-    // All of the pool's connections are in use.
-    let reads = (0..20).map(|_| server.get("/api/v1/datasets"));
-    assert!(futures::future::join_all(reads).await.iter().all(|answer| answer.status() == StatusCode::OK));
-
-    host.present.send_replace(None);
-    let asked = Instant::now();
-    let reads = (0..8).map(|_| server.get("/api/v1/datasets"));
-    for answer in futures::future::join_all(reads).await {
+    // Each of the pool's connections is in the middle of a question, which waits for this lock.
+    let mut other = sqlx::PgConnection::connect(&postgres.url).await.unwrap();
+    other.execute("BEGIN; LOCK TABLE datasets").await.unwrap();
+    let reads = (0..16).map(|_| async {
+        let asked = Instant::now();
+        (server.get("/api/v1/datasets").await, asked.elapsed())
+    });
+    let vanishing = async {
+        tokio::time::sleep(Duration::from_millis(1_000)).await;
+        host.present.send_replace(None);
+    };
+    let (answers, ()) = tokio::join!(futures::future::join_all(reads), vanishing);
+    for (answer, took) in answers {
         problem(answer, StatusCode::SERVICE_UNAVAILABLE, "database_unavailable").await;
+        assert!(took < BOUND + Duration::from_millis(500), "it took {took:?}");
     }
-    assert!(asked.elapsed() < BOUND + Duration::from_millis(500), "it took {:?}", asked.elapsed());
+    other.execute("ROLLBACK").await.unwrap();
     // Longer than anything waits.
     tokio::time::sleep(Duration::from_secs(12)).await;
     host.present.send_replace(Some(2));
