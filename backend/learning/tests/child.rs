@@ -292,9 +292,16 @@ fn a_child_is_killed_with_its_parent() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(shell.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let pid: i32 = lines.next().unwrap().parse().unwrap();
-    lines.find(|line| line.contains("\"iteration\":2")).unwrap();
+    // The child may be quicker to write than the shell is to tell its id.
+    let (mut pid, mut is_under_way) = (None, false);
+    for line in BufReader::new(shell.stdout.take().unwrap()).lines().map(Result::unwrap) {
+        pid = pid.or_else(|| line.parse().ok());
+        is_under_way |= line.contains("\"iteration\":2");
+        if pid.is_some() && is_under_way {
+            break;
+        }
+    }
+    let pid: i32 = pid.unwrap();
     let child = Pid::from_raw(pid).unwrap();
     assert!(is_running(child));
     let input = shell.stdin.take();

@@ -41,8 +41,8 @@ const LONGEST_START: Duration = Duration::from_millis(30);
 const LEASES: Duration = Duration::from_secs(40);
 
 /// Of these jobs, so many runs at least were under way when their process was killed. A job that dies under way is held by
-/// its lease for half a minute unless the next server of the folder frees it.
-const UNDER_FIRE: [(&str, i64); 2] = [("ttl_cleanup", 1), ("orphan_sweep", 1)];
+/// its lease for half a minute unless the next server of the folder frees it, as it does.
+const UNDER_FIRE: [(&str, i64); 2] = [("ttl_cleanup", 5), ("orphan_sweep", 3)];
 
 /// The least that is allowed.
 const GRACE: Duration = Duration::from_secs(10);

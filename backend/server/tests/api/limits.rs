@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -61,7 +62,7 @@ impl Drop for Groups {
             for _ in 0..100 {
                 match std::fs::remove_dir(group) {
                     Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {
-                        std::thread::sleep(std::time::Duration::from_millis(20));
+                        std::thread::sleep(Duration::from_millis(20));
                     }
                     _ => break,
                 }
@@ -78,6 +79,8 @@ async fn of_nested_memory_limits_the_smallest_is_what_health_counts_by() {
     let before: Value = server.get("/healthz").await.json().await.unwrap();
     assert_ne!(before["checks"]["memory"]["total_bytes"], 700 * MIB, "{before}");
     std::fs::write(groups.inner.join("cgroup.procs"), server.pid().to_string()).unwrap();
+    // A reading is given again for a second.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
     let health: Value = server.get("/healthz").await.json().await.unwrap();
     let memory = &health["checks"]["memory"];
     assert_eq!(memory["total_bytes"], 700 * MIB, "{health}");
