@@ -70,6 +70,7 @@ pub fn router(app: Shared, telemetry: &Telemetry) -> Router {
         .merge(alerts::router())
         .merge(health::router())
         .fallback(request::unmatched)
+        .method_not_allowed_fallback(request::not_allowed)
         .layer(DefaultBodyLimit::max(JSON_LIMIT_BYTES))
         .layer(CatchPanicLayer::custom(request::panicked))
         .with_state(app);

@@ -19,6 +19,12 @@ pub enum Error {
     /// Nothing has this id or name: 404.
     #[error("there is no such {0}")]
     NotFound(&'static str),
+    /// The same, with what was found and what there is.
+    #[error("{detail}")]
+    Unknown { detail: String },
+    /// The path has routes, and none of them for this method: 405.
+    #[error("{0} is not allowed here; the header Allow says what is")]
+    MethodNotAllowed(axum::http::Method),
     /// The request cannot be understood: 400.
     #[error("{detail}")]
     BadRequest { code: &'static str, detail: String },
@@ -65,7 +71,8 @@ impl Error {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::NotFound(_) | Self::Unknown { .. } => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadRequest { .. } | Self::Incomplete => StatusCode::BAD_REQUEST,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
@@ -85,7 +92,8 @@ impl Error {
     /// The stable code by which programs tell errors apart.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NotFound(_) => "not_found",
+            Self::NotFound(_) | Self::Unknown { .. } => "not_found",
+            Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::BadRequest { code, .. } | Self::Invalid { code, .. } | Self::Conflict { code, .. } => code,
             Self::UnsupportedMediaType(_) => "unsupported_media_type",
             Self::Incomplete => "incomplete_body",

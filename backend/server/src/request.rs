@@ -21,6 +21,19 @@ pub async fn unmatched() -> Error {
     Error::NotFound("path")
 }
 
+/// The answer to a method that a path has no route for.
+pub async fn not_allowed(method: axum::http::Method) -> Error {
+    Error::MethodNotAllowed(method)
+}
+
+/// What a client sent, as an error may show it: quoted, and not for longer than a line.
+pub fn shown(found: &str) -> String {
+    const LONGEST: usize = 64;
+    let short: String = found.chars().take(LONGEST).collect();
+    let more = if short.len() < found.len() { "…" } else { "" };
+    format!("{short:?}{more}")
+}
+
 /// Whether a text can be the id of anything here. PostgreSQL refuses some texts that are none, such as one with a NUL.
 pub fn is_id(text: &str) -> bool {
     text.len() == uuid::fmt::Hyphenated::LENGTH && uuid::Uuid::try_parse(text).is_ok()

@@ -190,7 +190,8 @@ async fn stop(app: &App, mut tasks: JoinSet<anyhow::Result<()>>, first: anyhow::
     let result = match ended.await {
         Ok(result) => result,
         Err(_) => {
-            tracing::warn!(grace_seconds = grace.as_secs_f64(), "work is cut off at the end of the grace");
+            let grace_seconds = app.config.server.shutdown_grace.as_secs_f64();
+            tracing::warn!(grace_seconds, "work is cut off near the end of the grace");
             app.cut_off.cancel();
             tokio::time::timeout(give_up, rest).await.unwrap_or(Ok(()))
         }

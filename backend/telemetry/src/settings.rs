@@ -211,7 +211,7 @@ pub fn secret(text: &str) -> Result<Secret, String> {
 
 /// Parses an absolute http or https URL.
 pub fn http_url(text: &str) -> Result<url::Url, String> {
-    let expected = || "a URL such as http://loki:3100".to_owned();
+    let expected = || "a URL such as http://host:9090".to_owned();
     let url: url::Url = text.parse().map_err(|_| expected())?;
     if matches!(url.scheme(), "http" | "https") && url.has_host() { Ok(url) } else { Err(expected()) }
 }

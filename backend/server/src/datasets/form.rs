@@ -14,6 +14,7 @@ use super::receive::{Received, patiently, receive};
 use super::upload::{Options, Plan};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::request;
 
 /// What stands around the file, and what may be read before it is dealt with.
 pub const OVERHEAD_BYTES: u64 = 2 << 20;
@@ -48,9 +49,13 @@ pub async fn read(
             (Some("ttl_seconds"), None) => asked.ttl_seconds = Some(text(app, field, &dealt_with).await?),
             (Some("file"), Some(_)) => return Err(invalid("there is more than one field `file`")),
             (Some("name" | "ttl_seconds"), Some(_)) => {
-                return Err(invalid("the fields `name` and `ttl_seconds` stand before `file`"));
+                return Err(invalid("found `name` or `ttl_seconds` after `file`, expected them before it"));
             }
-            _ => return Err(invalid("found another field, expected `file`, `name` and `ttl_seconds`")),
+            (other, _) => {
+                let found = request::shown(other.unwrap_or_default());
+                let detail = format!("found the field {found}, expected `file`, `name` and `ttl_seconds`");
+                return Err(invalid(&detail));
+            }
         }
     }
     received.ok_or_else(|| invalid("there is no field `file`"))

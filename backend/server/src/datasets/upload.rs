@@ -16,7 +16,7 @@ use crate::app::{App, Shared};
 use crate::database::{bounds, micros, now_micros};
 use crate::error::{Error, Result, chain};
 use crate::events::upload::Upload;
-use crate::request::{Json, Query};
+use crate::request::{self, Json, Query};
 
 /// What the client may ask for, in the query or in the form, which wins.
 #[derive(Deserialize)]
@@ -149,7 +149,10 @@ impl Kind {
         let encoded = match text(header::CONTENT_ENCODING) {
             None | Some("identity") => false,
             Some("gzip" | "x-gzip") => true,
-            Some(_) => return Err(unsupported("Content-Encoding: expected gzip or none")),
+            Some(other) => {
+                let found = request::shown(other);
+                return Err(unsupported(&format!("Content-Encoding: found {found}, expected gzip or none")));
+            }
         };
         let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match essence.as_str() {
@@ -163,9 +166,10 @@ impl Kind {
             }
             "text/csv" | "application/csv" | "application/octet-stream" => Ok(Self::File { gzip: encoded }),
             essence if is_gzip(essence) => Ok(Self::File { gzip: true }),
-            _ => Err(unsupported(
-                "Content-Type: expected text/csv, application/gzip, application/octet-stream or multipart/form-data",
-            )),
+            other => Err(unsupported(&format!(
+                "Content-Type: found {}, expected text/csv, application/gzip, application/octet-stream or multipart/form-data",
+                request::shown(other)
+            ))),
         }
     }
 }

@@ -72,9 +72,8 @@ fn own(on: &StandsOn<'_>, checks: Checks) -> Checks {
             let (scheduler, table) = (scheduler.clone(), table.clone());
             async move {
                 match scheduler.silence() {
-                    Some(silence) if silence < SCHEDULER_SILENCE => Ok(next_due(&scheduler, &table).await),
-                    Some(silence) => Err(format!("silent for {} s", silence.as_secs())),
-                    None => Err("has not looked for due jobs yet".to_owned()),
+                    silence if silence < SCHEDULER_SILENCE => Ok(next_due(&scheduler, &table).await),
+                    silence => Err(format!("silent for {} s", silence.as_secs())),
                 }
             }
         })
@@ -90,7 +89,11 @@ fn own(on: &StandsOn<'_>, checks: Checks) -> Checks {
 
 fn verdict(reading: Reading) -> Outcome {
     let usage = reading?;
-    if usage.level() == Level::Ok { Ok(usage.to_string()) } else { Err(usage.to_string()) }
+    if usage.level() == Level::Ok {
+        Ok(usage.to_string())
+    } else {
+        Err(format!("{usage}; the threshold is {} %", usage.warning_percent))
+    }
 }
 
 /// Which job comes next here. That the database does not tell is its own check's affair.

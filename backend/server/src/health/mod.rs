@@ -49,7 +49,10 @@ pub async fn watch(app: Shared) -> anyhow::Result<()> {
         let report = app.checks.report().await;
         if report.status != last {
             last = report.status;
-            tracing::warn!(status = last, failing = report.failing(), "health has changed");
+            match report.failing() {
+                failing if failing.is_empty() => tracing::info!(status = last, "health is well again"),
+                failing => tracing::warn!(status = last, failing, "health has changed"),
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ use super::statistics::{HISTORY, HISTORY_OF_JOB, Statistics};
 use crate::app::Shared;
 use crate::database::{bounds, rfc3339};
 use crate::error::{Error, Result};
-use crate::request::{Json, Query};
+use crate::request::{Json, Query, shown};
 
 /// The most runs one answer shows.
 const MOST_RUNS: i64 = 500;
@@ -80,6 +80,7 @@ async fn list(State(app): State<Shared>) -> Result<Json<Value>> {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct StatusQuery {
     job_name: Option<String>,
     limit: Option<i64>,
@@ -180,5 +181,8 @@ async fn run_now(State(app): State<Shared>, Path(name): Path<String>) -> Result<
 }
 
 fn known(name: &str) -> Result<Job> {
-    Job::named(name).ok_or(Error::NotFound("job"))
+    Job::named(name).ok_or_else(|| {
+        let names = Job::ALL.map(Job::name).join(", ");
+        Error::Unknown { detail: format!("there is no job {}; the jobs are {names}", shown(name)) }
+    })
 }

@@ -80,10 +80,9 @@ impl Scheduler {
         })
     }
 
-    /// Time since the scheduler last looked for due jobs.
-    pub fn silence(&self) -> Option<Duration> {
-        let looked_at = self.looked_at.load(Ordering::Relaxed);
-        (looked_at > 0).then(|| self.born.elapsed().saturating_sub(Duration::from_millis(looked_at)))
+    /// Time since the scheduler last looked for due jobs, or since it was made.
+    pub fn silence(&self) -> Duration {
+        self.born.elapsed().saturating_sub(Duration::from_millis(self.looked_at.load(Ordering::Relaxed)))
     }
 
     /// Every job with its plan.

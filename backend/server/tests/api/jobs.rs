@@ -99,9 +99,12 @@ async fn every_job_shows_its_plan_and_one_that_cannot_run_says_why() {
 #[tokio::test]
 async fn an_unknown_job_is_not_found() {
     let server = Server::start().await;
-    problem(server.get("/jobs/stats/nothing").await, StatusCode::NOT_FOUND, "not_found").await;
+    let told = problem(server.get("/jobs/stats/nothing").await, StatusCode::NOT_FOUND, "not_found").await;
+    let told = told["detail"].as_str().unwrap();
+    assert!(told.contains("\"nothing\"") && told.contains("ttl_cleanup, run_reaper"), "{told}");
     problem(server.get("/jobs/status?job_name=nothing").await, StatusCode::NOT_FOUND, "not_found").await;
     problem(server.post("/jobs/nothing/run", &json!({})).await, StatusCode::NOT_FOUND, "not_found").await;
+    problem(server.get("/jobs/status?job=ttl_cleanup").await, StatusCode::BAD_REQUEST, "invalid_query").await;
 }
 
 #[tokio::test]

@@ -22,6 +22,15 @@ async fn an_unknown_path_is_a_problem_and_is_counted_as_unmatched() {
 }
 
 #[tokio::test]
+async fn a_method_that_a_path_does_not_take_is_a_problem_that_says_which_it_takes() {
+    let server = Server::start().await;
+    let answer = server.client.put(format!("{}/health", server.url)).send().await.unwrap();
+    assert_eq!(answer.headers()["allow"], "GET,HEAD");
+    problem(answer, StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed").await;
+    server.await_metric(r#"http_requests_total{method="PUT",endpoint="/health",status="405"}"#, 1.0).await;
+}
+
+#[tokio::test]
 async fn the_request_id_that_came_in_goes_out() {
     let server = Server::start().await;
     let request = server.client.get(format!("{}/livez", server.url)).header("x-request-id", "abc-123");

@@ -141,7 +141,9 @@ async fn a_body_of_another_kind_is_refused() {
     let server = Server::start().await;
     let other = StatusCode::UNSUPPORTED_MEDIA_TYPE;
     for kind in ["application/json", "application/x-www-form-urlencoded", "text/html"] {
-        problem(send(&server, kind, TABLE).await, other, "unsupported_media_type").await;
+        let told = problem(send(&server, kind, TABLE).await, other, "unsupported_media_type").await;
+        let found = format!("Content-Type: found {:?}, expected", kind.split(';').next().unwrap());
+        assert!(told["detail"].as_str().unwrap().starts_with(&found), "{told}");
     }
     let encoded = post(&server, "").header("content-type", "text/csv").header("content-encoding", "br");
     problem(encoded.body(TABLE).send().await.unwrap(), other, "unsupported_media_type").await;
