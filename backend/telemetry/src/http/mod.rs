@@ -20,7 +20,7 @@ use std::task::{Context, Poll, ready};
 
 use axum::BoxError;
 use axum::body::{Body as AxumBody, Bytes};
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::http::{Method, Response, StatusCode, header};
 use http_body::Body;
 use pin_project_lite::pin_project;
@@ -83,8 +83,16 @@ where
         if !metric::is_on() {
             return Measured { inner: self.inner.call(request), flight: None, head_only: false };
         }
-        route::find(&mut request);
-        let Some(flight) = self.routes.depart(request.method(), route::matched(request.extensions())) else {
+        let method = request.method();
+        let flight = match request.extensions().get::<MatchedPath>() {
+            // As nearly always.
+            Some(template) => self.routes.depart(method, Some(template.as_str())),
+            None => {
+                route::find(&mut request);
+                self.routes.depart(request.method(), route::matched(request.extensions()))
+            }
+        };
+        let Some(flight) = flight else {
             return Measured { inner: self.inner.call(request), flight: None, head_only: false };
         };
         let head_only = request.method() == Method::HEAD;

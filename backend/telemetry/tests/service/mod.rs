@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long anything awaited may take on a busy machine.
@@ -14,6 +15,18 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Service {
     child: Child,
     address: String,
+}
+
+/// An address that nobody listens on, and that no other test is given: of the ports that the kernel gives to nobody by itself.
+fn free_address() -> String {
+    static TRIED: AtomicU16 = AtomicU16::new(0);
+    let begin = 15_000 + u16::try_from(std::process::id() % 1_000).unwrap() * 16;
+    loop {
+        let port = begin + TRIED.fetch_add(1, Ordering::Relaxed);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return format!("127.0.0.1:{port}");
+        }
+    }
 }
 
 impl Service {
@@ -27,8 +40,7 @@ impl Service {
     }
 
     pub fn start_command(command: &mut Command) -> Self {
-        // Freed at once; nobody else on this machine takes it in between.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let address = free_address();
         let service = Self { child: command.env("ADDRESS", &address).spawn().unwrap(), address };
         let started = Instant::now();
         while TcpStream::connect(&service.address).is_err() {
