@@ -11,6 +11,7 @@ use crate::postgres::Postgres;
 use crate::schedule::{HangingStore, LOCAL_STORE};
 use crate::server::{PATIENCE, Server};
 use crate::skipping::on_postgres;
+use crate::stop::await_log;
 
 const UNDER_WAY: &str = r#"scheduler_jobs_in_progress{job_name="orphan_sweep"}"#;
 
@@ -46,16 +47,6 @@ async fn sweeping(store: &HangingStore, variables: &[(&str, &str)]) -> Server {
     let server = Server::start_with(&all).await;
     server.await_metric(UNDER_WAY, 1.0).await;
     server
-}
-
-/// Waits until the log has a line with all of these.
-async fn await_log(server: &Server, parts: &[&str]) {
-    let started = Instant::now();
-    let says = |line: &String| parts.iter().all(|part| line.contains(part));
-    while !server.log.lock().unwrap().iter().any(says) {
-        assert!(started.elapsed() < PATIENCE, "nothing says {parts:?}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 /// That the end of a run was tried in vain.

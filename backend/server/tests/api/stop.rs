@@ -29,10 +29,12 @@ pub async fn begin_upload(server: &Server) -> (mpsc::Sender<Bytes>, JoinHandle<r
     (sender, answer)
 }
 
-pub async fn await_log(server: &Server, message: &str) {
+/// Waits until the log has a line with all of these.
+pub async fn await_log(server: &Server, parts: &[&str]) {
     let started = Instant::now();
-    while !server.log.lock().unwrap().iter().any(|line| line.contains(message)) {
-        assert!(started.elapsed() < PATIENCE, "nothing says {message}");
+    let says = |line: &String| parts.iter().all(|part| line.contains(part));
+    while !server.log.lock().unwrap().iter().any(says) {
+        assert!(started.elapsed() < PATIENCE, "nothing says {parts:?}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -83,7 +85,7 @@ async fn a_draining_server_is_not_ready_and_serves_what_still_comes() {
     let (pieces, answer) = begin_upload(&server).await;
     let asked = Instant::now();
     server.terminate();
-    await_log(&server, "not ready any more").await;
+    await_log(&server, &["not ready any more"]).await;
     // On a connection of its own, as a balancer's probe is.
     let probe = reqwest::Client::builder().no_proxy().build().unwrap();
     let ready = probe.get(format!("{}/readyz", server.url)).send().await.unwrap();
@@ -91,7 +93,7 @@ async fn a_draining_server_is_not_ready_and_serves_what_still_comes() {
     assert_eq!(ready.json::<Value>().await.unwrap()["message"], "stopping");
     assert_eq!(probe.get(format!("{}/livez", server.url)).send().await.unwrap().status(), StatusCode::OK);
     assert_eq!(probe.get(format!("{}/api/v1/datasets", server.url)).send().await.unwrap().status(), StatusCode::OK);
-    await_log(&server, "\"stopping\"").await;
+    await_log(&server, &["\"stopping\""]).await;
     assert!(asked.elapsed() >= Duration::from_secs(3), "it drained for {:?}", asked.elapsed());
     // The upload ends after that, within the grace.
     pieces.send(Bytes::from_static(b"3,4\n")).await.unwrap();
@@ -130,7 +132,7 @@ async fn the_second_signal_ends_it_at_once() {
         let processes = children(server.pid());
         let (_pieces, _answer) = begin_upload(&server).await;
         server.terminate();
-        await_log(&server, if drain == "0s" { "\"stopping\"" } else { "not ready any more" }).await;
+        await_log(&server, &[if drain == "0s" { "\"stopping\"" } else { "not ready any more" }]).await;
         let asked = Instant::now();
         server.terminate();
         assert_eq!(server.ended().await, Some(130));
