@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use crate::app::Shared;
 use crate::database::{Database, Transaction, bounds, now_micros, rfc3339};
 use crate::error::Result;
 use crate::events::alert::{AlertRaised, AlertResolved};
 use crate::request::{Json, Page, Query, is_id};
+use crate::state::Shared;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

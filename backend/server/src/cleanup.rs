@@ -9,10 +9,10 @@ use futures::StreamExt;
 use futures::stream;
 use sqlx::AssertSqlSafe;
 
-use crate::app::App;
 use crate::database::{Database, Engine, now_micros};
 use crate::error::Result;
 use crate::events::cleanup::{CleanupCycle, CleanupLag, ExpiredDatasetKept, ExpiredDatasetRemoved};
+use crate::state::App;
 
 /// Files removed at the same time.
 const REMOVALS_UNDER_WAY: usize = 8;

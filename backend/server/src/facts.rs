@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
 
-use crate::app::Shared;
 use crate::database::{Database, bounds};
 use crate::error::chain;
+use crate::state::Shared;
 use crate::{cleanup, datasets, jobs, training};
 
 /// What another server changed is seen after this time at most.

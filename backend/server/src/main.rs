@@ -1,7 +1,6 @@
 //! Wiring: the subcommands and what each starts.
 
 mod alerts;
-mod app;
 mod backup;
 mod catalogue;
 mod cleanup;
@@ -20,9 +19,11 @@ mod jobs;
 mod orphans;
 mod outgoing;
 mod request;
+mod router;
 mod serve;
 mod signals;
 mod starting;
+mod state;
 mod storage;
 mod training;
 

@@ -10,6 +10,9 @@ use serde::de::DeserializeOwned;
 
 use crate::error::Error;
 
+/// The largest JSON body; uploads have their own limit.
+pub const JSON_LIMIT_BYTES: usize = 2 * 1024 * 1024;
+
 /// The answer to a request whose handler panicked.
 pub fn panicked(payload: Box<dyn Any + Send>) -> Response {
     let message = payload.downcast_ref::<String>().map(String::as_str).or(payload.downcast_ref::<&str>().copied());
@@ -52,7 +55,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
                 Err(Error::invalid("invalid_body", rejection.body_text()))
             }
             Err(rejection) if rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE => {
-                Err(Error::TooLarge { limit_bytes: crate::app::JSON_LIMIT_BYTES as u64 })
+                Err(Error::TooLarge { limit_bytes: JSON_LIMIT_BYTES as u64 })
             }
             Err(rejection) => Err(Error::BadRequest { code: "invalid_json", detail: rejection.body_text() }),
         }

@@ -12,13 +12,14 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::make::Shared;
 
-use crate::app::{App, router};
 use crate::config::Config;
 use crate::database::Database;
 use crate::jobs::Scheduler;
 use crate::outgoing::Outgoing;
+use crate::router::router;
 use crate::signals::Signals;
 use crate::starting::Gate;
+use crate::state::App;
 use crate::storage::Storage;
 use crate::training::{Beats, Models, Wakers, Workplace};
 use crate::{catalogue, data_lock, facts, health, jobs, training};

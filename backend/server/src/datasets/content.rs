@@ -10,9 +10,9 @@ use futures::TryStreamExt;
 
 use super::name::disposition;
 use super::rows;
-use crate::app::Shared;
 use crate::database::bounds;
 use crate::error::{Error, Result, chain};
+use crate::state::Shared;
 
 /// `GET` and `HEAD /api/v1/datasets/{id}/content`.
 pub async fn download(

@@ -12,9 +12,9 @@ use multer::{Field, Multipart};
 use super::body::Incoming;
 use super::receive::{Received, patiently, receive};
 use super::upload::{Options, Plan};
-use crate::app::App;
 use crate::error::{Error, Result};
 use crate::request;
+use crate::state::App;
 
 /// What stands around the file, and what may be read before it is dealt with.
 pub const OVERHEAD_BYTES: u64 = 2 << 20;

@@ -4,9 +4,9 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use super::rows::{self, Dataset};
-use crate::app::Shared;
 use crate::error::Result;
 use crate::request::{Json, Page, Query, is_id};
+use crate::state::Shared;
 
 /// Which page.
 #[derive(Deserialize)]

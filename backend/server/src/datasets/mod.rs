@@ -21,11 +21,11 @@ use axum::middleware::from_fn;
 use axum::routing::{get, post};
 use tracing::Instrument;
 
-use crate::app::Shared;
 use crate::database::bounds;
 use crate::error::{Error, Result};
 use crate::events::upload::DatasetDeleted;
 use crate::request::Json;
+use crate::state::Shared;
 use rows::{Dataset, Removal};
 
 /// The routes of this feature.

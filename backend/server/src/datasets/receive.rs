@@ -9,9 +9,9 @@ use futures::{Stream, StreamExt};
 use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 
-use crate::app::App;
 use crate::config::UploadConfig;
 use crate::error::{Error, Result};
+use crate::state::App;
 use crate::storage::Writer;
 
 /// What is taken in while the batch before is worked on.

@@ -5,10 +5,10 @@ use belfry_learning::profile::Column;
 use serde::Serialize;
 use sqlx::FromRow;
 
-use crate::app::App;
 use crate::database::{Database, Engine, bounds, now_micros, rfc3339};
 use crate::error::{Error, Result};
 use crate::request::is_id;
+use crate::state::App;
 use crate::storage;
 
 const FIELDS: &str = "id, name, format, size_bytes, sha256, row_count, columns, storage_key, created_at, expires_at";

@@ -12,11 +12,11 @@ use super::lifetime::{Lifetime, lifetime};
 use super::receive::{Received, receive};
 use super::rows::{self, Dataset, Row, Stored};
 use super::{form, name, totals};
-use crate::app::{App, Shared};
 use crate::database::{bounds, micros, now_micros};
 use crate::error::{Error, Result, chain};
 use crate::events::upload::Upload;
 use crate::request::{self, Json, Query};
+use crate::state::{App, Shared};
 
 /// What the client may ask for, in the query or in the form, which wins.
 #[derive(Deserialize)]

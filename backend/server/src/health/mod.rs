@@ -19,9 +19,9 @@ use tokio::time::MissedTickBehavior;
 pub use checks::{DEADLINE, StandsOn, checks};
 pub use resources::Resources;
 
-use crate::app::{App, Shared};
 use crate::database::{now_micros, rfc3339};
 use crate::request::Json;
+use crate::state::{App, Shared};
 use resources::{Level, Reading, Usage};
 
 /// How often the checks run when nobody asks, so that their metrics are true.

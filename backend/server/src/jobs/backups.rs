@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use belfry_telemetry::jobs::Notes;
 
-use crate::app::App;
 use crate::backup;
 use crate::error::{Error, Result};
 use crate::events::backup::DatabaseSaved;
+use crate::state::App;
 
 use super::removal::Removal;
 

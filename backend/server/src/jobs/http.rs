@@ -12,10 +12,10 @@ use sqlx::Row;
 use super::Job;
 use super::schedule::{Planned, make_due};
 use super::statistics::{HISTORY, HISTORY_OF_JOB, Statistics};
-use crate::app::Shared;
 use crate::database::{bounds, rfc3339};
 use crate::error::{Error, Result};
 use crate::request::{Json, Query, shown};
+use crate::state::Shared;
 
 /// The most runs one answer shows.
 const MOST_RUNS: i64 = 500;

@@ -8,10 +8,10 @@ use tokio::time::Instant;
 use super::Job;
 use super::plan::Plan;
 use super::record::{self, SILENCE, SKEW};
-use crate::app::App;
 use crate::database::bounds::within;
 use crate::error::chain;
 use crate::insist::TRY;
+use crate::state::App;
 use belfry_telemetry::jobs::Notes;
 
 /// How often a run shows that it lives.

@@ -6,9 +6,9 @@ use belfry_telemetry::jobs::Notes;
 use belfry_telemetry::logs;
 use jiff::{Span, Timestamp};
 
-use crate::app::App;
 use crate::error::{Error, Result};
 use crate::serve::SERVICE;
+use crate::state::App;
 
 use super::removal::Removal;
 

@@ -26,8 +26,8 @@ mod turn;
 
 use belfry_telemetry::jobs::Notes;
 
-use crate::app::App;
 use crate::error::Result;
+use crate::state::App;
 use crate::{cleanup, orphans};
 
 pub use http::router;

@@ -7,10 +7,10 @@ use super::Job;
 use super::plan::Plan;
 use super::record::{SILENCE, SKEW, add, free, micros};
 use super::turn::{self, Turn};
-use crate::app::App;
 use crate::database::{Database, Transaction, now_micros};
 use crate::error::Result;
 use crate::events::jobs::JobAborted;
+use crate::state::App;
 
 /// Old runs are forgotten this many at a time, so that no statement holds the database up.
 const BATCH: i64 = 1_000;

@@ -5,9 +5,9 @@ use belfry_telemetry::jobs::Notes;
 
 use super::Job;
 use crate::alerts::{self, Finding, Severity};
-use crate::app::App;
 use crate::error::{Error, Result};
 use crate::health::resources::{Level, Usage};
+use crate::state::App;
 
 /// Checks both, also when one cannot be read.
 pub(super) async fn check(app: &App, notes: &Notes) -> Result<()> {

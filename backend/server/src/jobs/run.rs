@@ -7,10 +7,10 @@ use tokio::time::Instant;
 use super::Job;
 use super::lease::{FENCE, Lease, Lost};
 use super::record::{self, SILENCE};
-use crate::app::Shared;
 use crate::error::{Error, Result, chain};
 use crate::events::jobs::JobFailed;
 use crate::insist::insist;
+use crate::state::Shared;
 
 /// How the work came to its end.
 enum Work {

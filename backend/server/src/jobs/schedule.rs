@@ -17,11 +17,11 @@ use super::plan::{Overlap, Plan};
 use super::record::{SILENCE, SKEW, micros};
 use super::turn::{self, Turn};
 use super::{Job, reaper, run};
-use crate::app::{App, Shared};
 use crate::config::Config;
 use crate::database::{Database, Engine, bounds, now_micros};
 use crate::error::{Result, chain};
 use crate::events::jobs::ClockJumped;
+use crate::state::{App, Shared};
 
 /// How often due jobs are looked for.
 const TICK: Duration = Duration::from_secs(1);

@@ -12,8 +12,8 @@ use futures::StreamExt;
 use sqlx::AssertSqlSafe;
 
 use super::Failures;
-use crate::app::App;
 use crate::error::Result;
+use crate::state::App;
 
 /// Files asked about with one statement, and kept in memory between the two looks.
 const BATCH: usize = 500;

@@ -6,8 +6,8 @@ mod rows;
 
 use belfry_telemetry::jobs::Notes;
 
-use crate::app::App;
 use crate::error::{Error, Result, chain};
+use crate::state::App;
 use crate::{backup, training};
 
 /// With so many failures it is the store itself that fails, and to ask it about every file would take hours.

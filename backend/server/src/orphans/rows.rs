@@ -9,10 +9,10 @@ use futures::stream;
 use sqlx::AssertSqlSafe;
 
 use super::Failures;
-use crate::app::App;
 use crate::database::{micros, now_micros};
 use crate::error::{Error, Result};
 use crate::events::jobs::FileLost;
+use crate::state::App;
 
 /// Rows read at a time; bounds memory.
 const BATCH: i64 = 500;

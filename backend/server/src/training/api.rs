@@ -6,10 +6,10 @@ use belfry_learning::outcome::Outcome;
 
 use super::queue::{self, Cancelled};
 use super::run::{self, Filter, Run};
-use crate::app::Shared;
 use crate::error::{Error, Result};
 use crate::events::training::RunFinished;
 use crate::request::{Json, Page, Query};
+use crate::state::Shared;
 
 /// Lists runs.
 pub async fn list(State(app): State<Shared>, Query(filter): Query<Filter>) -> Result<Json<Page<Run>>> {

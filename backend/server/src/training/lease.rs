@@ -7,10 +7,10 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::child::Ask;
 use super::queue::{self, Claim, Hold};
-use crate::app::App;
 use crate::database::bounds;
 use crate::events::training::WorkFailed;
 use crate::serve::time_for_hand_back;
+use crate::state::App;
 
 /// How often a run's row is read, so that a cancel, by whichever process it came, is obeyed within a second.
 const LOOK: Duration = Duration::from_millis(500);

@@ -36,9 +36,9 @@ pub use queue::emit_depth;
 pub use wakers::Wakers;
 pub use workplace::{Dead, Workplace, remove_abandoned as remove_workplaces};
 
-use crate::app::Shared;
 use crate::config::Config;
 use crate::database::bounds;
+use crate::state::Shared;
 
 /// The routes of this feature.
 pub fn router() -> Router<Shared> {

@@ -6,9 +6,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::run::{self, Run};
-use crate::app::Shared;
 use crate::database::bounds;
 use crate::error::{Error, Result};
+use crate::state::Shared;
 
 /// Downloads a model.
 pub async fn download(State(app): State<Shared>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response> {

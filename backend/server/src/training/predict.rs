@@ -14,11 +14,11 @@ use tokio::sync::Semaphore;
 use super::model;
 use super::run;
 use super::submit::invalid;
-use crate::app::{App, Shared};
 use crate::database::bounds;
 use crate::error::{Error, Result};
 use crate::events::training::Prediction;
 use crate::request::Json;
+use crate::state::{App, Shared};
 
 const MOST_ROWS: usize = 1000;
 

@@ -8,10 +8,10 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use super::queue::Claim;
-use crate::app::App;
 use crate::database::{Database, bounds};
 use crate::error::Result;
 use crate::events::training::{StepsDone, WorkFailed};
+use crate::state::App;
 
 /// How often steps are written.
 const INTERVAL: Duration = Duration::from_millis(200);

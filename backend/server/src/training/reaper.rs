@@ -9,10 +9,10 @@ use tokio::time::MissedTickBehavior;
 
 use super::queue;
 use super::workplace::Dead;
-use crate::app::{App, Shared};
 use crate::database::{Database, bounds, micros, now_micros};
 use crate::error::Result;
 use crate::events::training::{RunFinished, RunRequeued, WorkFailed};
+use crate::state::{App, Shared};
 
 /// A lease that ends this many leases from now stems from a clock that was put back since. As many, so that servers may be
 /// set to different ones.

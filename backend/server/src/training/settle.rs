@@ -7,11 +7,11 @@ use belfry_learning::protocol::Report;
 
 use super::queue::{self, Claim};
 use super::run::Status;
-use crate::app::App;
 use crate::database::bounds;
 use crate::error::Error;
 use crate::events::training::{RunFinished, RunRequeued, WorkFailed};
 use crate::insist::insist;
+use crate::state::App;
 
 /// How a run ended.
 pub struct Ending {

@@ -14,10 +14,10 @@ use futures::Stream;
 
 use super::run::{self, Progress, Run};
 use super::wakers::Changes;
-use crate::app::Shared;
 use crate::database::{Database, bounds};
 use crate::error::{Error, Result};
 use crate::events::training::WorkFailed;
+use crate::state::Shared;
 
 /// How often the database is asked about runs of other processes.
 const POLL: Duration = Duration::from_millis(500);

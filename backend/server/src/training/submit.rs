@@ -12,12 +12,12 @@ use uuid::Uuid;
 
 use super::queue::{self, NewRun};
 use super::run::{self, Run};
-use crate::app::{App, Shared};
 use crate::database::bounds;
 use crate::datasets::rows::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::events::training::RunQueued;
 use crate::request::Json;
+use crate::state::{App, Shared};
 
 const DEFAULT_SEED: u64 = 42;
 const DEFAULT_TEST_FRACTION: f64 = 0.25;

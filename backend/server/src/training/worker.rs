@@ -15,10 +15,10 @@ use super::progress;
 use super::queue::{self, Claim};
 use super::settle::{Attempt, Ending, abandon, settle};
 use super::workplace::{RunFolder, Workplace};
-use crate::app::{App, Shared};
 use crate::database::bounds;
 use crate::error::{Error, Result};
 use crate::events::training::{ChildFailed, RunStarted, WorkFailed, WorkerPanicked, run_under_way, worker_up};
+use crate::state::{App, Shared};
 
 /// How often a worker looks for runs queued by other processes.
 const POLL: Duration = Duration::from_secs(1);

@@ -1,15 +1,11 @@
-//! The state that handlers share, and the whole API on one page.
+//! The components that handlers and background tasks share. The routes are in `router.rs`.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use belfry_telemetry::Telemetry;
 use belfry_telemetry::health::Checks;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::config::Config;
 use crate::database::Database;
@@ -17,10 +13,6 @@ use crate::health::Resources;
 use crate::jobs::Scheduler;
 use crate::storage::Storage;
 use crate::training::{Beats, Models, Wakers, Workplace};
-use crate::{alerts, datasets, health, jobs, request, training};
-
-/// The largest JSON body; uploads have their own limit.
-pub const JSON_LIMIT_BYTES: usize = 2 * 1024 * 1024;
 
 /// What every handler and background task needs.
 pub struct App {
@@ -60,19 +52,3 @@ pub struct App {
 
 /// The state of every router.
 pub type Shared = Arc<App>;
-
-/// The whole API.
-pub fn router(app: Shared, telemetry: &Telemetry) -> Router {
-    let api = Router::new()
-        .merge(datasets::router())
-        .merge(training::router())
-        .merge(jobs::router())
-        .merge(alerts::router())
-        .merge(health::router())
-        .fallback(request::unmatched)
-        .method_not_allowed_fallback(request::not_allowed)
-        .layer(DefaultBodyLimit::max(JSON_LIMIT_BYTES))
-        .layer(CatchPanicLayer::custom(request::panicked))
-        .with_state(app);
-    telemetry.observe(api)
-}
