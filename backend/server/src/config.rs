@@ -1,6 +1,7 @@
 //! Every setting, one struct a section. A variable's description and default stand here and nowhere else.
 
 mod check;
+mod recurrence;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +11,10 @@ use belfry_telemetry::settings::{self, Secret, SettingsError, between};
 use clap::{ArgAction, Args};
 use jiff::tz::TimeZone;
 
-use crate::jobs::Recurrence;
+pub use recurrence::Recurrence;
+
+/// The service's name, in labels and in the names of log files.
+pub const SERVICE: &str = "belfry";
 
 /// All settings.
 #[derive(Args, Clone, Debug)]

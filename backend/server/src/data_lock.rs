@@ -26,7 +26,7 @@ pub async fn share(folder: &Path) -> anyhow::Result<()> {
             Ok(()) => break,
             Err(TryLockError::WouldBlock) => {
                 if !is_told {
-                    tracing::warn!(folder = %folder.display(), "a restore is under way in DATA__DIR: waiting for its end");
+                    tracing::warn!(folder = %folder.display(), "waiting for a restore in DATA__DIR to end");
                     is_told = true;
                 }
                 tokio::time::sleep(LOOK).await;

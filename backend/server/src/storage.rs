@@ -38,8 +38,8 @@ const REMOTE_MOST_PARTS: u64 = 10_000;
 /// Large enough for a hand-over to another thread not to matter.
 const LOCAL_PART_BYTES: usize = 1 << 20;
 
-/// Parts on their way while the next one is filled; with it, they bound the memory of a writer.
-const PARTS_UNDER_WAY: usize = 2;
+/// Parts in flight while the next one is filled; with it, they bound the memory of a writer.
+const PARTS_IN_FLIGHT: usize = 2;
 
 const READ_BYTES: usize = 256 << 10;
 
@@ -239,10 +239,10 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Takes the next bytes; waits while too much is under way.
+    /// Takes the next bytes; waits while too much is in flight.
     pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
         let upload = self.upload.as_mut().expect("only finish takes it, and finish consumes the writer");
-        upload.wait_for_capacity(PARTS_UNDER_WAY).await?;
+        upload.wait_for_capacity(PARTS_IN_FLIGHT).await?;
         upload.put(bytes);
         Ok(())
     }
@@ -265,7 +265,7 @@ impl Drop for Writer {
                 // under way are let in first. Whether they succeed does not matter.
                 let _ = upload.wait_for_capacity(0).await;
                 if let Err(error) = upload.abort().await {
-                    tracing::warn!(cause = crate::error::chain(&error), "a file could not be given up cleanly");
+                    tracing::warn!(cause = crate::error::chain(&error), "unfinished file not removed");
                 }
             });
             runtime.spawn(giving_up);

@@ -9,7 +9,7 @@ use belfry_telemetry::testing::moved;
 
 use super::alert::{AlertRaised, AlertResolved};
 use super::backup::DatabaseSaved;
-use super::cleanup::{CleanupCycle, CleanupLag, ExpiredDatasetKept, ExpiredDatasetRemoved};
+use super::cleanup::{CleanupCycle, CleanupLag, ExpiredDatasetNotRemoved, ExpiredDatasetRemoved};
 use super::jobs::{ClockJumped, FileLost, JobAborted, JobFailed};
 use super::snapshot::RunsCounted;
 use super::training::{
@@ -17,6 +17,7 @@ use super::training::{
     WorkerPanicked, run_under_way, worker_up,
 };
 use super::upload::{DatasetDeleted, DatasetTotals, Upload};
+use crate::catalogue::Severity;
 use crate::error::Error;
 
 /// The series that `emits` moves, with the values of durations left out, which no test can know.
@@ -40,12 +41,12 @@ fn an_upload_that_is_stored() {
 }
 
 #[test]
-fn an_upload_under_way() {
+fn an_upload_in_flight() {
     assert_eq!(series(|| std::mem::forget(Upload::begin())), ["belfry_uploads_in_progress 1"]);
 }
 
 #[test]
-fn an_upload_that_ends_in_an_error_or_without_a_word() {
+fn an_upload_that_ends_in_an_error_or_is_dropped() {
     let ended = |outcome: &str| {
         vec![
             format!("belfry_upload_duration_seconds{{outcome=\"{outcome}\"}} ?"),
@@ -184,7 +185,7 @@ fn a_cycle_of_the_clean_up_and_what_it_met() {
     let removed = series(|| ExpiredDatasetRemoved { dataset_id: "d".to_owned(), size_bytes: 12 }.emit());
     assert_eq!(removed, ["belfry_cleanup_bytes_freed_total 12", "belfry_cleanup_files_removed_total 1"]);
     let error = Error::Storage(anyhow::anyhow!("read-only"));
-    let kept = series(|| ExpiredDatasetKept { dataset_id: "d".to_owned(), error: &error }.emit());
+    let kept = series(|| ExpiredDatasetNotRemoved { dataset_id: "d".to_owned(), error: &error }.emit());
     assert_eq!(kept, ["belfry_cleanup_errors_total 1"]);
     assert_eq!(series(|| CleanupLag { seconds: Some(2.5) }.emit()), ["belfry_cleanup_lag_seconds 2.5"]);
     assert_eq!(series(|| CleanupLag { seconds: None }.emit()), ["belfry_cleanup_lag_seconds NaN"]);
@@ -207,7 +208,7 @@ fn what_jobs_meet_besides_what_the_monitor_counts() {
 
 #[test]
 fn an_alert_that_is_raised_and_resolved() {
-    let (name, severity) = ("DiskAlmostFull", "warning");
+    let (name, severity) = ("DiskAlmostFull", Severity::Warning);
     let raised = series(|| AlertRaised { name, severity, source: "resource_check", description: "90 %" }.emit());
     assert_eq!(raised, [r#"belfry_alerts_total{change="raised",severity="warning"} 1"#]);
     let resolved = series(|| AlertResolved { name, severity, source: "resource_check" }.emit());

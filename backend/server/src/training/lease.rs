@@ -9,7 +9,6 @@ use super::child::Ask;
 use super::queue::{self, Claim, Hold};
 use crate::database::bounds;
 use crate::events::training::WorkFailed;
-use crate::serve::time_for_hand_back;
 use crate::state::App;
 
 /// How often a run's row is read, so that a cancel, by whichever process it came, is obeyed within a second.
@@ -24,9 +23,9 @@ pub async fn keep(app: &App, claim: &Claim, ask: &watch::Sender<Option<Ask>>) {
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
-            () = app.hand_back.cancelled(), if ask.borrow().is_none() => {
+            () = app.shutdown.hand_back.cancelled(), if ask.borrow().is_none() => {
                 // The other half is for the run's way back into the queue.
-                ask.send_replace(Some(Ask::Stop(time_for_hand_back(&app.config) / 2)));
+                ask.send_replace(Some(Ask::Stop(app.shutdown.times.hand_back / 2)));
             }
         }
         let due = Instant::now() >= extend_at;

@@ -25,33 +25,20 @@ mod workplace;
 use std::sync::Arc;
 
 use anyhow::Context;
-use axum::Router;
-use axum::middleware::from_fn;
-use axum::routing::{get, post};
 use tokio::task::JoinSet;
 
+pub use api::{cancel, list, show};
 pub use beats::Beats;
-pub use predict::Models;
+pub use model::download as download_model;
+pub use predict::{Models, predict};
 pub use queue::emit_depth;
+pub use stream::events;
+pub use submit::submit;
 pub use wakers::Wakers;
 pub use workplace::{Dead, Workplace, remove_abandoned as remove_workplaces};
 
 use crate::config::Config;
-use crate::database::bounds;
 use crate::state::Shared;
-
-/// The routes of this feature.
-pub fn router() -> Router<Shared> {
-    let bounded = from_fn(bounds::bound_answer);
-    Router::new()
-        .route("/api/v1/runs", get(api::list).layer(bounded.clone()).post(submit::submit))
-        .route("/api/v1/runs/{id}", get(api::show).layer(bounded.clone()))
-        // Until the stream begins.
-        .route("/api/v1/runs/{id}/events", get(stream::events).layer(bounded.clone()))
-        .route("/api/v1/runs/{id}/cancel", post(api::cancel).layer(bounded))
-        .route("/api/v1/runs/{id}/model", get(model::download))
-        .route("/api/v1/runs/{id}/predict", post(predict::predict))
-}
 
 /// Makes this process's place of work, and finds what dead processes of the data folder left.
 ///
@@ -74,7 +61,7 @@ pub async fn work(app: Shared, dead: Vec<Dead>) -> anyhow::Result<()> {
     tasks.spawn(reaper::reap_regularly(app.clone(), dead));
     while let Some(ended) = tasks.join_next().await {
         ended.context("a training task panicked")?;
-        anyhow::ensure!(app.stopping.is_cancelled(), "a training task ended although nobody asked it to");
+        anyhow::ensure!(app.shutdown.stopping.is_cancelled(), "a training task ended although nobody asked it to");
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ const FAR: u32 = 10;
 pub async fn reap_regularly(app: Shared, mut dead: Vec<Dead>) {
     let mut ticks = tokio::time::interval(app.config.training.lease / 3);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while app.stopping.run_until_cancelled(ticks.tick()).await.is_some() {
+    while app.shutdown.stopping.run_until_cancelled(ticks.tick()).await.is_some() {
         // What cannot be done while the database is away is done at a later tick.
         while let Some(next) = dead.last() {
             if let Err(error) = reap(&app, Some(&next.instance)).await {
@@ -47,7 +47,7 @@ pub async fn reap_regularly(app: Shared, mut dead: Vec<Dead>) {
 /// back, and since this process began, which knows nothing of what was before.
 fn can_judge_leases(app: &App) -> bool {
     let lease = app.config.training.lease;
-    app.started.elapsed() > lease && app.scheduler.is_settled_for(lease)
+    app.started.elapsed() > lease && app.lease_clock.can_judge(lease)
 }
 
 /// Takes back running runs whose worker is gone: of the dead process `instance`, and all whose lease is over. They are

@@ -10,7 +10,7 @@ use super::run::Status;
 use crate::database::bounds;
 use crate::error::Error;
 use crate::events::training::{RunFinished, RunRequeued, WorkFailed};
-use crate::insist::insist;
+use crate::retry::retry_until_written;
 use crate::state::App;
 
 /// How a run ended.
@@ -83,7 +83,7 @@ pub async fn settle(app: &App, claim: &Claim, attempt: Attempt, elapsed: Duratio
             }
             // Time for what stood in the way to go. The lease is longer.
             let pause = app.config.training.lease / 10 * u32::try_from(claim.attempt).unwrap_or(1).min(3);
-            let _ = app.stopping.run_until_cancelled(tokio::time::sleep(pause)).await;
+            let _ = app.shutdown.stopping.run_until_cancelled(tokio::time::sleep(pause)).await;
             ("something of ours stood in its way", true)
         }
     };
@@ -145,7 +145,7 @@ pub async fn abandon(app: &App, claim: &Claim, model_key: Option<&str>) {
 /// not be lost to a database that restarts.
 async fn write<T, F: Future<Output = Result<T, Error>>>(app: &App, write: impl Fn() -> F) -> Option<T> {
     let what = "the end of a run";
-    let written = insist(what, |_, elapsed| elapsed >= app.config.training.lease, write).await;
+    let written = retry_until_written(what, |_, elapsed| elapsed >= app.config.training.lease, write).await;
     let given_up = |error: &Error| WorkFailed { what: "the end of a run could not be written", cause: error }.emit();
     written.inspect_err(given_up).ok()
 }

@@ -68,7 +68,7 @@ impl Follower {
                 return None;
             }
             if self.ready.is_empty() {
-                let stopping = self.app.stopping.clone();
+                let stopping = self.app.shutdown.stopping.clone();
                 tokio::select! {
                     () = stopping.cancelled() => return None,
                     () = self.changes.of(&self.id) => {}

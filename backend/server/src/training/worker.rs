@@ -35,7 +35,7 @@ const OUR_FAILURES: &[&str] = &["bad_spec", "sandbox", "dataset_unreadable", "mo
 /// Trains one run after the other until the process stops, as worker `number` of this process.
 pub async fn work(app: Shared, workplace: Arc<Workplace>, number: usize) {
     let _up = worker_up();
-    while !app.stopping.is_cancelled() {
+    while !app.shutdown.stopping.is_cancelled() {
         app.beats.beat(number);
         let claimed = queue::claim(&app.database, &workplace.instance, app.config.training.lease);
         let pause = match bounds::for_work(claimed).await {
@@ -58,7 +58,7 @@ pub async fn work(app: Shared, workplace: Arc<Workplace>, number: usize) {
             }
         };
         tokio::select! {
-            () = app.stopping.cancelled() => {}
+            () = app.shutdown.stopping.cancelled() => {}
             () = app.wakers.queued() => {}
             () = tokio::time::sleep(pause) => {}
         }
@@ -153,7 +153,7 @@ async fn attempt(
         }
         (Outcome::Cancelled, _) => Ok(stopped(ended.asked.unwrap_or(Ask::Cancel))),
         // A service manager tells all processes to stop at once, and some children hear it before the server does.
-        (Outcome::Interrupted, _) if app.stopping.is_cancelled() => Ok(Attempt::Stopped),
+        (Outcome::Interrupted, _) if app.shutdown.stopping.is_cancelled() => Ok(Attempt::Stopped),
         (Outcome::Interrupted, _) => Ok(Attempt::Interrupted),
         _ => Ok(Attempt::Ended(Ending::without_model(outcome))),
     }
