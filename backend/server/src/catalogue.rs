@@ -30,7 +30,7 @@ catalogue! {
     histogram UPLOAD_SIZE_BYTES = "belfry_upload_size_bytes" {} buckets SIZE_BYTES;
     /// Time from an upload's first byte to its acknowledgement.
     histogram UPLOAD_DURATION_SECONDS = "belfry_upload_duration_seconds" { outcome: Closed(UploadOutcome::VARIANTS) } buckets WORK_SECONDS;
-    /// Uploads under way.
+    /// Uploads in flight.
     gauge UPLOADS_IN_PROGRESS = "belfry_uploads_in_progress" {};
     /// Datasets stored and not expired.
     reading DATASETS = "belfry_datasets" {};

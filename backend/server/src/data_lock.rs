@@ -1,4 +1,4 @@
-//! The lock on `DATA__DIR`, by which servers and a restore keep out of each other's way: servers share it, a restore has
+//! The lock on `DATA__DIR`, by which servers and a restore exclude each other: servers share it, a restore has
 //! it alone. The kernel releases it when the process dies, in whatever way.
 
 use std::fs::{File, TryLockError};

@@ -89,7 +89,7 @@ impl Error {
         }
     }
 
-    /// The stable code by which programs tell errors apart.
+    /// The stable code by which programs distinguish errors.
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound(_) | Self::Unknown { .. } => "not_found",

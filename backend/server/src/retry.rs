@@ -13,8 +13,8 @@ pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between two tries.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Retries a write until the database answers, or until `gives_up` on the error after the time since the first try; then
-/// the error is returned. `what` says what is to be written.
+/// Retries a write until the database answers, or until `gives_up` says so of the error and the time since the
+/// first try; then the error is returned. `what` names the write in the log.
 pub async fn retry_until_written<T, F: Future<Output = Result<T>>>(
     what: &str,
     gives_up: impl Fn(&Error, Duration) -> bool,

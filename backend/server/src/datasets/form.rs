@@ -16,12 +16,12 @@ use crate::error::{Error, Result};
 use crate::request;
 use crate::state::App;
 
-/// What stands around the file, and what may be read before it is processed.
+/// The bytes around the file's field, and what may be read before it is processed.
 pub const OVERHEAD_BYTES: u64 = 2 << 20;
 
 const LONGEST_TEXT_BYTES: usize = 4096;
 
-/// Reads the form. Nothing of it is kept unless all of it is right.
+/// Reads the form. Nothing of it is stored unless all of it is right.
 pub async fn read(
     app: &App,
     id: &str,

@@ -14,12 +14,12 @@ use crate::scheduler::Scheduler;
 use crate::storage::Storage;
 use crate::training::Beats;
 
-/// How long a check may take, and so how long `/health` may. With a report that lasts for a second, `/readyz` tells of
+/// How long a check may take, and so how long `/health` may. With a report that lasts for a second, `/readyz` shows
 /// an outage within three whenever it is asked.
 pub const DEADLINE: Duration = Duration::from_millis(1_700);
 
 /// The scheduler looks every second. While the database is away a look takes as long as all jobs wait for a connection;
-/// silent for longer, it is stuck.
+/// after more time without a look it is stuck.
 const SCHEDULER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What the service depends on, for its checks.
@@ -73,8 +73,8 @@ fn own(dependencies: &Dependencies<'_>, checks: Checks) -> Checks {
             let scheduler = scheduler.clone();
             async move {
                 match scheduler.time_since_last_look() {
-                    silence if silence < SCHEDULER_TIMEOUT => Ok(next_due(&scheduler).await),
-                    silence => Err(format!("silent for {} s", silence.as_secs())),
+                    idle if idle < SCHEDULER_TIMEOUT => Ok(next_due(&scheduler).await),
+                    idle => Err(format!("has not looked for due jobs for {} s", idle.as_secs())),
                 }
             }
         })
@@ -97,7 +97,7 @@ fn outcome_of_reading(reading: Reading) -> Outcome {
     }
 }
 
-/// Which job comes next here. That the database does not tell is its own check's affair.
+/// Which job comes next here; without it when the database is away, which has a check of its own.
 async fn next_due(scheduler: &Scheduler) -> String {
     match scheduler.next_due().await {
         Ok(Some((job_name, due))) => {
@@ -115,8 +115,8 @@ fn workers(dependencies: &Dependencies<'_>, checks: Checks) -> Checks {
     // A run's end may be written for as long as its lease lasts, after a pause that is shorter.
     let (beats, longest_run) = (dependencies.beats.clone(), training.timeout + training.lease * 3);
     checks.optional("workers", DEADLINE, move || {
-        let verdict = beats.verdict(longest_run);
-        async move { verdict }
+        let outcome = beats.verdict(longest_run);
+        async move { outcome }
     })
 }
 

@@ -36,7 +36,7 @@ pub(super) async fn loki(client: &ServiceClient, base: &Url) -> Outcome {
 pub(super) async fn prometheus(client: &ServiceClient, base: &Url, job: &str, started: f64, now: f64) -> Outcome {
     let mut url: Url = below(base, "api/v1/query").parse().map_err(|_| "PROMETHEUS__URL cannot be used".to_owned())?;
     let series = format!("app_start_time_seconds{{job=\"{job}\"}}");
-    // `timestamp` tells the time of a sample only of a bare selector, hence the `and`.
+    // `timestamp` gives the time of a sample only for a bare selector, hence the `and`.
     url.query_pairs_mut().append_pair("query", &format!("max(timestamp({series}) and ({series} == {started}))"));
     let answer = client.get("prometheus", "/api/v1/query", url.as_str(), None).await;
     let Answer { status, body } = answer.map_err(|failure| sentence(failure).to_owned())?;

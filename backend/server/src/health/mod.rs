@@ -1,4 +1,4 @@
-//! Health: the four endpoints that show what the checks found. Which checks there are stands in `checks.rs`.
+//! Health: the four endpoints that show what the checks found. The checks are in `checks.rs`.
 
 mod checks;
 mod dependencies;

@@ -67,15 +67,15 @@ mod tests {
     #[tokio::test]
     async fn only_log_files_that_are_too_old_are_removed() {
         let folder = tempfile::tempdir().unwrap();
-        let kept = ["belfry.2026-03-02.jsonl", "belfry.2026-03-03.jsonl", "notes.2020-01-01.jsonl", "belfry.db"];
-        for name in kept.into_iter().chain(["belfry.2026-03-01.jsonl", "belfry.2025-12-31.jsonl"]) {
+        let stay = ["belfry.2026-03-02.jsonl", "belfry.2026-03-03.jsonl", "notes.2020-01-01.jsonl", "belfry.db"];
+        for name in stay.into_iter().chain(["belfry.2026-03-01.jsonl", "belfry.2025-12-31.jsonl"]) {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
         std::fs::create_dir(folder.path().join("belfry.2019-01-01.jsonl")).unwrap();
         let (metadata, stopping) = (JobMetadata::default(), CancellationToken::new());
         remove_before(folder.path(), "2026-03-02", FileRemoval::begin(&metadata, &stopping)).await.unwrap();
         assert_eq!(metadata.so_far()["removed"], 2);
-        for name in kept {
+        for name in stay {
             assert!(folder.path().join(name).exists(), "{name}");
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! A *claim* is the exclusive right to a run, proven by an id in its row. Its *lease* says until when it is valid unless
 //! it is *renewed*; a *heartbeat* is a renewal that also proves that the process is alive. A lease that has *expired* may
-//! be taken away, but only while [`LeaseClock::can_judge`] says so. The SQL stands with the tables: `scheduler/claim.rs`
+//! be taken away, but only while [`LeaseClock::can_judge`] says so. The SQL is with the tables: `scheduler/claim.rs`
 //! and `scheduler/history.rs` for jobs, `training/` for training runs.
 
 mod clock;

@@ -1,5 +1,5 @@
 //! The id of a data folder, in its file `folder-id`. Servers that share the folder share the id, and a server keeps it when
-//! it starts again; so jobs that are about a folder and its machine are told apart from those of other servers.
+//! it starts again; so jobs that are about a folder and its machine are distinguished from those of other servers.
 
 use std::io::{self, Write};
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! What the history of a job adds up to, without reading the history: totals are kept, and everything else is the end of
-//! an index. At a million rows each of these statements touches at most `SAMPLE` of them.
+//! What the history of a job adds up to, without reading the history: totals are stored, and everything else is the end of an
+//! index. At a million rows each of these statements touches at most `SAMPLE` of them.
 //!
 //! Totals are of all runs ever; the percentiles are those of the latest.
 

@@ -17,7 +17,7 @@ use crate::scheduler::JobMetadata;
 /// Files asked about with one statement, and kept in memory between the two looks.
 const BATCH: usize = 500;
 
-/// Between the two looks; a row that is not there by then was given up by whoever wrote the file.
+/// Between the two looks; a row that is not there by then will not come.
 const SECOND_LOOK: Duration = Duration::from_secs(5);
 
 /// A folder of the store, and what of its keys rows know.
@@ -109,7 +109,7 @@ async fn remove(
         match components.storage.delete(&key).await {
             Ok(()) => {
                 metadata.add("orphans", 1);
-                tracing::warn!(key, "a file that no row knows was removed");
+                tracing::warn!(key, "orphan removed: no row knows the file");
             }
             Err(error) => failures.count(error.into())?,
         }

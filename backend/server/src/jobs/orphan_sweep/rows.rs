@@ -2,7 +2,7 @@
 //! database stops to promise them, and says so as an error.
 //!
 //! What is missing is kept in the table `missing_files`, with the time since when. A store that has none of the files that
-//! rows name is most likely another one, or its disk is not mounted: then nothing is noted or removed.
+//! rows name is most likely another one, or its disk is not mounted: then nothing is recorded or removed.
 
 use futures::StreamExt;
 use futures::stream;
@@ -19,15 +19,15 @@ const BATCH: i64 = 500;
 /// Files asked for at the same time.
 const ASKED_AT_ONCE: usize = 16;
 
-/// What a table says of files, and how to take it back.
+/// How a table refers to files, and how to remove a reference.
 struct Kind {
     name: &'static str,
     /// Ids and keys, in the order of ids, after `$1`.
     named: &'static str,
     /// Whether the file `$1` is named.
     names: &'static str,
-    /// Takes back what is said of the file `$1`, unless it is about to be used.
-    take_back: &'static str,
+    /// Removes the reference to the file `$1`, unless it is about to be used.
+    remove_reference: &'static str,
 }
 
 const KINDS: [Kind; 2] = [
@@ -36,14 +36,14 @@ const KINDS: [Kind; 2] = [
         // Those whose removal has begun are the clean-up's.
         named: "SELECT id, storage_key FROM datasets WHERE removal_began_at IS NULL AND id > $1 ORDER BY id LIMIT $2",
         names: "SELECT COUNT(*) FROM datasets WHERE removal_began_at IS NULL AND storage_key = $1",
-        take_back: "DELETE FROM datasets WHERE storage_key = $1 AND NOT EXISTS \
+        remove_reference: "DELETE FROM datasets WHERE storage_key = $1 AND NOT EXISTS \
             (SELECT 1 FROM runs WHERE runs.dataset_id = datasets.id AND runs.status IN ('queued', 'running'))",
     },
     Kind {
         name: "model",
         named: "SELECT id, model_key FROM runs WHERE model_key IS NOT NULL AND id > $1 ORDER BY id LIMIT $2",
         names: "SELECT COUNT(*) FROM runs WHERE model_key = $1",
-        take_back: "UPDATE runs SET model_key = NULL, model_size_bytes = NULL, model_sha256 = NULL WHERE model_key = $1",
+        remove_reference: "UPDATE runs SET model_key = NULL, model_size_bytes = NULL, model_sha256 = NULL WHERE model_key = $1",
     },
 ];
 
@@ -52,17 +52,17 @@ const KINDS: [Kind; 2] = [
 pub(super) struct Swept {
     /// Rows whose file is not there.
     pub(super) missing: u64,
-    /// Those of them that were given up.
+    /// Those of them that were removed.
     pub(super) removed: u64,
 }
 
 /// Looks for the file of every row.
 pub(super) async fn sweep(components: &Components, failures: &mut Failures) -> Result<Swept> {
-    let mut looked = Looked::default();
+    let mut seen = Seen::default();
     // In the usual case this ends with the first file.
-    each_row(components, failures, &mut looked, Until::Present).await?;
-    if !looked.present {
-        return match looked.missing {
+    each_row(components, failures, &mut seen, Until::Present).await?;
+    if !seen.present {
+        return match seen.missing {
             _ if components.stopping.is_cancelled() => Ok(Swept::default()),
             0 => Ok(Swept::default()),
             count => {
@@ -71,12 +71,12 @@ pub(super) async fn sweep(components: &Components, failures: &mut Failures) -> R
             }
         };
     }
-    each_row(components, failures, &mut looked, Until::End).await?;
-    judge(components, failures).await
+    each_row(components, failures, &mut seen, Until::End).await?;
+    settle_missing(components, failures).await
 }
 
 #[derive(Default)]
-struct Looked {
+struct Seen {
     present: bool,
     missing: u64,
 }
@@ -84,13 +84,13 @@ struct Looked {
 /// How far to look.
 #[derive(Clone, Copy, PartialEq)]
 enum Until {
-    /// To the first file that is there. Notes nothing.
+    /// To the first file that is there. Records nothing.
     Present,
-    /// To the last row. Notes what is missing.
+    /// To the last row. Records what is missing.
     End,
 }
 
-async fn each_row(components: &Components, failures: &mut Failures, looked: &mut Looked, until: Until) -> Result<()> {
+async fn each_row(components: &Components, failures: &mut Failures, seen: &mut Seen, until: Until) -> Result<()> {
     for kind in &KINDS {
         let mut after = String::new();
         loop {
@@ -99,15 +99,15 @@ async fn each_row(components: &Components, failures: &mut Failures, looked: &mut
             let Some((last, _)) = rows.last() else { break };
             after.clone_from(last);
             let keys = rows.into_iter().map(|(_, key)| key);
-            let mut asked = ask(components, keys);
-            while let Some((key, exists)) = asked.next().await {
+            let mut checked = check_exists(components, keys);
+            while let Some((key, exists)) = checked.next().await {
                 match exists {
-                    Ok(true) => looked.present = true,
-                    Ok(false) if until == Until::End => note(components, kind, &key).await?,
-                    Ok(false) => looked.missing += 1,
+                    Ok(true) => seen.present = true,
+                    Ok(false) if until == Until::End => record_missing(components, kind, &key).await?,
+                    Ok(false) => seen.missing += 1,
                     Err(error) => failures.count(error.into())?,
                 }
-                if until == Until::Present && looked.present {
+                if until == Until::Present && seen.present {
                     return Ok(());
                 }
             }
@@ -120,7 +120,7 @@ async fn each_row(components: &Components, failures: &mut Failures, looked: &mut
 }
 
 /// Keys, and whether the store has them. Asks for nothing more once the process stops.
-fn ask<'a>(
+fn check_exists<'a>(
     components: &'a Components,
     keys: impl Iterator<Item = String> + 'a,
 ) -> impl futures::Stream<Item = (String, crate::storage::Result<bool>)> + Unpin + 'a {
@@ -132,30 +132,31 @@ fn ask<'a>(
     Box::pin(asked.buffer_unordered(ASKED_AT_ONCE))
 }
 
-/// Notes since when a file is missing.
-async fn note(components: &Components, kind: &Kind, key: &str) -> Result<()> {
+/// Records since when a file is missing.
+async fn record_missing(components: &Components, kind: &Kind, key: &str) -> Result<()> {
     let insert = "INSERT INTO missing_files (storage_key, noticed_at) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-    let noted = sqlx::query(insert).bind(key).bind(now_micros()).execute(&components.database.pool).await?;
-    if noted.rows_affected() > 0 {
-        tracing::warn!(kind = kind.name, storage_key = key, "a file that the database names is not in the store");
+    let recorded = sqlx::query(insert).bind(key).bind(now_micros()).execute(&components.database.pool).await?;
+    if recorded.rows_affected() > 0 {
+        tracing::warn!(kind = kind.name, storage_key = key, "file missing from the store");
     }
     Ok(())
 }
 
-/// Goes through what was noted: forgets what is back or not named any more, and gives up what is missing for too long.
-async fn judge(components: &Components, failures: &mut Failures) -> Result<Swept> {
+/// Goes through what was recorded: forgets what is back or not named any more, and removes the rows of what has been
+/// missing for too long.
+async fn settle_missing(components: &Components, failures: &mut Failures) -> Result<Swept> {
     let due = now_micros().saturating_sub(micros(components.config.cleanup.orphan_grace));
     let (mut swept, mut after) = (Swept::default(), String::new());
     loop {
         let query =
             "SELECT storage_key, noticed_at FROM missing_files WHERE storage_key > $1 ORDER BY storage_key LIMIT $2";
         let query = sqlx::query_as::<_, (String, i64)>(query).bind(&after).bind(BATCH);
-        let noted = query.fetch_all(&components.database.pool).await?;
-        let Some((last, _)) = noted.last() else { return Ok(swept) };
+        let recorded = query.fetch_all(&components.database.pool).await?;
+        let Some((last, _)) = recorded.last() else { return Ok(swept) };
         after.clone_from(last);
-        let times: std::collections::HashMap<String, i64> = noted.into_iter().collect();
-        let mut asked = ask(components, times.keys().cloned());
-        while let Some((key, exists)) = asked.next().await {
+        let times: std::collections::HashMap<String, i64> = recorded.into_iter().collect();
+        let mut checked = check_exists(components, times.keys().cloned());
+        while let Some((key, exists)) = checked.next().await {
             match exists {
                 Ok(true) => forget(components, &key).await?,
                 Ok(false) => {
@@ -165,7 +166,7 @@ async fn judge(components: &Components, failures: &mut Failures) -> Result<Swept
                     };
                     swept.missing += 1;
                     if times[&key] <= due {
-                        swept.removed += take_back(components, kind, &key).await?;
+                        swept.removed += remove_reference(components, kind, &key).await?;
                     }
                 }
                 Err(error) => failures.count(error.into())?,
@@ -196,8 +197,8 @@ async fn forget(components: &Components, key: &str) -> Result<()> {
     Ok(())
 }
 
-async fn take_back(components: &Components, kind: &Kind, key: &str) -> Result<u64> {
-    let taken = sqlx::query(AssertSqlSafe(kind.take_back)).bind(key).execute(&components.database.pool).await?;
+async fn remove_reference(components: &Components, kind: &Kind, key: &str) -> Result<u64> {
+    let taken = sqlx::query(AssertSqlSafe(kind.remove_reference)).bind(key).execute(&components.database.pool).await?;
     if taken.rows_affected() > 0 {
         FileLost { kind: kind.name, storage_key: key }.emit();
         forget(components, key).await?;
