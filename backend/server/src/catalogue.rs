@@ -1,25 +1,35 @@
 //! Belfry's own metrics, one row each. The standard ones stand in `belfry_telemetry::catalogue`.
 
+use belfry_learning::algorithm::Algorithm;
+use belfry_learning::outcome::Outcome;
+use belfry_learning::protocol::Score;
 use belfry_telemetry::catalogue;
 use belfry_telemetry::catalogue::{LATENCY_SECONDS, SIZE_BYTES, WORK_SECONDS};
 use belfry_telemetry::metric::Values::Closed;
+use strum::VariantNames;
 
-/// Algorithms as label values; the hidden test algorithm is `other`.
-pub const ALGORITHMS: &[&str] = &["gradient_boosting", "random_forest", "logistic_regression", "elastic_net", "other"];
+use crate::labels::{PredictionOutcome, RunStatus};
+
+/// Algorithms as label values; the hidden test algorithm, which is the last one, is `other`.
+pub const ALGORITHMS: &[&str] = &{
+    let mut names = [""; Algorithm::VARIANTS.len()];
+    names.copy_from_slice(Algorithm::VARIANTS);
+    names[Algorithm::ALL.len()] = "other";
+    names
+};
 
 /// How a training run can end.
-pub const RUN_OUTCOMES: &[&str] =
-    &["completed", "failed", "cancelled", "timed_out", "panicked", "out_of_memory", "crashed", "interrupted"];
+pub const RUN_OUTCOMES: &[&str] = Outcome::VARIANTS;
 
-/// What a training run can be.
-pub const RUN_STATUSES: &[&str] = &["queued", "running", "completed", "failed", "cancelled"];
+/// Where a training run can be in its life cycle.
+pub const RUN_STATUSES: &[&str] = RunStatus::VARIANTS;
 
 /// How bad an alert is.
 pub const SEVERITIES: &[&str] = &["warning", "critical"];
 
 const UPLOAD_OUTCOMES: &[&str] = &["stored", "rejected", "too_large", "cancelled", "failed"];
-const PREDICTION_OUTCOMES: &[&str] = &["completed", "rejected", "failed"];
-const SCORES: &[&str] = &["accuracy", "macro_f1", "log_loss", "rmse", "mae", "r2"];
+const PREDICTION_OUTCOMES: &[&str] = PredictionOutcome::VARIANTS;
+const SCORES: &[&str] = Score::VARIANTS;
 
 catalogue! {
     /// Uploads ended, by outcome.

@@ -16,6 +16,7 @@ mod health;
 mod healthcheck;
 mod insist;
 mod jobs;
+mod labels;
 mod orphans;
 mod outgoing;
 mod request;

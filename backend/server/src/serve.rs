@@ -21,7 +21,10 @@ use crate::signals::Signals;
 use crate::starting::Gate;
 use crate::state::App;
 use crate::storage::Storage;
-use crate::training::{Beats, Models, Wakers, Workplace};
+use crate::training::heartbeats::WorkerHeartbeats;
+use crate::training::instance::Instance;
+use crate::training::model_cache::ModelCache;
+use crate::training::notifications::RunNotifications;
 use crate::{catalogue, data_lock, facts, health, jobs, training};
 
 /// The service's name, in labels and in the names of log files.
@@ -70,7 +73,7 @@ fn grace_before_flush(config: &Config) -> Duration {
 }
 
 /// The last part of the time before the flush, in which runs that were not finished are handed back.
-pub fn time_for_hand_back(config: &Config) -> Duration {
+fn time_for_hand_back(config: &Config) -> Duration {
     HAND_BACK.min(grace_before_flush(config).mul_f64(WORK_SHARE / 2.0))
 }
 
@@ -94,11 +97,12 @@ async fn run(config: Config, telemetry: &Telemetry, signals: &mut Signals) -> an
         opened = opening => opened?,
         () = signals.next() => return Ok(()),
     };
-    let (workplace, dead) = training::open_workplace(&config).await?;
-    let app = assemble(config, database, telemetry, stopping, workplace)?;
+    let (instance, dead) = training::open_instance(&config).await?;
+    let app = assemble(config, database, telemetry, stopping, instance)?;
     gate.open(router(app.clone(), telemetry));
-    tasks.spawn(jobs::schedule(app.clone(), dead.iter().map(|dead| dead.instance.clone()).collect()));
-    tasks.spawn(training::work(app.clone(), dead));
+    tasks.spawn(jobs::schedule(app.clone(), dead.iter().map(|dead| dead.id.clone()).collect()));
+    let hand_back_time = time_for_hand_back(&app.config);
+    tasks.spawn(training::run_workers(app.clone(), dead, hand_back_time));
     tasks.spawn(health::watch(app.clone()));
     tasks.spawn(facts::watch(app.clone()));
     tracing::info!(%address, "listening");
@@ -119,7 +123,7 @@ fn assemble(
     database: Database,
     telemetry: &Telemetry,
     stopping: CancellationToken,
-    workplace: Arc<Workplace>,
+    instance: Arc<Instance>,
 ) -> anyhow::Result<Arc<App>> {
     let storage = Storage::open(&config)?;
     let pool = database.clone();
@@ -127,27 +131,27 @@ fn assemble(
     telemetry.watch_disk("data", &config.data.dir);
     let scheduler = Arc::new(Scheduler::new(&config, database.engine)?);
     let resources = Arc::new(health::Resources::new(&config, health::DEADLINE));
-    let beats = Arc::new(Beats::new(config.training.workers));
+    let worker_heartbeats = Arc::new(WorkerHeartbeats::new(config.training.workers));
     let stands_on = health::StandsOn {
         config: &config,
         database: &database,
         storage: &storage,
         scheduler: &scheduler,
         resources: &resources,
-        beats: &beats,
+        worker_heartbeats: &worker_heartbeats,
         outgoing: &Outgoing::new()?,
         started: telemetry.started(),
     };
     Ok(Arc::new(App {
         checks: health::checks(&stands_on),
         resources,
-        workplace,
-        beats,
+        instance,
+        worker_heartbeats,
         scheduler,
         started: Instant::now(),
         upload_slots: Semaphore::new(config.upload.max_concurrent),
-        wakers: Wakers::default(),
-        models: Models::default(),
+        run_notifications: RunNotifications::default(),
+        model_cache: ModelCache::default(),
         draining: CancellationToken::new(),
         stopping,
         hand_back: CancellationToken::new(),

@@ -12,7 +12,10 @@ use crate::database::Database;
 use crate::health::Resources;
 use crate::jobs::Scheduler;
 use crate::storage::Storage;
-use crate::training::{Beats, Models, Wakers, Workplace};
+use crate::training::heartbeats::WorkerHeartbeats;
+use crate::training::instance::Instance;
+use crate::training::model_cache::ModelCache;
+use crate::training::notifications::RunNotifications;
 
 /// What every handler and background task needs.
 pub struct App {
@@ -26,20 +29,20 @@ pub struct App {
     pub checks: Checks,
     /// How full disk and memory are.
     pub resources: Arc<Resources>,
-    /// Names this process in what it holds in the database; its lock shows that it lives.
-    pub workplace: Arc<Workplace>,
-    /// The signs of life of the workers of this process.
-    pub beats: Arc<Beats>,
+    /// Names this process in what it has claimed in the database; its lock shows that the process is alive.
+    pub instance: Arc<Instance>,
+    /// The heartbeats of the training workers of this process.
+    pub worker_heartbeats: Arc<WorkerHeartbeats>,
     /// Uploads that may run at the same time.
     pub upload_slots: Semaphore,
     /// What the scheduler last did.
     pub scheduler: Arc<Scheduler>,
     /// When this process began to serve.
     pub started: Instant,
-    /// Tells workers of new runs and listeners of progress.
-    pub wakers: Wakers,
+    /// Notifies workers of queued runs and streams of progress.
+    pub run_notifications: RunNotifications,
     /// The models that predict.
-    pub models: Models,
+    pub model_cache: ModelCache,
     /// Cancelled when the process was asked to stop: it is not ready for more, and still serves for `SERVER__DRAIN`.
     pub draining: CancellationToken,
     /// Cancelled after that: nothing new is begun.

@@ -12,7 +12,7 @@ use crate::database::{Database, now_micros};
 use crate::jobs::Scheduler;
 use crate::outgoing::Outgoing;
 use crate::storage::Storage;
-use crate::training::Beats;
+use crate::training::heartbeats::WorkerHeartbeats;
 
 /// How long a check may take, and so how long `/health` may. With a report that lasts for a second, `/readyz` tells of
 /// an outage within three whenever it is asked.
@@ -34,8 +34,8 @@ pub struct StandsOn<'a> {
     pub scheduler: &'a Arc<Scheduler>,
     /// How full disk and memory are.
     pub resources: &'a Arc<Resources>,
-    /// The workers' signs of life.
-    pub beats: &'a Arc<Beats>,
+    /// The heartbeats of the training workers.
+    pub worker_heartbeats: &'a Arc<WorkerHeartbeats>,
     /// The client for other services.
     pub outgoing: &'a Outgoing,
     /// `app_start_time_seconds` of this process.
@@ -112,10 +112,10 @@ fn workers(on: &StandsOn<'_>, checks: Checks) -> Checks {
         return checks.disabled("workers", "TRAINING__WORKERS is 0: other processes train");
     }
     // A run's end may be written for as long as its lease lasts, after a pause that is shorter.
-    let (beats, longest_run) = (on.beats.clone(), training.timeout + training.lease * 3);
+    let (heartbeats, longest_run) = (on.worker_heartbeats.clone(), training.timeout + training.lease * 3);
     checks.optional("workers", DEADLINE, move || {
-        let verdict = beats.verdict(longest_run);
-        async move { verdict }
+        let checked = heartbeats.check_workers(longest_run);
+        async move { checked }
     })
 }
 

@@ -1,5 +1,5 @@
 //! Ends runs whose process died: those whose heartbeat stopped, and at once those of a process whose lock is free (see
-//! `training/workplace.rs`). And forgets the history that is old enough.
+//! `training/instance.rs`). And forgets the history that is old enough.
 
 use belfry_telemetry::jobs::Notes;
 

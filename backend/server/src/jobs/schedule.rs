@@ -266,7 +266,7 @@ async fn take_if_due(app: &App, job: Job, plan: &Plan, turn: &Turn) -> Result<Op
         }
         return Ok(None);
     }
-    let taken = turn.take(database, job, next, &app.workplace.instance).await?;
+    let taken = turn.take(database, job, next, &app.instance.id).await?;
     if taken.is_some() {
         let missed = plan.missed(turn.next_due_at, now);
         if missed > 0 {
