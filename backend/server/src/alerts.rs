@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 use uuid::Uuid;
 
-pub use crate::catalogue::Severity;
 use crate::database::{Database, Transaction, now_micros, rfc3339};
 use crate::error::{Error, Result};
 use crate::events::alert::{AlertRaised, AlertResolved};
+pub use crate::labels::Severity;
 use crate::request::{Json, Page, Query, is_id};
 use crate::state::Shared;
 

@@ -1,27 +1,31 @@
 //! Belfry's own metrics, one row each; closed label values are the enums of `labels.rs`. The standard metrics are in
 //! `belfry_telemetry::catalogue`.
 
-mod labels;
-
+use belfry_learning::algorithm::Algorithm;
+use belfry_learning::outcome::Outcome;
+use belfry_learning::protocol::Score;
 use belfry_telemetry::catalogue;
 use belfry_telemetry::catalogue::{LATENCY_SECONDS, SIZE_BYTES, WORK_SECONDS};
 use belfry_telemetry::metric::Values::Closed;
 use strum::VariantNames;
 
-pub use labels::{AlertChange, CleanupOutcome, Severity, UploadOutcome};
+use crate::labels::{AlertChange, CleanupOutcome, PredictionOutcome, RunStatus, Severity, UploadOutcome};
 
-/// Algorithms as label values; the hidden test algorithm is `other`.
-pub const ALGORITHMS: &[&str] = &["gradient_boosting", "random_forest", "logistic_regression", "elastic_net", "other"];
+/// Algorithms as label values; the hidden test algorithm, which is the last one, is `other`.
+pub const ALGORITHMS: &[&str] = &{
+    let mut names = [""; Algorithm::VARIANTS.len()];
+    names.copy_from_slice(Algorithm::VARIANTS);
+    names[Algorithm::ALL.len()] = "other";
+    names
+};
 
 /// How a training run can end.
-pub const RUN_OUTCOMES: &[&str] =
-    &["completed", "failed", "cancelled", "timed_out", "panicked", "out_of_memory", "crashed", "interrupted"];
+pub const RUN_OUTCOMES: &[&str] = Outcome::VARIANTS;
 
-/// What a training run can be.
-pub const RUN_STATUSES: &[&str] = &["queued", "running", "completed", "failed", "cancelled"];
+/// Where a training run can be in its life cycle.
+pub const RUN_STATUSES: &[&str] = RunStatus::VARIANTS;
 
-const PREDICTION_OUTCOMES: &[&str] = &["completed", "rejected", "failed"];
-const SCORES: &[&str] = &["accuracy", "macro_f1", "log_loss", "rmse", "mae", "r2"];
+const SCORES: &[&str] = Score::VARIANTS;
 
 catalogue! {
     /// Uploads ended, by outcome.
@@ -56,7 +60,7 @@ catalogue! {
     /// Workers of this process.
     gauge TRAINING_WORKERS = "belfry_training_workers" {};
     /// Requests for predictions, by outcome.
-    counter PREDICTIONS_TOTAL = "belfry_predictions_total" { algorithm: Closed(ALGORITHMS), outcome: Closed(PREDICTION_OUTCOMES) };
+    counter PREDICTIONS_TOTAL = "belfry_predictions_total" { algorithm: Closed(ALGORITHMS), outcome: Closed(PredictionOutcome::VARIANTS) };
     /// Time to predict one request's rows.
     histogram PREDICTION_DURATION_SECONDS = "belfry_prediction_duration_seconds" { algorithm: Closed(ALGORITHMS) } buckets LATENCY_SECONDS;
 

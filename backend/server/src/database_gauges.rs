@@ -26,7 +26,7 @@ pub async fn watch(app: Shared) -> anyhow::Result<()> {
 /// One failure does not keep the others from being read.
 async fn refresh(database: &Database) {
     datasets::totals::refresh(database).await;
-    training::emit_depth(database).await;
+    training::queue_depth::refresh_queue_depth(database).await;
     let (lag, snapshot) = (jobs::measure_cleanup_lag(database), jobs::show_latest_snapshot(database));
     for refreshed in [bounds::for_work(lag).await, bounds::for_work(snapshot).await] {
         if let Err(error) = refreshed {

@@ -15,6 +15,7 @@ mod events;
 mod health;
 mod healthcheck;
 mod jobs;
+mod labels;
 mod leases;
 mod request;
 mod resources;

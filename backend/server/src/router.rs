@@ -23,7 +23,7 @@ pub fn router(app: Shared, telemetry: &Telemetry) -> Router {
         .route("/api/v1/runs", get(training::list))
         .route("/api/v1/runs/{id}", get(training::show))
         // Until the stream begins.
-        .route("/api/v1/runs/{id}/events", get(training::events))
+        .route("/api/v1/runs/{id}/events", get(training::stream_events))
         .route("/api/v1/runs/{id}/cancel", post(training::cancel))
         .route("/api/v1/alerts", get(alerts::list))
         .merge(

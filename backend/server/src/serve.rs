@@ -23,7 +23,10 @@ use crate::shutdown::{Shutdown, ShutdownTimes};
 use crate::startup_gate::StartupGate;
 use crate::state::App;
 use crate::storage::Storage;
-use crate::training::{Beats, Models, Wakers, Workplace};
+use crate::training::heartbeats::WorkerHeartbeats;
+use crate::training::instance::Instance;
+use crate::training::model_cache::ModelCache;
+use crate::training::notifications::RunNotifications;
 use crate::{catalogue, data_lock, database_gauges, health, jobs, training};
 
 /// What the second signal makes of the exit code.
@@ -70,11 +73,11 @@ async fn run(config: Config, telemetry: &Telemetry, signals: &mut Signals) -> an
         opened = opening => opened?,
         () = signals.next() => return Ok(()),
     };
-    let (workplace, dead) = training::open_workplace(&config).await?;
-    let app = assemble(config, database, telemetry, shutdown, workplace)?;
+    let (instance, dead) = training::open_instance(&config).await?;
+    let app = assemble(config, database, telemetry, shutdown, instance)?;
     gate.open(router(app.clone(), telemetry));
-    tasks.spawn(app.scheduler.clone().run_due_jobs(dead.iter().map(|dead| dead.instance.clone()).collect()));
-    tasks.spawn(training::work(app.clone(), dead));
+    tasks.spawn(app.scheduler.clone().run_due_jobs(dead.iter().map(|dead| dead.id.clone()).collect()));
+    tasks.spawn(training::run_workers(app.clone(), dead, app.shutdown.times.hand_back));
     tasks.spawn(health::watch(app.clone()));
     tasks.spawn(database_gauges::watch(app.clone()));
     tracing::info!(%address, "listening");
@@ -95,7 +98,7 @@ fn assemble(
     database: Database,
     telemetry: &Telemetry,
     shutdown: Shutdown,
-    workplace: Arc<Workplace>,
+    instance: Arc<Instance>,
 ) -> anyhow::Result<Arc<App>> {
     let config = Arc::new(config);
     let storage = Storage::open(&config)?;
@@ -103,7 +106,7 @@ fn assemble(
     telemetry.before_scrape(move || pool.emit_pool());
     telemetry.watch_disk("data", &config.data.dir);
     let resources = Arc::new(Resources::new(&config, health::DEADLINE));
-    let beats = Arc::new(Beats::new(config.training.workers));
+    let worker_heartbeats = Arc::new(WorkerHeartbeats::new(config.training.workers));
     let lease_clock = Arc::new(LeaseClock::default());
     let components = jobs::Components {
         config: config.clone(),
@@ -115,7 +118,7 @@ fn assemble(
     };
     let options = scheduler::Options {
         database: database.clone(),
-        instance: workplace.instance.clone(),
+        instance: instance.id.clone(),
         lease_clock: lease_clock.clone(),
         stopping: shutdown.stopping.clone(),
         cut_off: shutdown.cut_off.clone(),
@@ -128,21 +131,21 @@ fn assemble(
         storage: &storage,
         scheduler: &scheduler,
         resources: &resources,
-        beats: &beats,
+        worker_heartbeats: &worker_heartbeats,
         client: &ServiceClient::new()?,
         started: telemetry.started(),
     };
     Ok(Arc::new(App {
         checks: health::checks(&dependencies),
         resources,
-        workplace,
-        beats,
+        instance,
+        worker_heartbeats,
         scheduler,
         lease_clock,
         started: Instant::now(),
         upload_slots: Semaphore::new(config.upload.max_concurrent),
-        wakers: Wakers::default(),
-        models: Models::default(),
+        run_notifications: RunNotifications::default(),
+        model_cache: ModelCache::default(),
         shutdown,
         config,
         database,

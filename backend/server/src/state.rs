@@ -13,7 +13,10 @@ use crate::resources::Resources;
 use crate::scheduler::Scheduler;
 use crate::shutdown::Shutdown;
 use crate::storage::Storage;
-use crate::training::{Beats, Models, Wakers, Workplace};
+use crate::training::heartbeats::WorkerHeartbeats;
+use crate::training::instance::Instance;
+use crate::training::model_cache::ModelCache;
+use crate::training::notifications::RunNotifications;
 
 /// What every handler and background task needs.
 pub struct App {
@@ -28,9 +31,9 @@ pub struct App {
     /// How full disk and memory are.
     pub resources: Arc<Resources>,
     /// Names this process in what it claims in the database; its lock shows that the process is alive.
-    pub workplace: Arc<Workplace>,
-    /// The heartbeats of this process's workers.
-    pub beats: Arc<Beats>,
+    pub instance: Arc<Instance>,
+    /// The heartbeats of the training workers of this process.
+    pub worker_heartbeats: Arc<WorkerHeartbeats>,
     /// Uploads that may be in flight at the same time.
     pub upload_slots: Semaphore,
     /// Runs due jobs.
@@ -39,10 +42,10 @@ pub struct App {
     pub lease_clock: Arc<LeaseClock>,
     /// When this process began to serve.
     pub started: Instant,
-    /// Notifies workers of new runs and listeners of progress.
-    pub wakers: Wakers,
+    /// Notifies workers of queued runs and streams of progress.
+    pub run_notifications: RunNotifications,
     /// The models that predict.
-    pub models: Models,
+    pub model_cache: ModelCache,
     /// The phases of the end of this process.
     pub shutdown: Shutdown,
 }

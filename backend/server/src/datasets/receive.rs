@@ -187,5 +187,5 @@ fn refusal(error: &CsvError) -> Error {
         Ok(serde_json::Value::Object(extras)) => extras,
         other => unreachable!("a struct is an object, not {other:?}"),
     };
-    Error::Invalid { code: error.code.as_str(), detail: error.to_string(), extras }
+    Error::Invalid { code: error.code.name(), detail: error.to_string(), extras }
 }

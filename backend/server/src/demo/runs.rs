@@ -113,7 +113,7 @@ pub async fn predict_badly(demo: &Demo, rng: &mut StdRng) {
 async fn start(demo: &Demo, dataset: &Dataset, algorithm: Algorithm, params: &Value, seed: u64) -> Option<String> {
     let target = demo.samples.by_name(dataset.sample).target;
     let body = json!({
-        "dataset_id": dataset.id, "target": target, "algorithm": algorithm.as_str(), "params": params, "seed": seed,
+        "dataset_id": dataset.id, "target": target, "algorithm": algorithm.name(), "params": params, "seed": seed,
     });
     let answer = demo.api.post(PATH, &body).await;
     if !demo.count_answer(start_label(algorithm), &answer, &[202]) {

@@ -1,6 +1,7 @@
 //! Events of alerts.
 
-use crate::catalogue::{ALERTS_TOTAL, AlertChange, Severity};
+use crate::catalogue::ALERTS_TOTAL;
+use crate::labels::{AlertChange, Severity};
 
 /// An alert that was not open was raised.
 pub struct AlertRaised<'a> {

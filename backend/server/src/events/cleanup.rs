@@ -4,9 +4,10 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::catalogue::{
     CLEANUP_BYTES_FREED_TOTAL, CLEANUP_CYCLES_TOTAL, CLEANUP_DURATION_SECONDS, CLEANUP_ERRORS_TOTAL,
-    CLEANUP_FILES_REMOVED_TOTAL, CLEANUP_LAG_SECONDS, CLEANUP_LAST_SUCCESS_TIMESTAMP_SECONDS, CleanupOutcome,
+    CLEANUP_FILES_REMOVED_TOTAL, CLEANUP_LAG_SECONDS, CLEANUP_LAST_SUCCESS_TIMESTAMP_SECONDS,
 };
 use crate::error::{Error, chain};
+use crate::labels::CleanupOutcome;
 
 /// One cycle in flight. Dropped before its end is known it counts as `cancelled`.
 pub struct CleanupCycle {

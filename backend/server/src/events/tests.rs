@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use belfry_learning::algorithm::Task;
+use belfry_learning::algorithm::{Algorithm, Task};
 use belfry_learning::outcome::Outcome;
-use belfry_learning::protocol::{Report, Summary};
+use belfry_learning::protocol::{ChildReport, ResourceUse, Score, TrainingResult, TrainingSummary};
 use belfry_telemetry::testing::moved;
 
 use super::alert::{AlertRaised, AlertResolved};
@@ -13,12 +13,12 @@ use super::cleanup::{CleanupCycle, CleanupLag, ExpiredDatasetNotRemoved, Expired
 use super::jobs::{ClockJumped, FileLost, JobAborted, JobFailed};
 use super::snapshot::RunsCounted;
 use super::training::{
-    ChildFailed, Prediction, QueueDepth, RunFinished, RunQueued, RunRequeued, RunStarted, StepsDone, WorkFailed,
-    WorkerPanicked, run_under_way, worker_up,
+    ChildFailed, ClaimLost, PredictionGuard, QueueDepth, RequeueReason, RunClaimed, RunFinished, RunQueued,
+    RunRequeued, StepsRecorded, WorkerPanicked, log_background_failure, run_in_flight, worker_up,
 };
 use super::upload::{DatasetDeleted, DatasetTotals, Upload};
-use crate::catalogue::Severity;
 use crate::error::Error;
+use crate::labels::Severity;
 
 /// The series that `emits` moves, with the values of durations left out, which no test can know.
 fn series(emits: impl FnOnce()) -> Vec<String> {
@@ -75,38 +75,36 @@ fn totals_that_are_known_and_that_are_not() {
     assert_eq!(series(|| DatasetTotals::emit(None)), ["belfry_dataset_bytes NaN", "belfry_datasets NaN"]);
 }
 
-fn report(scores: &[(&str, f64)]) -> Report {
-    Report {
-        task: Task::Regression,
-        scores: scores.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
-        summary: Summary {
-            rows_train: 80,
-            rows_test: 20,
-            rows_without_target: 0,
-            clamped_values: 0,
-            dropped_columns: Vec::new(),
-            iterations: 7,
-        },
+fn report(scores: &[(Score, f64)]) -> ChildReport {
+    let summary = TrainingSummary {
+        rows_train: 80,
+        rows_test: 20,
+        rows_without_target: 0,
+        clamped_values: 0,
+        dropped_columns: Vec::new(),
+        iterations: 7,
+    };
+    ChildReport {
+        result: TrainingResult { task: Task::Regression, scores: scores.iter().copied().collect(), summary },
         model_size_bytes: 1_000,
         model_sha256: String::new(),
-        cpu_seconds: 1.0,
-        peak_resident_bytes: 1,
+        resources: ResourceUse { cpu_seconds: 1.0, peak_resident_bytes: 1 },
     }
 }
 
 #[test]
 fn a_run_from_the_queue_to_its_end() {
-    assert!(series(|| RunQueued { run_id: "r", dataset_id: "d", algorithm: "elastic_net" }.emit()).is_empty());
-    let started =
-        |attempt| RunStarted { run_id: "r", algorithm: "elastic_net", attempt, waited: Duration::from_secs(2) };
-    assert_eq!(series(|| started(1).emit()), ["belfry_training_queue_wait_seconds ?"]);
-    assert!(series(|| started(2).emit()).is_empty(), "a second attempt was not only waiting");
-    let steps = StepsDone { algorithm: "elastic_net", count: 7 };
+    let algorithm = Algorithm::ElasticNet;
+    assert!(series(|| RunQueued { run_id: "r", dataset_id: "d", algorithm }.emit()).is_empty());
+    let claimed = |attempt| RunClaimed { run_id: "r", algorithm, attempt, waited: Duration::from_secs(2) };
+    assert_eq!(series(|| claimed(1).emit()), ["belfry_training_queue_wait_seconds ?"]);
+    assert!(series(|| claimed(2).emit()).is_empty(), "a second attempt was not only waiting");
+    let steps = StepsRecorded { algorithm, count: 7 };
     assert_eq!(series(|| steps.emit()), [r#"belfry_training_iterations_total{algorithm="elastic_net"} 7"#]);
 
-    let report = report(&[("rmse", 0.5)]);
+    let report = report(&[(Score::Rmse, 0.5)]);
     let finished = RunFinished {
-        algorithm: "elastic_net",
+        algorithm,
         outcome: Outcome::Completed,
         elapsed: Some(Duration::from_secs(3)),
         report: Some(&report),
@@ -118,14 +116,16 @@ fn a_run_from_the_queue_to_its_end() {
         r#"belfry_training_runs_total{algorithm="elastic_net",outcome="completed"} 1"#,
     ];
     assert_eq!(series(|| finished.emit()), expected);
-    assert!(series(|| RunRequeued { run_id: "r", attempt: 1, reason: "a reason" }.emit()).is_empty());
+    let reason = RequeueReason::WorkerLost;
+    assert!(series(|| RunRequeued { run_id: "r", attempt: 1, reason }.emit()).is_empty());
+    assert!(series(|| ClaimLost { run_id: "r", attempt: 1 }.emit()).is_empty());
 }
 
 #[test]
 fn a_run_that_never_began_and_whose_algorithm_is_no_label() {
     for outcome in crate::catalogue::RUN_OUTCOMES {
         let outcome: Outcome = serde_json::from_value(serde_json::Value::from(*outcome)).unwrap();
-        let finished = RunFinished { algorithm: "fake", outcome, ..RunFinished::default() };
+        let finished = RunFinished { algorithm: Algorithm::Fake, outcome, ..RunFinished::default() };
         let expected = format!("belfry_training_runs_total{{algorithm=\"other\",outcome=\"{outcome}\"}} 1");
         assert_eq!(series(|| finished.emit()), [expected]);
     }
@@ -134,9 +134,9 @@ fn a_run_that_never_began_and_whose_algorithm_is_no_label() {
 #[test]
 fn workers_and_what_goes_wrong_around_them() {
     assert_eq!(series(|| std::mem::forget(worker_up())), ["belfry_training_workers 1"]);
-    assert_eq!(series(|| drop(run_under_way())), ["belfry_training_in_progress 0"]);
+    assert_eq!(series(|| drop(run_in_flight())), ["belfry_training_in_progress 0"]);
     let cause = Error::Internal(anyhow::anyhow!("a bug"));
-    let failed = series(|| WorkFailed { what: "something failed", cause: &cause }.emit());
+    let failed = series(|| log_background_failure("something failed", &cause));
     assert_eq!(failed, [r#"errors_total{error_type="internal",component="training"} 1"#]);
     let panicked = series(|| WorkerPanicked { run_id: "r" }.emit());
     assert_eq!(panicked, [r#"errors_total{error_type="panic",component="training"} 1"#]);
@@ -161,9 +161,10 @@ fn a_prediction_by_its_outcome() {
             format!("belfry_predictions_total{{algorithm=\"random_forest\",outcome=\"{outcome}\"}} 1"),
         ]
     };
-    let start = || Prediction::start("random_forest".to_owned());
+    let start = || PredictionGuard::start(Algorithm::RandomForest);
     assert_eq!(series(|| start().completed()), ended("completed"));
     assert_eq!(series(|| start().rejected()), ended("rejected"));
+    assert_eq!(series(|| start().failed()), ended("failed"));
     assert_eq!(series(|| drop(start())), ended("failed"));
 }
 

@@ -6,9 +6,9 @@ use belfry_telemetry::metric::InProgress;
 
 use crate::catalogue::{
     DATASET_BYTES, DATASETS, UPLOAD_DURATION_SECONDS, UPLOAD_SIZE_BYTES, UPLOADS_IN_PROGRESS, UPLOADS_TOTAL,
-    UploadOutcome,
 };
 use crate::error::{Error, chain};
+use crate::labels::UploadOutcome;
 
 /// One upload in flight. Dropped before its end is known, as when its client goes away, it counts as `cancelled`.
 pub struct Upload {

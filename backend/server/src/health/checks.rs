@@ -12,7 +12,7 @@ use crate::database::{Database, now_micros};
 use crate::resources::{Level, Reading, Resources};
 use crate::scheduler::Scheduler;
 use crate::storage::Storage;
-use crate::training::Beats;
+use crate::training::heartbeats::WorkerHeartbeats;
 
 /// How long a check may take, and so how long `/health` may. With a report that lasts for a second, `/readyz` shows
 /// an outage within three whenever it is asked.
@@ -34,8 +34,8 @@ pub struct Dependencies<'a> {
     pub scheduler: &'a Arc<Scheduler>,
     /// How full disk and memory are.
     pub resources: &'a Arc<Resources>,
-    /// The heartbeats of the workers.
-    pub beats: &'a Arc<Beats>,
+    /// The heartbeats of the training workers.
+    pub worker_heartbeats: &'a Arc<WorkerHeartbeats>,
     /// The client for other services.
     pub client: &'a ServiceClient,
     /// `app_start_time_seconds` of this process.
@@ -113,9 +113,9 @@ fn workers(dependencies: &Dependencies<'_>, checks: Checks) -> Checks {
         return checks.disabled("workers", "TRAINING__WORKERS is 0: other processes train");
     }
     // A run's end may be written for as long as its lease lasts, after a pause that is shorter.
-    let (beats, longest_run) = (dependencies.beats.clone(), training.timeout + training.lease * 3);
+    let (heartbeats, longest_run) = (dependencies.worker_heartbeats.clone(), training.timeout + training.lease * 3);
     checks.optional("workers", DEADLINE, move || {
-        let outcome = beats.verdict(longest_run);
+        let outcome = heartbeats.check_workers(longest_run);
         async move { outcome }
     })
 }

@@ -97,7 +97,7 @@ async fn remove_left_over(components: &Components) -> Result<u64> {
     let left_over = tokio::task::spawn_blocking(move || {
         let (work, grace) = (config.data.dir.join("work"), config.cleanup.orphan_grace);
         let cut_off = backup::remove_cut_off(&config, grace);
-        let removed = training::remove_workplaces(&work, grace)?;
+        let removed = training::instance::remove_abandoned_instances(&work, grace)?;
         cut_off.map(|_| removed)
     });
     Ok(left_over.await.map_err(|panic| Error::Internal(panic.into()))??)

@@ -5,15 +5,15 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::run::{self, Run};
+use super::store::listing::find_run;
 use crate::database::bounds;
 use crate::error::{Error, Result};
 use crate::state::Shared;
 
 /// Downloads a model.
 pub async fn download(State(app): State<Shared>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response> {
-    let run = bounds::for_answer(run::find(&app.database, &id)).await?;
-    let (key, file) = of(&run)?;
+    let run = bounds::for_answer(find_run(&app.database, &id)).await?;
+    let (key, file) = run.stored_model()?;
     let tag = format!("\"{}\"", file.sha256);
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let unchanged = known.is_some_and(|tags| tags.split(',').any(|known| known.trim().trim_start_matches("W/") == tag));
@@ -34,14 +34,4 @@ pub async fn download(State(app): State<Shared>, Path(id): Path<String>, headers
         ),
     ];
     Ok((headers, Body::from_stream(content)).into_response())
-}
-
-/// A completed run's model.
-///
-/// # Errors
-/// 409 `no_model` for any other run.
-pub fn of(run: &Run) -> Result<(&str, &run::ModelFile)> {
-    let missing =
-        || Error::Conflict { code: "no_model", detail: format!("the run has no model: it is {}", run.status.as_str()) };
-    Ok((run.model_key.as_deref().ok_or_else(missing)?, run.model.as_ref().ok_or_else(missing)?))
 }
