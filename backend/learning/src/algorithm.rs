@@ -1,9 +1,9 @@
 //! The closed sets a run is described by: which algorithm, which task.
 
-use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 /// A way of training a model.
 ///
@@ -11,8 +11,11 @@ use serde::{Deserialize, Serialize};
 /// [`Algorithm::ALL`] nor known to [`FromStr`]; only [`Algorithm::parse`] with `allow_fake` returns it. Text from
 /// a client must therefore go through one of the two, never through `serde`, which serves the messages between a
 /// server and its own children.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, Display, IntoStaticStr, VariantNames,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Algorithm {
     /// Histogram gradient boosting, one round of trees a step; classification and regression.
     #[default]
@@ -23,7 +26,8 @@ pub enum Algorithm {
     LogisticRegression,
     /// Least squares with L1 and L2 penalties; regression.
     ElasticNet,
-    /// Not a model: behaves, or misbehaves, as its `behaviour` parameter says.
+    /// Not a model: behaves, or misbehaves, as its `behaviour` parameter says. Stays the last one, so that the names
+    /// before it are those of [`Algorithm::ALL`].
     Fake,
 }
 
@@ -32,15 +36,9 @@ impl Algorithm {
     pub const ALL: [Algorithm; 4] =
         [Self::GradientBoosting, Self::RandomForest, Self::LogisticRegression, Self::ElasticNet];
 
-    /// The name used in requests, metric labels and model files.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::GradientBoosting => "gradient_boosting",
-            Self::RandomForest => "random_forest",
-            Self::LogisticRegression => "logistic_regression",
-            Self::ElasticNet => "elastic_net",
-            Self::Fake => "fake",
-        }
+    /// The name in requests, metric labels and model files.
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 
     /// Reads a name; `fake` is known only where `allow_fake` is set.
@@ -51,7 +49,7 @@ impl Algorithm {
         Self::ALL
             .into_iter()
             .chain(allow_fake.then_some(Self::Fake))
-            .find(|algorithm| algorithm.as_str() == name)
+            .find(|algorithm| algorithm.name() == name)
             .ok_or_else(|| UnknownAlgorithm { found: name.to_owned() })
     }
 
@@ -73,13 +71,7 @@ impl FromStr for Algorithm {
     }
 }
 
-impl fmt::Display for Algorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// A name that is no algorithm's.
+/// A name that no algorithm has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown algorithm `{found}`, expected one of {}", known_algorithms())]
 pub struct UnknownAlgorithm {
@@ -92,8 +84,11 @@ fn known_algorithms() -> String {
 }
 
 /// What a model predicts: a class or a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantNames,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", parse_err_ty = UnknownTask, parse_err_fn = unknown_task)]
 pub enum Task {
     /// One of a few classes.
     Classification,
@@ -102,33 +97,17 @@ pub enum Task {
 }
 
 impl Task {
-    /// Both tasks.
-    pub const ALL: [Task; 2] = [Self::Classification, Self::Regression];
-
-    /// The name used in requests and model files.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Classification => "classification",
-            Self::Regression => "regression",
-        }
+    /// The name in requests and model files.
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }
 
-impl FromStr for Task {
-    type Err = UnknownTask;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|task| task.as_str() == name).ok_or_else(|| UnknownTask { found: name.to_owned() })
-    }
+fn unknown_task(name: &str) -> UnknownTask {
+    UnknownTask { found: name.to_owned() }
 }
 
-impl fmt::Display for Task {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// A name that is no task's.
+/// A name that no task has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown task `{found}`, expected `classification` or `regression`")]
 pub struct UnknownTask {

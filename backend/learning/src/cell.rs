@@ -1,4 +1,4 @@
-//! What one cell of a table says. The profile shown at upload and the table a model learns from both read cells
+//! What one cell of a table holds. The profile shown at upload and the table a model learns from both read cells
 //! through here, so that they cannot disagree.
 
 /// The texts that stand for a missing value, in lower case; the comparison ignores case.
@@ -32,7 +32,7 @@ pub fn boolean(cell: &[u8]) -> Option<bool> {
     }
 }
 
-/// Whether a cell is an optional sign and digits with at most one point: surely a finite number, told without
+/// Whether a cell is an optional sign and digits with at most one point: surely a finite number, known without
 /// computing its value. Nearly every numeric cell is one.
 pub fn is_plain_decimal(cell: &[u8]) -> bool {
     let digits = match cell {

@@ -1,13 +1,10 @@
-//! A run from file to model, in one thread and one loop: before each step it looks whether it should stop, after
-//! each it reports.
+//! A run from file to model, in one thread and one loop: before each step it checks whether to stop, after each step it
+//! reports progress.
 
-use std::collections::BTreeMap;
-
-use crate::algorithm::Task;
 use crate::error::TrainError;
 use crate::model::{Model, Outline};
 use crate::params::Params;
-use crate::protocol::{Spec, Summary};
+use crate::protocol::{ChildSpec, TrainingResult, TrainingSummary};
 use crate::scores::{self, Outputs};
 use crate::split::Split;
 use crate::steps;
@@ -16,16 +13,16 @@ use crate::table::{Request, Table};
 /// The shares of the rows that may be held out.
 const TEST_FRACTIONS: std::ops::RangeInclusive<f64> = 0.05..=0.5;
 
-/// Why a run should end before its time.
+/// Why a run should stop before it is finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stop {
-    /// A stop was asked for.
+pub enum StopReason {
+    /// A stop was requested.
     Cancelled,
     /// The deadline has passed.
     TimedOut,
 }
 
-/// One step's report.
+/// The progress after one step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Progress {
     /// Steps done, from 1.
@@ -43,46 +40,43 @@ pub struct Progress {
 pub struct Trained {
     /// The model.
     pub model: Model,
-    /// Given, or inferred from the target.
-    pub task: Task,
-    /// Scores on the held-out rows.
-    pub scores: BTreeMap<String, f64>,
-    /// What it was learned from, and in how many steps.
-    pub summary: Summary,
+    /// Its task and scores, and what it was learned from.
+    pub result: TrainingResult,
 }
 
-/// Trains what `spec` describes, here and now. Its paths for the model, memory limit and deadline are the
-/// worker's affair; `should_stop` is asked before each step and while reading.
+/// Trains what `spec` describes in the calling thread. Writing the model, the memory limit and the deadline are left to
+/// [`crate::worker`]; `should_stop` is called before each step and while reading.
 ///
 /// # Errors
-/// Parameters or data that do not allow the run, or the stop that was asked for.
+/// Parameters or data that do not allow the run, or the stop that was requested.
 ///
 /// # Panics
-/// Where a library does; that is what the child process is for.
+/// Where a library does, which is why a server trains in a child process.
 pub fn train(
-    spec: &Spec,
-    should_stop: &dyn Fn() -> Option<Stop>,
+    spec: &ChildSpec,
+    should_stop: &dyn Fn() -> Option<StopReason>,
     report: &mut dyn FnMut(Progress),
 ) -> Result<Trained, TrainError> {
     let checkpoint = || match should_stop() {
         None => Ok(()),
-        Some(Stop::Cancelled) => Err(TrainError::Cancelled),
-        Some(Stop::TimedOut) => Err(TrainError::TimedOut),
+        Some(StopReason::Cancelled) => Err(TrainError::Cancelled),
+        Some(StopReason::TimedOut) => Err(TrainError::TimedOut),
     };
-    let params = Params::parse(spec.algorithm, &spec.params)?;
-    if !TEST_FRACTIONS.contains(&spec.test_fraction) {
-        return Err(TrainError::TestFraction(spec.test_fraction));
+    let run = &spec.run;
+    let params = Params::parse(run.algorithm, &run.params)?;
+    if !TEST_FRACTIONS.contains(&run.test_fraction) {
+        return Err(TrainError::TestFraction(run.test_fraction));
     }
     let request = Request {
         path: &spec.dataset_path,
         gzip: spec.gzip,
-        target: &spec.target,
-        task: spec.task,
-        algorithm: spec.algorithm,
+        target: &run.target,
+        task: run.task,
+        algorithm: run.algorithm,
         max_rows: spec.max_rows,
     };
     let mut table = Table::load(request, &checkpoint)?;
-    let split = Split::new(&mut table, spec.test_fraction, spec.seed);
+    let split = Split::new(&mut table, run.test_fraction, run.seed);
 
     let mut stepper = steps::begin(&split, &params)?;
     let total = stepper.total();
@@ -92,7 +86,7 @@ pub fn train(
         let step = stepper.step()?;
         iteration += 1;
         if !step.train_loss.is_finite() {
-            return Err(TrainError::Diverged(spec.algorithm));
+            return Err(TrainError::Diverged(run.algorithm));
         }
         report(Progress { iteration, total, train_loss: step.train_loss, valid_loss: step.valid_loss });
         if step.converged {
@@ -102,32 +96,28 @@ pub fn train(
     let body = stepper.finish()?;
 
     let outline = Outline {
-        algorithm: spec.algorithm,
+        algorithm: run.algorithm,
         task: split.task,
-        target: spec.target.clone(),
+        target: run.target.clone(),
         classes: table.classes,
         features: split.features.clone(),
         ignored_columns: table.dropped.iter().map(|column| column.name.clone()).collect(),
     };
     let model = Model::new(outline, body)?;
-    // Scored through the model's own way of predicting, so that the scores are those of the file.
+    // Scored through the same code that predicts later, so that the scores hold for the model file.
     let codes = |row| (0..split.features.len()).map(|feature| split.test.code(row, feature)).collect::<Vec<_>>();
     let outputs = Outputs::from_rows((0..split.test.rows).map(|row| model.outputs(&codes(row))));
     let scores = scores::scores(split.task, &outputs, &split.test.target);
     if scores.values().any(|score| !score.is_finite()) {
-        return Err(TrainError::Diverged(spec.algorithm));
+        return Err(TrainError::Diverged(run.algorithm));
     }
-    Ok(Trained {
-        model,
-        task: split.task,
-        scores,
-        summary: Summary {
-            rows_train: split.train.rows as u64,
-            rows_test: split.test.rows as u64,
-            rows_without_target: table.rows_without_target,
-            clamped_values: table.clamped_values,
-            dropped_columns: table.dropped,
-            iterations: iteration,
-        },
-    })
+    let summary = TrainingSummary {
+        rows_train: split.train.rows as u64,
+        rows_test: split.test.rows as u64,
+        rows_without_target: table.rows_without_target,
+        clamped_values: table.clamped_values,
+        dropped_columns: table.dropped,
+        iterations: iteration,
+    };
+    Ok(Trained { model, result: TrainingResult { task: split.task, scores, summary } })
 }

@@ -1,4 +1,4 @@
-//! Why a run ends without a model. Every sentence is for the person who asked for the run.
+//! Why a run ends without a model. Every message is for the person who submitted the run.
 
 use std::io;
 
@@ -36,7 +36,7 @@ pub enum TrainError {
     /// No column has the target's name.
     #[error("the dataset has no column `{target}`, expected one of {}", columns.join(", "))]
     TargetMissing {
-        /// The name asked for.
+        /// The name in the request.
         target: String,
         /// The names there are, or the first of them.
         columns: Vec<String>,
@@ -53,7 +53,7 @@ pub enum TrainError {
     /// A target that is the same in every row.
     #[error("the target `{0}` has the same value in every row, expected at least two {1}")]
     OneClass(String, &'static str),
-    /// More classes than are told apart.
+    /// More classes than a model may have.
     #[error("the target `{target}` has more than {max} classes, expected at most {max}")]
     TooManyClasses {
         /// The target.
@@ -91,7 +91,7 @@ pub enum TrainError {
     /// The algorithm is not for the task.
     #[error("{algorithm} cannot be trained for {task}, as which the target `{target}` is taken")]
     TaskUnsupported {
-        /// The algorithm asked for.
+        /// The algorithm in the request.
         algorithm: Algorithm,
         /// The task, given or inferred.
         task: Task,
@@ -103,7 +103,7 @@ pub enum TrainError {
     Library {
         /// The algorithm.
         algorithm: Algorithm,
-        /// What the library says.
+        /// The library's message.
         reason: String,
     },
     /// The optimiser left the finite numbers.
@@ -112,7 +112,7 @@ pub enum TrainError {
     /// What was trained is not a usable model.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// A stop was asked for.
+    /// A stop was requested.
     #[error("the run was stopped before it ended")]
     Cancelled,
     /// The deadline has passed.
@@ -125,7 +125,7 @@ impl TrainError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Params(error) => error.code(),
-            Self::Csv(error) => error.code.as_str(),
+            Self::Csv(error) => error.code.name(),
             Self::Read(_) => "dataset_unreadable",
             Self::Write(_) => "model_unwritable",
             Self::TestFraction(_) => "test_fraction",
@@ -149,7 +149,7 @@ impl TrainError {
         }
     }
 
-    /// What a library says, as the reason of an algorithm's failure.
+    /// A library's message as the reason of an algorithm's failure.
     pub(crate) fn library(algorithm: Algorithm, reason: impl std::fmt::Display) -> Self {
         Self::Library { algorithm, reason: reason.to_string() }
     }

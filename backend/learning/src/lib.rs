@@ -1,8 +1,8 @@
 //! Tables in, models out: CSV profiling, training steps, and prediction, with no server in sight.
 //!
-//! - [`profile`]: is a file a table, and what is in it, told while it streams past;
-//! - [`algorithm`], [`params`]: what a run may ask for;
-//! - [`worker`]: the training child, which reads a [`protocol::Spec`] and writes [`protocol::Message`] lines;
+//! - [`profile`]: is a file a table, and what is in it, found while it streams past;
+//! - [`algorithm`], [`params`]: what a run may be given;
+//! - [`worker`]: the training child, which reads a [`protocol::ChildSpec`] and writes [`protocol::Message`] lines;
 //! - [`outcome`]: what became of such a child;
 //! - [`driver`]: the same run without a child around it;
 //! - [`model`]: a trained model, its file, and predicting with it.

@@ -1,5 +1,5 @@
-//! What a training child does to itself before it begins, so that it can harm nobody, and what it says of itself
-//! at its end.
+//! The limits that a training child sets for itself before it begins, so that it cannot harm other processes, and the
+//! resources that it reports at its end.
 
 use std::io;
 
@@ -38,7 +38,7 @@ pub(crate) fn cpu_seconds() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-/// The most memory this process held at once, in bytes; 0 where the system does not say.
+/// The most memory this process held at once, in bytes; 0 where the system does not report it.
 pub(crate) fn peak_resident_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kilobytes = status

@@ -1,10 +1,10 @@
-//! What became of a training child, told from its last message, its exit and its last words.
+//! How a training child ended, derived from its last message, its exit status and the end of its standard error.
 
-use std::fmt;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 
 use serde::{Deserialize, Serialize};
+use strum::{Display, IntoStaticStr, VariantNames};
 
 use crate::protocol::Message;
 
@@ -16,72 +16,46 @@ const SIGABRT: i32 = 6;
 const SIGKILL: i32 = 9;
 const SIGTERM: i32 = 15;
 
-/// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// How a run ended, with the names that the API, the database and the metric labels use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Display, IntoStaticStr, VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Outcome {
     /// The model is on disk.
     Completed,
-    /// The data or the parameters do not allow the run; the child said why.
+    /// The data or the parameters do not allow the run; the child's last message says why.
     Failed,
-    /// It was asked to stop.
+    /// A stop was requested.
     Cancelled,
-    /// Its time was up.
+    /// It ran past its time limit.
     TimedOut,
     /// A bug, caught as a panic.
     Panicked,
-    /// It asked for more memory than it may have.
+    /// It needed more memory than its limit allows.
     OutOfMemory,
-    /// It died of a signal or an exit code nobody sent: stack overflow, a fault.
+    /// It died of a fault of its own, such as a stack overflow, or with an unexpected exit code.
     Crashed,
-    /// It was stopped from outside, or its server went away.
+    /// It was stopped from outside, or its server died.
     Interrupted,
 }
 
 impl Outcome {
-    /// Every outcome.
-    pub const ALL: [Outcome; 8] = [
-        Self::Completed,
-        Self::Failed,
-        Self::Cancelled,
-        Self::TimedOut,
-        Self::Panicked,
-        Self::OutOfMemory,
-        Self::Crashed,
-        Self::Interrupted,
-    ];
-
-    /// The name used in metric labels and the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-            Self::TimedOut => "timed_out",
-            Self::Panicked => "panicked",
-            Self::OutOfMemory => "out_of_memory",
-            Self::Crashed => "crashed",
-            Self::Interrupted => "interrupted",
-        }
+    /// The name in the API, the database and metric labels.
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }
 
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// Tells how a child ended.
+/// Determines how a child ended.
 ///
-/// `last_message` is the last line it wrote, `stderr_tail` the end of its standard error. `asked_to_stop` and
-/// `timed_out` say what the server did to it. A model that is on disk wins over everything: a cancel that came
-/// too late cancelled nothing. A panic, or a lack of memory, is reported even of a child that was being stopped.
+/// `last_message` is the last line it wrote, `stderr_tail` the end of its standard error. `stop_requested` and
+/// `timed_out` say whether the server stopped it, and why. A model that is on disk counts as completed whatever else
+/// happened: the cancel came too late. A panic or a lack of memory is reported even when the child was being stopped.
 pub fn classify(
     last_message: Option<&Message>,
     exit: ExitStatus,
     stderr_tail: &str,
-    asked_to_stop: bool,
+    stop_requested: bool,
     timed_out: bool,
 ) -> Outcome {
     if exit.success() && matches!(last_message, Some(Message::Finished(_))) {
@@ -90,14 +64,14 @@ pub fn classify(
     if exit.code() == Some(PANIC_EXIT_CODE) {
         return Outcome::Panicked;
     }
-    // A stack overflow aborts as well, so the signal alone does not tell.
+    // A stack overflow aborts as well, so the signal alone is not enough.
     if exit.signal() == Some(SIGABRT) && stderr_tail.contains("memory allocation of") {
         return Outcome::OutOfMemory;
     }
     match last_message {
         Some(Message::Failed { code, .. }) if code == "timed_out" => return Outcome::TimedOut,
         Some(Message::Failed { code, .. }) if code == "cancelled" => {
-            return match (timed_out, asked_to_stop) {
+            return match (timed_out, stop_requested) {
                 (true, _) => Outcome::TimedOut,
                 (false, true) => Outcome::Cancelled,
                 (false, false) => Outcome::Interrupted,
@@ -108,8 +82,8 @@ pub fn classify(
     }
     match exit.signal() {
         Some(SIGKILL | SIGTERM | SIGINT | SIGHUP) if timed_out => Outcome::TimedOut,
-        Some(SIGKILL | SIGTERM | SIGINT | SIGHUP) if asked_to_stop => Outcome::Cancelled,
-        // Nobody here sent it: the kernel does, to the largest process of a full machine or container.
+        Some(SIGKILL | SIGTERM | SIGINT | SIGHUP) if stop_requested => Outcome::Cancelled,
+        // The server did not send it. The kernel does, to the largest process of a machine or container out of memory.
         Some(SIGKILL) => Outcome::OutOfMemory,
         Some(SIGTERM | SIGINT | SIGHUP) => Outcome::Interrupted,
         _ => Outcome::Crashed,
@@ -133,14 +107,14 @@ mod tests {
     }
 
     #[test]
-    fn a_validation_error_is_failed_even_when_a_stop_was_asked_for() {
+    fn a_validation_error_is_failed_even_during_a_stop() {
         let message = failed("target_missing");
         assert_eq!(classify(Some(&message), exited(1), "", false, false), Outcome::Failed);
         assert_eq!(classify(Some(&message), exited(1), "", true, false), Outcome::Failed);
     }
 
     #[test]
-    fn a_stop_nobody_here_asked_for_is_an_interruption() {
+    fn a_stop_the_server_did_not_request_is_an_interruption() {
         let message = failed("cancelled");
         assert_eq!(classify(Some(&message), exited(1), "", true, false), Outcome::Cancelled);
         assert_eq!(classify(Some(&message), exited(1), "", true, true), Outcome::TimedOut);
@@ -149,14 +123,14 @@ mod tests {
     }
 
     #[test]
-    fn a_kill_means_what_the_server_meant_by_it() {
+    fn a_kill_is_classified_by_what_the_server_requested() {
         assert_eq!(classify(None, signalled(SIGKILL), "", true, false), Outcome::Cancelled);
         assert_eq!(classify(None, signalled(SIGKILL), "", false, true), Outcome::TimedOut);
         assert_eq!(classify(None, signalled(SIGKILL), "", false, false), Outcome::OutOfMemory);
     }
 
     #[test]
-    fn an_abort_is_told_by_its_last_words() {
+    fn an_abort_is_classified_by_its_standard_error() {
         let memory = "memory allocation of 1048576 bytes failed";
         let stack = "thread 'main' has overflowed its stack\nfatal runtime error: stack overflow";
         assert_eq!(classify(None, signalled(SIGABRT), memory, false, false), Outcome::OutOfMemory);

@@ -1,10 +1,11 @@
 //! The parameters each algorithm takes, with their bounds and defaults, and the check of a client's values
-//! against them. The bounds keep one run from asking for more than a child process can give.
+//! against them. The bounds keep one run within what a child process can do.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use crate::algorithm::Algorithm;
 
@@ -76,7 +77,8 @@ impl Algorithm {
 }
 
 /// How the fake algorithm behaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum Behaviour {
     /// Trains to its end at once.
     #[default]
@@ -91,18 +93,6 @@ pub enum Behaviour {
     Stack,
     /// Never returns from its third step.
     Hang,
-}
-
-impl Behaviour {
-    /// Every behaviour and its name in `params`.
-    pub const ALL: [(Behaviour, &'static str); 6] = [
-        (Self::Ok, "ok"),
-        (Self::Slow, "slow"),
-        (Self::Panic, "panic"),
-        (Self::Oom, "oom"),
-        (Self::Stack, "stack"),
-        (Self::Hang, "hang"),
-    ];
 }
 
 /// Parameters that were checked: every one the algorithm takes has a value within its bounds.
@@ -156,10 +146,8 @@ impl Params {
             let json = if rule.integer { Value::from(value as u64) } else { Value::from(value) };
             object.insert(rule.name.to_owned(), json);
         }
-        if let (Algorithm::Fake, Some((_, name))) =
-            (self.algorithm, Behaviour::ALL.iter().find(|(behaviour, _)| *behaviour == self.behaviour))
-        {
-            object.insert("behaviour".to_owned(), Value::from(*name));
+        if self.algorithm == Algorithm::Fake {
+            object.insert("behaviour".to_owned(), Value::from(<&str>::from(self.behaviour)));
         }
         Value::Object(object)
     }
@@ -178,7 +166,7 @@ impl Params {
 }
 
 impl Rule {
-    /// The accepted values, as an error message says them.
+    /// The accepted values, as worded in error messages.
     pub fn expected(&self) -> String {
         let what = if self.integer { "a whole number" } else { "a number" };
         format!("{what} from {} to {}", self.min, self.max)
@@ -202,13 +190,11 @@ impl Rule {
 }
 
 fn parse_behaviour(value: &Value) -> Result<Behaviour, ParamError> {
-    Behaviour::ALL.iter().find(|(_, name)| value.as_str() == Some(name)).map(|(behaviour, _)| *behaviour).ok_or_else(
-        || ParamError::WrongType {
-            parameter: "behaviour".to_owned(),
-            found: value.to_string(),
-            expected: format!("one of {}", Behaviour::ALL.map(|(_, name)| name).join(", ")),
-        },
-    )
+    value.as_str().and_then(|name| name.parse().ok()).ok_or_else(|| ParamError::WrongType {
+        parameter: "behaviour".to_owned(),
+        found: value.to_string(),
+        expected: format!("one of {}", Behaviour::VARIANTS.join(", ")),
+    })
 }
 
 fn type_name(value: &Value) -> &'static str {
@@ -234,7 +220,7 @@ pub enum ParamError {
     /// The algorithm takes no such parameter.
     #[error("{algorithm} has no parameter `{parameter}`, expected one of {}", known.join(", "))]
     Unknown {
-        /// The algorithm asked for.
+        /// The algorithm in the request.
         algorithm: Algorithm,
         /// The key given.
         parameter: String,

@@ -1,38 +1,47 @@
-//! What a server and its training child say to each other: one [`Spec`] in, [`Message`] lines out.
+//! The messages between a server and its training child: one [`ChildSpec`] in, [`Message`] lines out. Also what both
+//! sides of it are made of: [`RunSpec`], [`TrainingResult`], [`ResourceUse`].
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use strum::{Display, IntoStaticStr, VariantNames};
 
 use crate::algorithm::{Algorithm, Task};
 
-/// One training run, as written to the file a training child is started with.
+/// What is to be trained: all that a client decides about a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Spec {
-    /// The run's identifier, repeated in [`Message::Started`].
-    pub run_id: String,
-    /// The CSV file to learn from.
-    pub dataset_path: PathBuf,
-    /// Whether that file is gzip-compressed.
-    #[serde(default)]
-    pub gzip: bool,
+pub struct RunSpec {
+    /// The dataset's identifier. Training itself reads [`ChildSpec::dataset_path`].
+    pub dataset_id: String,
     /// The column to predict.
     pub target: String,
     /// The algorithm to train.
     pub algorithm: Algorithm,
     /// The task; inferred from the target where absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<Task>,
     /// The algorithm's parameters, checked again by the child.
-    #[serde(default)]
     pub params: Value,
     /// Seed of the split and of everything random in the algorithm.
     pub seed: u64,
     /// Share of the rows held out for the scores, 0.05 to 0.5.
     pub test_fraction: f64,
+}
+
+/// One training run, as written to the file a training child is started with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChildSpec {
+    /// The run's identifier, repeated in [`Message::Started`].
+    pub run_id: String,
+    /// What is to be trained.
+    pub run: RunSpec,
+    /// The CSV file to learn from.
+    pub dataset_path: PathBuf,
+    /// Whether that file is gzip-compressed.
+    pub gzip: bool,
     /// Where the finished model goes; appears only when complete.
     pub model_path: PathBuf,
     /// Rows read at most; more is an error, not a silent sample.
@@ -49,9 +58,9 @@ pub struct Spec {
 pub enum Message {
     /// The child runs within its limits and begins to read the data.
     Started {
-        /// [`Spec::run_id`].
+        /// [`ChildSpec::run_id`].
         run_id: String,
-        /// [`Spec::algorithm`].
+        /// [`RunSpec::algorithm`].
         algorithm: Algorithm,
     },
     /// One step is done.
@@ -66,19 +75,19 @@ pub enum Message {
         valid_loss: Option<f64>,
     },
     /// The model is on disk.
-    Finished(Report),
+    Finished(ChildReport),
     /// The run ended without a model, and why.
     Failed {
         /// A stable name: `cancelled`, `timed_out`, or a validation error's code.
         code: String,
-        /// One sentence for the person who asked for the run.
+        /// One sentence for the person who submitted the run.
         message: String,
     },
 }
 
 /// What a model was learned from, and in how many steps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Summary {
+pub struct TrainingSummary {
     /// Rows learned from.
     pub rows_train: u64,
     /// Rows held out.
@@ -93,24 +102,68 @@ pub struct Summary {
     pub iterations: u64,
 }
 
-/// The result of a finished run.
+/// A score of a model on the held-out rows: the first three for classification, the others for regression.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Display, IntoStaticStr, VariantNames,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Score {
+    /// Share of rows whose class was predicted.
+    Accuracy,
+    /// Mean of the classes' F1 scores.
+    MacroF1,
+    /// Mean negative logarithm of the true class's probability.
+    LogLoss,
+    /// Root mean squared error, in the target's unit.
+    Rmse,
+    /// Mean absolute error, in the target's unit.
+    Mae,
+    /// Share of the target's variance that is explained.
+    R2,
+}
+
+impl Score {
+    /// The name in reports and metric labels.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// What is known of a trained model besides the model itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Report {
+pub struct TrainingResult {
     /// The task, given or inferred.
     pub task: Task,
-    /// Scores on the held-out rows by name: accuracy, macro_f1, log_loss; or rmse, mae, r2.
-    pub scores: BTreeMap<String, f64>,
+    /// Scores on the held-out rows.
+    pub scores: BTreeMap<Score, f64>,
     /// What it was learned from, and in how many steps.
     #[serde(flatten)]
-    pub summary: Summary,
+    pub summary: TrainingSummary,
+}
+
+/// What a training child used of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ResourceUse {
+    /// Processor time, user and system.
+    pub cpu_seconds: f64,
+    /// The most memory held at once; 0 where the system does not report it.
+    pub peak_resident_bytes: u64,
+}
+
+/// What a child reports of a finished run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChildReport {
+    /// What training came to.
+    #[serde(flatten)]
+    pub result: TrainingResult,
     /// Size of the model file.
     pub model_size_bytes: u64,
     /// SHA-256 of the model file, lower-case hexadecimal.
     pub model_sha256: String,
-    /// Processor time of the child, user and system.
-    pub cpu_seconds: f64,
-    /// The most memory the child held at once; 0 where the system does not say.
-    pub peak_resident_bytes: u64,
+    /// What the child used.
+    #[serde(flatten)]
+    pub resources: ResourceUse,
 }
 
 /// A column that was not learned from.

@@ -1,8 +1,8 @@
-//! The training child: one run in a process of its own, which may die of it.
+//! The training child: one run in a process of its own, so that a crash takes nothing else down.
 //!
-//! It reads its [`Spec`] from a file and writes [`Message`] lines to standard output. Whoever started it asks it to
-//! stop by closing its standard input or by SIGTERM; it then ends before its next step. A panic, an abort for want
-//! of memory and a stack overflow end the process in their own ways, which [`crate::outcome::classify`] tells apart.
+//! It reads its [`ChildSpec`] from a file and writes [`Message`] lines to standard output. Its parent requests a stop by
+//! closing its standard input or by SIGTERM; it then ends before its next step. A panic, an abort for lack of memory and a
+//! stack overflow end the process each in its own way; [`crate::outcome::classify`] tells them apart.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -14,12 +14,12 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::driver::{self, Progress, Stop, Trained};
+use crate::driver::{self, Progress, StopReason, Trained};
 use crate::error::TrainError;
 use crate::limits;
-use crate::protocol::{Message, Report, Spec};
+use crate::protocol::{ChildReport, ChildSpec, Message, ResourceUse};
 
-/// Enough to wait for the end of standard input.
+/// Enough for the thread that waits for the end of standard input.
 const WATCHER_STACK_BYTES: usize = 64 << 10;
 
 /// Runs the training described by the file at `spec_path`.
@@ -37,25 +37,25 @@ pub fn main(spec_path: &Path) -> ExitCode {
         Ok(stop) => stop,
         Err(error) => return fail("sandbox", &format!("the training process cannot be confined: {error}")),
     };
-    say(&Message::Started { run_id: spec.run_id.clone(), algorithm: spec.algorithm });
+    send(&Message::Started { run_id: spec.run_id.clone(), algorithm: spec.run.algorithm });
 
     let deadline = started + Duration::try_from_secs_f64(spec.deadline_seconds).unwrap_or(Duration::ZERO);
     let should_stop = || match () {
-        () if stop.load(Ordering::Relaxed) => Some(Stop::Cancelled),
-        () if Instant::now() >= deadline => Some(Stop::TimedOut),
+        () if stop.load(Ordering::Relaxed) => Some(StopReason::Cancelled),
+        () if Instant::now() >= deadline => Some(StopReason::TimedOut),
         () => None,
     };
     let mut report = |Progress { iteration, total, train_loss, valid_loss }: Progress| {
-        say(&Message::Progress { iteration, total, train_loss, valid_loss });
+        send(&Message::Progress { iteration, total, train_loss, valid_loss });
     };
     let finished = driver::train(&spec, &should_stop, &mut report).and_then(|trained| finish(&spec, trained));
     match finished {
         Ok(report) => {
-            say(&Message::Finished(report));
+            send(&Message::Finished(report));
             ExitCode::SUCCESS
         }
         Err(error) => {
-            // The cause is for the log of whoever started this, the sentence for the person who asked for the run.
+            // The causes go to the parent's log, the sentence to the person who submitted the run.
             let mut cause = std::error::Error::source(&error);
             while let Some(error) = cause {
                 eprintln!("caused by: {error}");
@@ -66,13 +66,13 @@ pub fn main(spec_path: &Path) -> ExitCode {
     }
 }
 
-fn read_spec(path: &Path) -> Result<Spec, String> {
+fn read_spec(path: &Path) -> Result<ChildSpec, String> {
     let text = std::fs::read(path).map_err(|error| format!("the run's description cannot be read: {error}"))?;
     serde_json::from_slice(&text).map_err(|error| format!("the run's description is not one: {error}"))
 }
 
-/// Confines the process and returns the flag that asks it to stop.
-fn prepare(spec: &Spec, parent: Option<rustix::process::Pid>) -> io::Result<Arc<AtomicBool>> {
+/// Confines the process and returns the flag that is set when a stop is requested.
+fn prepare(spec: &ChildSpec, parent: Option<rustix::process::Pid>) -> io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(signal_hook::consts::SIGTERM, Arc::clone(&stop))?;
     let at_end_of_input = Arc::clone(&stop);
@@ -85,23 +85,23 @@ fn prepare(spec: &Spec, parent: Option<rustix::process::Pid>) -> io::Result<Arc<
     if !limits::die_with_parent(parent)? {
         stop.store(true, Ordering::Relaxed);
     }
-    // Training is single-threaded by design; should a library reach for the pool after all, it finds this thread.
+    // Training is single-threaded by design; a library that uses the pool all the same gets this thread.
     rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global().map_err(io::Error::other)?;
     Ok(stop)
 }
 
-fn finish(spec: &Spec, trained: Trained) -> Result<Report, TrainError> {
+fn finish(spec: &ChildSpec, trained: Trained) -> Result<ChildReport, TrainError> {
     let bytes = trained.model.save().map_err(TrainError::Model)?;
     write_durably(&spec.model_path, &bytes).map_err(TrainError::Write)?;
     let digest = Sha256::digest(&bytes);
-    Ok(Report {
-        task: trained.task,
-        scores: trained.scores,
-        summary: trained.summary,
+    Ok(ChildReport {
+        result: trained.result,
         model_size_bytes: bytes.len() as u64,
         model_sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
-        cpu_seconds: limits::cpu_seconds(),
-        peak_resident_bytes: limits::peak_resident_bytes(),
+        resources: ResourceUse {
+            cpu_seconds: limits::cpu_seconds(),
+            peak_resident_bytes: limits::peak_resident_bytes(),
+        },
     })
 }
 
@@ -118,13 +118,13 @@ fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn fail(code: &str, message: &str) -> ExitCode {
-    say(&Message::Failed { code: code.to_owned(), message: message.to_owned() });
+    send(&Message::Failed { code: code.to_owned(), message: message.to_owned() });
     ExitCode::FAILURE
 }
 
-/// Writes one line at once. A reader that is gone is no reason to fail: the end of its own standard input tells
-/// this process to stop.
-fn say(message: &Message) {
+/// Writes one line and flushes it. A reader that is gone is no reason to fail: this process stops when its own standard
+/// input ends.
+fn send(message: &Message) {
     let Ok(mut line) = serde_json::to_vec(message) else { return };
     line.push(b'\n');
     let mut out = io::stdout().lock();

@@ -1,4 +1,4 @@
-//! Every way a training child ends, told from outside: its messages, its exit, its outcome.
+//! Every way a training child ends, seen from outside: its messages, its exit, its outcome.
 
 #![allow(clippy::unwrap_used)] // Tests throughout, helpers included.
 
@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 use belfry_learning::algorithm::Algorithm;
 use belfry_learning::model::Model;
 use belfry_learning::outcome::{Outcome, classify};
-use belfry_learning::protocol::{Message, Spec};
+use belfry_learning::protocol::{ChildSpec, Message, Score};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use support::{data, spec};
 use tempfile::TempDir;
 
-/// A child that was started, and what it has said so far.
+/// A child that was started, and its messages so far.
 struct Run {
     child: Child,
     lines: BufReader<ChildStdout>,
@@ -42,7 +42,7 @@ fn worker_program() -> PathBuf {
 }
 
 impl Run {
-    fn start(spec: &Spec, folder: &TempDir) -> Self {
+    fn start(spec: &ChildSpec, folder: &TempDir) -> Self {
         let path = folder.path().join("spec.json");
         std::fs::write(&path, serde_json::to_vec(spec).unwrap()).unwrap();
         let mut child = Command::new(worker_program())
@@ -97,8 +97,8 @@ impl Ended {
         self.outcome_when(false, false)
     }
 
-    fn outcome_when(&self, asked_to_stop: bool, timed_out: bool) -> Outcome {
-        classify(self.messages.last(), self.exit, &self.stderr, asked_to_stop, timed_out)
+    fn outcome_when(&self, stop_requested: bool, timed_out: bool) -> Outcome {
+        classify(self.messages.last(), self.exit, &self.stderr, stop_requested, timed_out)
     }
 
     #[track_caller]
@@ -110,11 +110,10 @@ impl Ended {
     }
 }
 
-fn fake(behaviour: &str, folder: &TempDir) -> Spec {
-    Spec {
-        params: json!({"behaviour": behaviour, "n_steps": 400}),
-        ..spec(&data("iris.csv"), "species", Algorithm::Fake, folder.path())
-    }
+fn fake(behaviour: &str, folder: &TempDir) -> ChildSpec {
+    let mut spec = spec(&data("iris.csv"), "species", Algorithm::Fake, folder.path());
+    spec.run.params = json!({"behaviour": behaviour, "n_steps": 400});
+    spec
 }
 
 #[test]
@@ -128,10 +127,10 @@ fn a_completed_run_leaves_the_model_it_reports() {
     assert_eq!(run_id, "test-run");
     let steps = ended.messages.iter().filter(|message| matches!(message, Message::Progress { .. })).count();
     let Some(Message::Finished(report)) = ended.messages.last() else { panic!("no report") };
-    assert_eq!((steps as u64, report.summary.iterations), (100, 100));
-    assert_eq!((report.summary.rows_train, report.summary.rows_test), (258, 86));
-    assert!(report.scores["accuracy"] > 0.96);
-    assert!(report.cpu_seconds > 0.0 && report.peak_resident_bytes > 1 << 20);
+    assert_eq!((steps as u64, report.result.summary.iterations), (100, 100));
+    assert_eq!((report.result.summary.rows_train, report.result.summary.rows_test), (258, 86));
+    assert!(report.result.scores[&Score::Accuracy] > 0.96);
+    assert!(report.resources.cpu_seconds > 0.0 && report.resources.peak_resident_bytes > 1 << 20);
 
     let bytes = std::fs::read(&spec.model_path).unwrap();
     assert_eq!(report.model_size_bytes, bytes.len() as u64);
@@ -149,11 +148,9 @@ fn every_algorithm_fits_the_least_memory_a_server_gives() {
             Algorithm::ElasticNet => ("diabetes.csv", "progression"),
             _ => ("digits.csv", "digit"),
         };
-        let spec = Spec {
-            memory_limit_bytes: 64 << 20,
-            params: if algorithm == Algorithm::RandomForest { json!({"n_trees": 10}) } else { json!({}) },
-            ..spec(&data(dataset), target, algorithm, folder.path())
-        };
+        let mut spec = spec(&data(dataset), target, algorithm, folder.path());
+        spec.memory_limit_bytes = 64 << 20;
+        spec.run.params = if algorithm == Algorithm::RandomForest { json!({"n_trees": 10}) } else { json!({}) };
         let ended = Run::start(&spec, &folder).end();
         assert_eq!(ended.outcome(), Outcome::Completed, "{algorithm}: {}", ended.stderr);
     }
@@ -220,7 +217,7 @@ fn a_terminate_signal_cancels_as_well_and_uncalled_for_is_an_interruption() {
 #[test]
 fn a_run_ends_itself_at_its_deadline() {
     let folder = TempDir::new().unwrap();
-    let spec = Spec { deadline_seconds: 0.4, ..fake("slow", &folder) };
+    let spec = ChildSpec { deadline_seconds: 0.4, ..fake("slow", &folder) };
     let started = Instant::now();
     let ended = Run::start(&spec, &folder).end();
     ended.assert_failed("timed_out");
@@ -261,7 +258,7 @@ fn bad_data_is_a_failure_with_a_code_and_a_sentence() {
 #[test]
 fn a_model_that_cannot_be_written_is_a_failure() {
     let folder = TempDir::new().unwrap();
-    let spec = Spec { model_path: folder.path().join("no/such/folder/model.json"), ..fake("ok", &folder) };
+    let spec = ChildSpec { model_path: folder.path().join("no/such/folder/model.json"), ..fake("ok", &folder) };
     let ended = Run::start(&spec, &folder).end();
     ended.assert_failed("model_unwritable");
     assert!(ended.stderr.contains("caused by: No such file"), "{}", ended.stderr);

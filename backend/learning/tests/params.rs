@@ -23,7 +23,7 @@ fn the_fake_algorithm_is_known_only_where_it_is_allowed() {
 #[test]
 fn an_unknown_algorithm_is_told_the_known_ones() {
     for algorithm in Algorithm::ALL {
-        assert_eq!(algorithm.as_str().parse(), Ok(algorithm));
+        assert_eq!(algorithm.name().parse(), Ok(algorithm));
     }
     assert_eq!(
         "boosting".parse::<Algorithm>().unwrap_err().to_string(),

@@ -9,22 +9,28 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use belfry_learning::algorithm::{Algorithm, Task};
-use belfry_learning::driver::{Progress, Stop, Trained, train};
+use belfry_learning::driver::{Progress, StopReason, Trained, train};
 use belfry_learning::error::TrainError;
-use belfry_learning::protocol::{DropReason, DroppedColumn, Spec};
+use belfry_learning::protocol::{ChildSpec, DropReason, DroppedColumn, RunSpec, Score};
 use serde_json::json;
 use support::{data, spec};
 use tempfile::TempDir;
 
-fn run(spec: &Spec) -> Result<Trained, TrainError> {
+fn run(spec: &ChildSpec) -> Result<Trained, TrainError> {
     train(spec, &|| None, &mut |_| {})
 }
 
-fn score(dataset: &str, target: &str, algorithm: Algorithm, score: &str) -> f64 {
+/// The same run but for what `change` does to it.
+fn changed(mut spec: ChildSpec, change: impl FnOnce(&mut RunSpec)) -> ChildSpec {
+    change(&mut spec.run);
+    spec
+}
+
+fn score(dataset: &str, target: &str, algorithm: Algorithm, score: Score) -> f64 {
     let folder = TempDir::new().unwrap();
     let trained = run(&spec(&data(dataset), target, algorithm, folder.path())).unwrap();
-    eprintln!("{dataset} {algorithm}: {:?}", trained.scores);
-    trained.scores[score]
+    eprintln!("{dataset} {algorithm}: {:?}", trained.result.scores);
+    trained.result.scores[&score]
 }
 
 /// A table of the test's own, and a run on it.
@@ -41,7 +47,7 @@ fn written(csv: &str) -> Written {
 }
 
 impl Written {
-    fn spec(&self, algorithm: Algorithm) -> Spec {
+    fn spec(&self, algorithm: Algorithm) -> ChildSpec {
         spec(&self.csv, "y", algorithm, self.folder.path())
     }
 }
@@ -56,7 +62,7 @@ fn rows(header: &str, row: impl Fn(usize) -> String) -> String {
 }
 
 #[track_caller]
-fn assert_refused(spec: &Spec, code: &str, says: &str) {
+fn assert_refused(spec: &ChildSpec, code: &str, says: &str) {
     let error = run(spec).unwrap_err();
     assert_eq!(error.code(), code, "{error}");
     assert!(error.to_string().contains(says), "{error}");
@@ -68,37 +74,37 @@ const CLASSIFIERS: [Algorithm; 3] =
 #[test]
 fn two_classes_are_told_apart() {
     for algorithm in CLASSIFIERS {
-        assert!(score("breast_cancer.csv", "diagnosis", algorithm, "accuracy") > 0.94, "{algorithm}");
+        assert!(score("breast_cancer.csv", "diagnosis", algorithm, Score::Accuracy) > 0.94, "{algorithm}");
     }
 }
 
 #[test]
 fn three_classes_are_told_apart() {
     for algorithm in CLASSIFIERS {
-        assert!(score("iris.csv", "species", algorithm, "accuracy") > 0.9, "{algorithm}");
-        assert!(score("wine.csv", "cultivar", algorithm, "macro_f1") > 0.93, "{algorithm}");
+        assert!(score("iris.csv", "species", algorithm, Score::Accuracy) > 0.9, "{algorithm}");
+        assert!(score("wine.csv", "cultivar", algorithm, Score::MacroF1) > 0.93, "{algorithm}");
     }
 }
 
 #[test]
 fn texts_and_missing_values_are_learned_from() {
     for algorithm in CLASSIFIERS {
-        assert!(score("penguins.csv", "species", algorithm, "accuracy") > 0.96, "{algorithm}");
+        assert!(score("penguins.csv", "species", algorithm, Score::Accuracy) > 0.96, "{algorithm}");
     }
 }
 
 #[test]
 fn ten_digits_are_read() {
-    assert!(score("digits.csv", "digit", Algorithm::GradientBoosting, "accuracy") > 0.95);
-    assert!(score("digits.csv", "digit", Algorithm::RandomForest, "accuracy") > 0.96);
-    assert!(score("digits.csv", "digit", Algorithm::LogisticRegression, "accuracy") > 0.95);
+    assert!(score("digits.csv", "digit", Algorithm::GradientBoosting, Score::Accuracy) > 0.95);
+    assert!(score("digits.csv", "digit", Algorithm::RandomForest, Score::Accuracy) > 0.96);
+    assert!(score("digits.csv", "digit", Algorithm::LogisticRegression, Score::Accuracy) > 0.95);
 }
 
 #[test]
 fn a_number_is_predicted() {
     // Predicting the mean of these rows has an error of 69.
     for algorithm in [Algorithm::GradientBoosting, Algorithm::RandomForest, Algorithm::ElasticNet] {
-        assert!(score("diabetes.csv", "progression", algorithm, "rmse") < 64.0, "{algorithm}");
+        assert!(score("diabetes.csv", "progression", algorithm, Score::Rmse) < 64.0, "{algorithm}");
     }
 }
 
@@ -113,7 +119,7 @@ fn the_same_seed_trains_the_same_model_and_another_seed_another() {
         let mut spec = spec(&data(dataset), target, algorithm, folder.path());
         let first = run(&spec).unwrap().model.save().unwrap();
         assert!(first == run(&spec).unwrap().model.save().unwrap(), "{algorithm}");
-        spec.seed += 1;
+        spec.run.seed += 1;
         assert!(first != run(&spec).unwrap().model.save().unwrap(), "{algorithm}");
     }
 }
@@ -125,14 +131,14 @@ fn the_loss_falls_and_is_reported_after_every_step() {
         let spec = spec(&data("breast_cancer.csv"), "diagnosis", algorithm, folder.path());
         let mut steps: Vec<Progress> = Vec::new();
         let trained = train(&spec, &|| None, &mut |step| steps.push(step)).unwrap();
-        assert_eq!(steps.len() as u64, trained.summary.iterations);
+        assert_eq!(steps.len() as u64, trained.result.summary.iterations);
         assert!(steps.iter().zip(1..).all(|(step, iteration)| step.iteration == iteration));
         let (first, last) = (steps[0], steps[steps.len() - 1]);
         assert!(last.train_loss < first.train_loss, "{algorithm}");
         // Knowing nothing but the classes' shares costs 0.66.
         assert!(last.valid_loss < Some(0.2), "{algorithm}");
         // What was last reported is what the finished model scores.
-        assert!((last.valid_loss.unwrap() - trained.scores["log_loss"]).abs() < 1e-9, "{algorithm}");
+        assert!((last.valid_loss.unwrap() - trained.result.scores[&Score::LogLoss]).abs() < 1e-9, "{algorithm}");
     }
 }
 
@@ -141,29 +147,29 @@ fn logistic_regression_stops_when_nothing_is_left_to_gain() {
     let folder = TempDir::new().unwrap();
     let spec = spec(&data("iris.csv"), "species", Algorithm::LogisticRegression, folder.path());
     let trained = run(&spec).unwrap();
-    assert!(trained.summary.iterations < 40, "{} steps", trained.summary.iterations);
+    assert!(trained.result.summary.iterations < 40, "{} steps", trained.result.summary.iterations);
 }
 
 #[test]
 fn the_task_follows_from_the_target() {
     let folder = TempDir::new().unwrap();
     let task = |dataset: &str, target: &str| {
-        run(&spec(&data(dataset), target, Algorithm::GradientBoosting, folder.path())).unwrap().task
+        run(&spec(&data(dataset), target, Algorithm::GradientBoosting, folder.path())).unwrap().result.task
     };
     assert_eq!(task("iris.csv", "species"), Task::Classification);
     assert_eq!(task("iris.csv", "petal_width_cm"), Task::Regression);
     assert_eq!(task("penguins.csv", "year"), Task::Classification);
     assert_eq!(task("diabetes.csv", "progression"), Task::Regression);
     let booleans = written(&rows("y", |i| if i % 2 == 0 { "yes" } else { "no" }.to_owned()));
-    assert_eq!(run(&booleans.spec(Algorithm::GradientBoosting)).unwrap().task, Task::Classification);
+    assert_eq!(run(&booleans.spec(Algorithm::GradientBoosting)).unwrap().result.task, Task::Classification);
 }
 
 #[test]
 fn a_task_that_was_asked_for_wins() {
     let folder = TempDir::new().unwrap();
     let mut spec = spec(&data("penguins.csv"), "year", Algorithm::GradientBoosting, folder.path());
-    spec.task = Some(Task::Regression);
-    assert!(run(&spec).unwrap().scores.contains_key("rmse"));
+    spec.run.task = Some(Task::Regression);
+    assert!(run(&spec).unwrap().result.scores.contains_key(&Score::Rmse));
 }
 
 #[test]
@@ -176,9 +182,9 @@ fn a_compressed_dataset_trains_the_same_model() {
     encoder.finish().unwrap();
 
     let plain = spec(&data("iris.csv"), "species", Algorithm::GradientBoosting, folder.path());
-    let gzipped = Spec { dataset_path: compressed, gzip: true, ..plain.clone() };
+    let gzipped = ChildSpec { dataset_path: compressed, gzip: true, ..plain.clone() };
     assert_eq!(run(&gzipped).unwrap().model, run(&plain).unwrap().model);
-    assert_refused(&Spec { gzip: true, ..plain }, "bad_gzip", "not gzip");
+    assert_refused(&ChildSpec { gzip: true, ..plain }, "bad_gzip", "not gzip");
 }
 
 #[test]
@@ -187,13 +193,13 @@ fn columns_that_say_nothing_are_dropped_and_reported() {
     let few_levels = run(&written(&csv).spec(Algorithm::LogisticRegression)).unwrap();
     let dropped = |name: &str, reason| DroppedColumn { name: name.to_owned(), reason };
     let expected = [dropped("empty", DropReason::AllMissing), dropped("same", DropReason::Constant)];
-    assert_eq!(few_levels.summary.dropped_columns, expected);
+    assert_eq!(few_levels.result.summary.dropped_columns, expected);
 
     let mut many = String::from("a,id,y\n");
     (0..300).for_each(|i| many.push_str(&format!("{i},key {i},{}\n", i % 2)));
     for algorithm in CLASSIFIERS {
         let trained = run(&written(&many).spec(algorithm)).unwrap();
-        assert_eq!(trained.summary.dropped_columns, [dropped("id", DropReason::TooManyLevels)], "{algorithm}");
+        assert_eq!(trained.result.summary.dropped_columns, [dropped("id", DropReason::TooManyLevels)], "{algorithm}");
     }
 }
 
@@ -201,7 +207,13 @@ fn columns_that_say_nothing_are_dropped_and_reported() {
 fn rows_without_a_target_are_left_out_and_counted() {
     let csv = rows("y", |i| if i < 3 { "NA".to_owned() } else { (i % 2).to_string() });
     let trained = run(&written(&csv).spec(Algorithm::GradientBoosting)).unwrap();
-    assert_eq!((trained.summary.rows_without_target, trained.summary.rows_train + trained.summary.rows_test), (3, 17));
+    assert_eq!(
+        (
+            trained.result.summary.rows_without_target,
+            trained.result.summary.rows_train + trained.result.summary.rows_test
+        ),
+        (3, 17)
+    );
 }
 
 #[test]
@@ -209,11 +221,11 @@ fn enormous_values_are_bounded_and_counted() {
     let csv = rows("c,y", |i| format!("{},{}", if i == 4 { "1e300" } else { "1.5" }, i % 2));
     for algorithm in CLASSIFIERS {
         let trained = run(&written(&csv).spec(algorithm)).unwrap();
-        assert_eq!(trained.summary.clamped_values, 1, "{algorithm}");
+        assert_eq!(trained.result.summary.clamped_values, 1, "{algorithm}");
     }
     let csv = rows("c,y", |i| format!("{},{}", if i == 4 { "-1e300" } else { "1.5" }, i as f64 * 1.5));
     for algorithm in [Algorithm::GradientBoosting, Algorithm::RandomForest, Algorithm::ElasticNet] {
-        assert_eq!(run(&written(&csv).spec(algorithm)).unwrap().summary.clamped_values, 1, "{algorithm}");
+        assert_eq!(run(&written(&csv).spec(algorithm)).unwrap().result.summary.clamped_values, 1, "{algorithm}");
     }
 }
 
@@ -223,7 +235,7 @@ fn columns_missing_in_every_training_row_harm_no_algorithm() {
     let csv = rows("c,y", |i| format!("{},{}", if i == 4 { "1.5" } else { "" }, i % 2));
     for algorithm in CLASSIFIERS {
         for seed in 0..8 {
-            run(&Spec { seed, ..written(&csv).spec(algorithm) }).unwrap();
+            run(&changed(written(&csv).spec(algorithm), |run| run.seed = seed)).unwrap();
         }
     }
 }
@@ -262,9 +274,9 @@ fn too_many_classes_are_refused() {
     (0..300).for_each(|i| csv.push_str(&format!("{i},class {}\n", i % 150)));
     assert_refused(&written(&csv).spec(Algorithm::GradientBoosting), "too_many_classes", "at most 100");
     let numbers = written(&csv.replace("class ", ""));
-    let asked = Spec { task: Some(Task::Classification), ..numbers.spec(Algorithm::GradientBoosting) };
+    let asked = changed(numbers.spec(Algorithm::GradientBoosting), |run| run.task = Some(Task::Classification));
     assert_refused(&asked, "too_many_classes", "at most 100");
-    assert_eq!(run(&numbers.spec(Algorithm::GradientBoosting)).unwrap().task, Task::Regression);
+    assert_eq!(run(&numbers.spec(Algorithm::GradientBoosting)).unwrap().result.task, Task::Regression);
 }
 
 #[test]
@@ -288,7 +300,7 @@ fn too_few_rows_are_refused() {
 #[test]
 fn too_many_rows_are_refused_and_not_sampled() {
     let table = written(&rows("y", |i| (i % 2).to_string()));
-    let spec = Spec { max_rows: 19, ..table.spec(Algorithm::GradientBoosting) };
+    let spec = ChildSpec { max_rows: 19, ..table.spec(Algorithm::GradientBoosting) };
     assert_refused(&spec, "too_many_rows", "20 rows, expected at most 19");
 }
 
@@ -302,7 +314,7 @@ fn an_algorithm_is_held_to_its_task() {
     );
     let numbers = written(&rows("y", |i| format!("{i}.5")));
     assert_refused(&numbers.spec(Algorithm::LogisticRegression), "task_unsupported", "regression");
-    let asked = Spec { task: Some(Task::Regression), ..classes.spec(Algorithm::GradientBoosting) };
+    let asked = changed(classes.spec(Algorithm::GradientBoosting), |run| run.task = Some(Task::Regression));
     assert_refused(&asked, "target_not_numeric", "expected numbers");
 }
 
@@ -316,7 +328,7 @@ fn a_target_too_great_to_compute_with_is_refused() {
 fn a_held_out_share_out_of_bounds_is_refused() {
     let table = written(&rows("y", |i| (i % 2).to_string()));
     for test_fraction in [0.0, 0.04, 0.51, 1.0, f64::NAN] {
-        let spec = Spec { test_fraction, ..table.spec(Algorithm::GradientBoosting) };
+        let spec = changed(table.spec(Algorithm::GradientBoosting), |run| run.test_fraction = test_fraction);
         assert_refused(&spec, "test_fraction", "from 0.05 to 0.5");
     }
 }
@@ -328,10 +340,8 @@ fn a_damaged_table_is_refused_with_its_line() {
 
 #[test]
 fn a_parameter_out_of_range_is_refused_before_the_data_is_read() {
-    let spec = Spec {
-        params: json!({"n_trees": 100_000}),
-        ..spec(&data("no-such-file.csv"), "y", Algorithm::GradientBoosting, &PathBuf::new())
-    };
+    let missing = spec(&data("no-such-file.csv"), "y", Algorithm::GradientBoosting, &PathBuf::new());
+    let spec = changed(missing, |run| run.params = json!({"n_trees": 100_000}));
     assert_refused(&spec, "parameter_out_of_range", "`n_trees` is 100000, expected a whole number from 1 to 1000");
 }
 
@@ -339,7 +349,7 @@ fn a_parameter_out_of_range_is_refused_before_the_data_is_read() {
 fn a_stop_takes_effect_before_the_next_step() {
     let folder = TempDir::new().unwrap();
     let spec = spec(&data("iris.csv"), "species", Algorithm::GradientBoosting, folder.path());
-    for (stop, code) in [(Stop::Cancelled, "cancelled"), (Stop::TimedOut, "timed_out")] {
+    for (stop, code) in [(StopReason::Cancelled, "cancelled"), (StopReason::TimedOut, "timed_out")] {
         let steps = Cell::new(0);
         let should_stop = || (steps.get() == 5).then_some(stop);
         let error = train(&spec, &should_stop, &mut |_| steps.set(steps.get() + 1)).unwrap_err();
@@ -351,6 +361,6 @@ fn a_stop_takes_effect_before_the_next_step() {
 fn a_stop_takes_effect_while_reading() {
     let folder = TempDir::new().unwrap();
     let spec = spec(&data("iris.csv"), "species", Algorithm::GradientBoosting, folder.path());
-    let error = train(&spec, &|| Some(Stop::Cancelled), &mut |_| panic!("no step was to be done")).unwrap_err();
+    let error = train(&spec, &|| Some(StopReason::Cancelled), &mut |_| panic!("no step was to be done")).unwrap_err();
     assert_eq!(error.code(), "cancelled");
 }

@@ -1,37 +1,17 @@
 //! Alerts: what is wrong now and what was, in the database, whoever found it. Of each name one is open at most for each
 //! source; while it is, raising it again only brings its text up to date.
 
-use axum::Router;
 use axum::extract::State;
-use axum::middleware::from_fn;
-use axum::routing::get;
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use crate::database::{Database, Transaction, bounds, now_micros, rfc3339};
-use crate::error::Result;
+use crate::database::{Database, Transaction, now_micros, rfc3339};
+use crate::error::{Error, Result};
 use crate::events::alert::{AlertRaised, AlertResolved};
+pub use crate::labels::Severity;
 use crate::request::{Json, Page, Query, is_id};
 use crate::state::Shared;
-
-/// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
-    /// To be looked at soon.
-    Warning,
-    /// To be looked at now.
-    Critical,
-}
-
-impl Severity {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Warning => "warning",
-            Self::Critical => "critical",
-        }
-    }
-}
 
 /// Something wrong.
 #[derive(Clone, Copy, Debug)]
@@ -51,12 +31,11 @@ pub struct Finding<'a> {
 /// Opens the alert of this name and source, or brings the open one up to date.
 pub async fn raise(database: &Database, finding: Finding<'_>) -> Result<()> {
     let Finding { name, severity, summary, description, source } = finding;
-    let severity = severity.as_str();
     let updated = sqlx::query(
         "UPDATE alerts SET severity = $1, summary = $2, description = $3 \
          WHERE name = $4 AND source = $5 AND resolved_at IS NULL",
     )
-    .bind(severity)
+    .bind(<&str>::from(severity))
     .bind(summary)
     .bind(description)
     .bind(name)
@@ -73,7 +52,7 @@ pub async fn raise(database: &Database, finding: Finding<'_>) -> Result<()> {
     )
     .bind(Uuid::now_v7().to_string())
     .bind(name)
-    .bind(severity)
+    .bind(<&str>::from(severity))
     .bind(summary)
     .bind(description)
     .bind(source)
@@ -86,7 +65,7 @@ pub async fn raise(database: &Database, finding: Finding<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Closes the open alert of this name and source.
+/// Resolves the open alert of this name and source.
 pub async fn resolve(database: &Database, name: &str, source: &str) -> Result<()> {
     let severity: Option<String> = sqlx::query_scalar(
         "UPDATE alerts SET resolved_at = $1 WHERE name = $2 AND source = $3 AND resolved_at IS NULL \
@@ -98,29 +77,28 @@ pub async fn resolve(database: &Database, name: &str, source: &str) -> Result<()
     .fetch_optional(&database.pool)
     .await?;
     if let Some(severity) = severity {
-        AlertResolved { name, severity: &severity, source }.emit();
+        AlertResolved { name, severity: read_severity(&severity)?, source }.emit();
     }
     Ok(())
 }
 
-/// An alert that was closed in a transaction.
-#[derive(FromRow)]
-pub struct Closed {
+/// An alert that was resolved in a transaction.
+pub struct Resolved {
     name: String,
-    severity: String,
+    severity: Severity,
     source: String,
 }
 
-impl Closed {
-    /// Tells of it, once the transaction is committed.
+impl Resolved {
+    /// Counts and logs it, once the transaction is committed.
     pub fn emit(self) {
-        AlertResolved { name: &self.name, severity: &self.severity, source: &self.source }.emit();
+        AlertResolved { name: &self.name, severity: self.severity, source: &self.source }.emit();
     }
 }
 
-/// Closes every open alert of a source that will never look again, and says why in their descriptions.
-pub async fn close_all_of(transaction: &mut Transaction, source: &str, why: &str) -> Result<Vec<Closed>> {
-    let closed = sqlx::query_as(
+/// Resolves every open alert of a source that will never look again, and says why in their descriptions.
+pub async fn resolve_all_of_source(transaction: &mut Transaction, source: &str, why: &str) -> Result<Vec<Resolved>> {
+    let rows: Vec<(String, String, String)> = sqlx::query_as(
         "UPDATE alerts SET resolved_at = $1, description = description || $2 \
          WHERE source = $3 AND resolved_at IS NULL RETURNING name, severity, source",
     )
@@ -129,12 +107,16 @@ pub async fn close_all_of(transaction: &mut Transaction, source: &str, why: &str
     .bind(source)
     .fetch_all(&mut **transaction)
     .await?;
-    Ok(closed)
+    let resolved = |(name, severity, source): (String, String, String)| {
+        Ok(Resolved { name, severity: read_severity(&severity)?, source })
+    };
+    rows.into_iter().map(resolved).collect()
 }
 
-/// The routes of this feature.
-pub fn router() -> Router<Shared> {
-    Router::new().route("/api/v1/alerts", get(list).layer(from_fn(bounds::bound_answer)))
+fn read_severity(text: &str) -> Result<Severity> {
+    text.parse().map_err(|error: strum::ParseError| {
+        Error::Internal(anyhow::Error::new(error).context("an alert's severity cannot be read"))
+    })
 }
 
 /// Which alerts.
@@ -148,7 +130,7 @@ enum Which {
 /// Which page.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+pub struct ListQuery {
     state: Option<Which>,
     limit: Option<i64>,
     cursor: Option<String>,
@@ -168,7 +150,7 @@ struct Row {
 
 /// An alert as the API shows it.
 #[derive(Serialize)]
-struct Alert {
+pub struct Alert {
     id: String,
     name: String,
     /// `open` or `resolved`.
@@ -198,7 +180,7 @@ impl From<Row> for Alert {
 }
 
 /// `GET /api/v1/alerts`: newest first; `state=open` or `state=resolved` shows those only.
-async fn list(State(app): State<Shared>, Query(asked): Query<Asked>) -> Result<Json<Page<Alert>>> {
+pub async fn list(State(app): State<Shared>, Query(asked): Query<ListQuery>) -> Result<Json<Page<Alert>>> {
     let limit = Page::<Alert>::limit(asked.limit)?;
     if asked.cursor.as_deref().is_some_and(|cursor| !is_id(cursor)) {
         return Err(Page::<Alert>::invalid_cursor());

@@ -1,34 +1,40 @@
-//! Belfry's own metrics, one row each. The standard ones stand in `belfry_telemetry::catalogue`.
+//! Belfry's own metrics, one row each; closed label values are the enums of `labels.rs`. The standard metrics are in
+//! `belfry_telemetry::catalogue`.
 
+use belfry_learning::algorithm::Algorithm;
+use belfry_learning::outcome::Outcome;
+use belfry_learning::protocol::Score;
 use belfry_telemetry::catalogue;
 use belfry_telemetry::catalogue::{LATENCY_SECONDS, SIZE_BYTES, WORK_SECONDS};
 use belfry_telemetry::metric::Values::Closed;
+use strum::VariantNames;
 
-/// Algorithms as label values; the hidden test algorithm is `other`.
-pub const ALGORITHMS: &[&str] = &["gradient_boosting", "random_forest", "logistic_regression", "elastic_net", "other"];
+use crate::labels::{AlertChange, CleanupOutcome, PredictionOutcome, RunStatus, Severity, UploadOutcome};
+
+/// Algorithms as label values; the hidden test algorithm, which is the last one, is `other`.
+pub const ALGORITHMS: &[&str] = &{
+    let mut names = [""; Algorithm::VARIANTS.len()];
+    names.copy_from_slice(Algorithm::VARIANTS);
+    names[Algorithm::ALL.len()] = "other";
+    names
+};
 
 /// How a training run can end.
-pub const RUN_OUTCOMES: &[&str] =
-    &["completed", "failed", "cancelled", "timed_out", "panicked", "out_of_memory", "crashed", "interrupted"];
+pub const RUN_OUTCOMES: &[&str] = Outcome::VARIANTS;
 
-/// What a training run can be.
-pub const RUN_STATUSES: &[&str] = &["queued", "running", "completed", "failed", "cancelled"];
+/// Where a training run can be in its life cycle.
+pub const RUN_STATUSES: &[&str] = RunStatus::VARIANTS;
 
-/// How bad an alert is.
-pub const SEVERITIES: &[&str] = &["warning", "critical"];
-
-const UPLOAD_OUTCOMES: &[&str] = &["stored", "rejected", "too_large", "cancelled", "failed"];
-const PREDICTION_OUTCOMES: &[&str] = &["completed", "rejected", "failed"];
-const SCORES: &[&str] = &["accuracy", "macro_f1", "log_loss", "rmse", "mae", "r2"];
+const SCORES: &[&str] = Score::VARIANTS;
 
 catalogue! {
     /// Uploads ended, by outcome.
-    counter UPLOADS_TOTAL = "belfry_uploads_total" { outcome: Closed(UPLOAD_OUTCOMES) };
+    counter UPLOADS_TOTAL = "belfry_uploads_total" { outcome: Closed(UploadOutcome::VARIANTS) };
     /// Size of stored uploads, as sent.
     histogram UPLOAD_SIZE_BYTES = "belfry_upload_size_bytes" {} buckets SIZE_BYTES;
     /// Time from an upload's first byte to its acknowledgement.
-    histogram UPLOAD_DURATION_SECONDS = "belfry_upload_duration_seconds" { outcome: Closed(UPLOAD_OUTCOMES) } buckets WORK_SECONDS;
-    /// Uploads under way.
+    histogram UPLOAD_DURATION_SECONDS = "belfry_upload_duration_seconds" { outcome: Closed(UploadOutcome::VARIANTS) } buckets WORK_SECONDS;
+    /// Uploads in flight.
     gauge UPLOADS_IN_PROGRESS = "belfry_uploads_in_progress" {};
     /// Datasets stored and not expired.
     reading DATASETS = "belfry_datasets" {};
@@ -54,12 +60,12 @@ catalogue! {
     /// Workers of this process.
     gauge TRAINING_WORKERS = "belfry_training_workers" {};
     /// Requests for predictions, by outcome.
-    counter PREDICTIONS_TOTAL = "belfry_predictions_total" { algorithm: Closed(ALGORITHMS), outcome: Closed(PREDICTION_OUTCOMES) };
+    counter PREDICTIONS_TOTAL = "belfry_predictions_total" { algorithm: Closed(ALGORITHMS), outcome: Closed(PredictionOutcome::VARIANTS) };
     /// Time to predict one request's rows.
     histogram PREDICTION_DURATION_SECONDS = "belfry_prediction_duration_seconds" { algorithm: Closed(ALGORITHMS) } buckets LATENCY_SECONDS;
 
     /// Clean-up cycles ended, by outcome.
-    counter CLEANUP_CYCLES_TOTAL = "belfry_cleanup_cycles_total" { outcome: Closed(&["completed", "failed", "cancelled"]) };
+    counter CLEANUP_CYCLES_TOTAL = "belfry_cleanup_cycles_total" { outcome: Closed(CleanupOutcome::VARIANTS) };
     /// Files removed because their time was over.
     counter CLEANUP_FILES_REMOVED_TOTAL = "belfry_cleanup_files_removed_total" {};
     /// Bytes freed by removing them.
@@ -74,7 +80,7 @@ catalogue! {
     reading CLEANUP_LAST_SUCCESS_TIMESTAMP_SECONDS = "belfry_cleanup_last_success_timestamp_seconds" {};
 
     /// Alerts raised and resolved.
-    counter ALERTS_TOTAL = "belfry_alerts_total" { change: Closed(&["raised", "resolved"]), severity: Closed(SEVERITIES) };
+    counter ALERTS_TOTAL = "belfry_alerts_total" { change: Closed(AlertChange::VARIANTS), severity: Closed(Severity::VARIANTS) };
     /// Size of the last backup of the database.
     reading BACKUP_SIZE_BYTES = "belfry_backup_size_bytes" {};
 }

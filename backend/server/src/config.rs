@@ -1,6 +1,7 @@
-//! Every setting, one struct a section. A variable's description and default stand here and nowhere else.
+//! Every setting, one struct a section. A variable's description and default are here and nowhere else.
 
 mod check;
+mod recurrence;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +11,10 @@ use belfry_telemetry::settings::{self, Secret, SettingsError, between};
 use clap::{ArgAction, Args};
 use jiff::tz::TimeZone;
 
-use crate::jobs::Recurrence;
+pub use recurrence::Recurrence;
+
+/// The service's name, in labels and in the names of log files.
+pub const SERVICE: &str = "belfry";
 
 /// All settings.
 #[derive(Args, Clone, Debug)]
@@ -76,7 +80,7 @@ pub struct ServerConfig {
     /// Port to listen on; 0 takes a free one.
     #[arg(id = "SERVER__PORT", default_value = "8000", value_parser = between(0_u16, u16::MAX))]
     pub port: u16,
-    /// Time from SIGTERM to the end of the process: requests and runs under way may go on for most of it.
+    /// Time from SIGTERM to the end of the process: requests and runs in flight may go on for most of it.
     #[arg(id = "SERVER__SHUTDOWN_GRACE", default_value = "15s", value_parser = settings::duration)]
     pub shutdown_grace: Duration,
     /// Time before that in which everything is still served and `/readyz` answers 503, for a load balancer to notice.
@@ -214,10 +218,10 @@ pub struct JobsConfig {
     /// How long saving the database may take.
     #[arg(id = "JOBS__BACKUP_TIMEOUT", default_value = "1h", value_parser = settings::duration)]
     pub backup_timeout: Duration,
-    /// How often a failed run is repeated before the job's next turn.
+    /// How often a failed run is retried before the job's next scheduled time.
     #[arg(id = "JOBS__RETRIES", default_value = "2", value_parser = between(0_u32, 20))]
     pub retries: u32,
-    /// The time before a failed run is repeated; it doubles with each repetition.
+    /// The pause before a failed run is retried; it doubles with each retry.
     #[arg(id = "JOBS__RETRY_PAUSE", default_value = "10s", value_parser = settings::duration)]
     pub retry_pause: Duration,
 }
@@ -248,7 +252,7 @@ pub struct TrainingConfig {
     /// How often a run is taken up again after its worker died.
     #[arg(id = "TRAINING__MAX_ATTEMPTS", default_value = "3", value_parser = between(1_u32, 100))]
     pub max_attempts: u32,
-    /// How long a worker may be silent before its run is taken from it.
+    /// How long a run's claim is valid without a heartbeat of its worker.
     #[arg(id = "TRAINING__LEASE", default_value = "30s", value_parser = settings::duration)]
     pub lease: Duration,
     /// Runs that may wait; further ones are answered 503 with Retry-After.

@@ -1,4 +1,4 @@
-//! The lock on `DATA__DIR`, by which servers and a restore keep out of each other's way: servers share it, a restore has
+//! The lock on `DATA__DIR`, by which servers and a restore exclude each other: servers share it, a restore has
 //! it alone. The kernel releases it when the process dies, in whatever way.
 
 use std::fs::{File, TryLockError};
@@ -26,7 +26,7 @@ pub async fn share(folder: &Path) -> anyhow::Result<()> {
             Ok(()) => break,
             Err(TryLockError::WouldBlock) => {
                 if !is_told {
-                    tracing::warn!(folder = %folder.display(), "a restore is under way in DATA__DIR: waiting for its end");
+                    tracing::warn!(folder = %folder.display(), "waiting for a restore in DATA__DIR to end");
                     is_told = true;
                 }
                 tokio::time::sleep(LOOK).await;

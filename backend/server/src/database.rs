@@ -1,4 +1,4 @@
-//! The pool and the clock. SQLite (WAL) is the embedded default, PostgreSQL comes by `DATABASE__URL`; one set of queries
+//! The pool. SQLite (WAL) is the embedded default, PostgreSQL comes by `DATABASE__URL`; one set of queries
 //! runs on both, so statements keep to what both understand: `$1` placeholders, integers, floats and text.
 
 pub mod bounds;
@@ -7,7 +7,6 @@ mod transaction;
 
 use std::path::{Path, PathBuf};
 use std::sync::Once;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use belfry_telemetry::database::PoolReading;
@@ -17,11 +16,14 @@ use tracing::log::LevelFilter;
 
 pub use transaction::Transaction;
 
+pub use crate::timestamp::{micros, now_micros, rfc3339};
+
 use crate::config::Config;
 use file::DatabaseFile;
 
 /// Which engine is behind the pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::Display)]
+#[strum(serialize_all = "snake_case")]
 pub enum Engine {
     /// The embedded default.
     Sqlite,
@@ -41,16 +43,6 @@ pub struct Database {
 /// Applied to each SQLite connection. FULL makes a commit survive a power cut, as an acknowledged upload must. Who waits
 /// longer than the timeout for another writer is answered 503, within three seconds all in all.
 const SQLITE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000;";
-
-impl Engine {
-    /// Its name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Sqlite => "sqlite",
-            Self::Postgres => "postgres",
-        }
-    }
-}
 
 impl Database {
     /// Opens the pool, makes the SQLite file where there is none, and brings the schema up to date.
@@ -183,22 +175,6 @@ fn sqlite_url(path: &Path, mode: &str) -> anyhow::Result<String> {
     let path =
         url::Url::from_file_path(&path).map_err(|()| anyhow::anyhow!("cannot make a URL of {}", path.display()))?;
     Ok(format!("sqlite://{}?mode={mode}", path.path()))
-}
-
-/// Microseconds since 1970 UTC, the time unit of every table.
-pub fn now_micros() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
-}
-
-/// A duration in the tables' unit of time.
-pub fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
-}
-
-/// A table's time as RFC 3339 text.
-pub fn rfc3339(micros: i64) -> String {
-    jiff::Timestamp::from_microsecond(micros).map(|time| format!("{time:.6}")).unwrap_or_default()
 }
 
 #[cfg(test)]

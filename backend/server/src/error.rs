@@ -89,7 +89,7 @@ impl Error {
         }
     }
 
-    /// The stable code by which programs tell errors apart.
+    /// The stable code by which programs distinguish errors.
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound(_) | Self::Unknown { .. } => "not_found",
@@ -239,7 +239,7 @@ impl IntoResponse for Error {
         let status = self.status();
         if self.is_ours() {
             ERRORS_TOTAL.with([self.code(), self.component()]).increment(1);
-            tracing::error!(code = self.code(), cause = chain(&self), "a request failed on our side");
+            tracing::error!(code = self.code(), cause = chain(&self), "request failed");
         }
         let mut problem = Map::new();
         problem.insert("type".into(), json!("about:blank"));

@@ -3,28 +3,31 @@
 mod alerts;
 mod backup;
 mod catalogue;
-mod cleanup;
+mod client_call;
 mod config;
 mod data_lock;
 mod database;
+mod database_gauges;
 mod datasets;
 mod demo;
 mod error;
 mod events;
-mod facts;
 mod health;
 mod healthcheck;
-mod insist;
 mod jobs;
-mod orphans;
-mod outgoing;
+mod labels;
+mod leases;
 mod request;
+mod resources;
+mod retry;
 mod router;
+mod scheduler;
 mod serve;
-mod signals;
-mod starting;
+mod shutdown;
+mod startup_gate;
 mod state;
 mod storage;
+mod timestamp;
 mod training;
 
 use std::path::PathBuf;
@@ -103,10 +106,10 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => with_runtime(demo::run(arguments)),
         Command::Healthcheck => with_settings(|config| with_runtime(healthcheck::run(config))),
         Command::Backup { folder } => {
-            with_settings(|config| with_runtime(until_stopped(backup::back_up(config, folder))))
+            with_settings(|config| with_runtime(until_signal(backup::back_up(config, folder))))
         }
         Command::Restore { folder, force } => {
-            with_settings(|config| with_runtime(until_stopped(backup::restore(config, folder, force))))
+            with_settings(|config| with_runtime(until_signal(backup::restore(config, folder, force))))
         }
         Command::Serve | Command::Worker { .. } => with_settings(|config| with_runtime(serve::serve(config))),
     };
@@ -131,11 +134,11 @@ fn with_runtime(future: impl Future<Output = anyhow::Result<()>>) -> anyhow::Res
     ended
 }
 
-/// Gives the work up when the process is asked to stop, so that it can clear away what it has begun.
-async fn until_stopped(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+/// Drops the work when a signal stops the process, so that it can clear away what it has begun.
+async fn until_signal(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     tokio::select! {
         ended = work => ended,
-        stopped = signals::asked_to_stop() => {
+        stopped = shutdown::signals::shutdown_signal() => {
             stopped?;
             anyhow::bail!("interrupted")
         }

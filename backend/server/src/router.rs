@@ -1,22 +1,54 @@
-//! The whole API on one page.
+//! Every route of the API on one page: method, path and handler.
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn;
+use axum::routing::{delete, get, post};
 use belfry_telemetry::Telemetry;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::database::bounds::bound_answer;
 use crate::request::{self, JSON_LIMIT_BYTES};
+use crate::scheduler::api as jobs;
 use crate::state::Shared;
-use crate::{alerts, datasets, health, jobs, training};
+use crate::{alerts, datasets, health, training};
 
-/// The whole API.
+/// The whole API. Only handlers that ask the database and nothing else are `bounded`: what a client sends, or the file
+/// store gives, may take its time.
 pub fn router(app: Shared, telemetry: &Telemetry) -> Router {
-    let api = Router::new()
-        .merge(datasets::router())
-        .merge(training::router())
-        .merge(jobs::router())
-        .merge(alerts::router())
-        .merge(health::router())
+    let bounded = from_fn(bound_answer);
+    let quick = Router::new()
+        .route("/api/v1/datasets", get(datasets::list))
+        .route("/api/v1/datasets/{id}", get(datasets::read))
+        .route("/api/v1/runs", get(training::list))
+        .route("/api/v1/runs/{id}", get(training::show))
+        // Until the stream begins.
+        .route("/api/v1/runs/{id}/events", get(training::stream_events))
+        .route("/api/v1/runs/{id}/cancel", post(training::cancel))
+        .route("/api/v1/alerts", get(alerts::list))
+        .merge(
+            Router::new()
+                .route("/jobs", get(jobs::list))
+                .route("/jobs/status", get(jobs::status))
+                .route("/jobs/stats/{job_name}", get(jobs::stats))
+                .route("/jobs/{job_name}/run", post(jobs::run_now))
+                .with_state(app.scheduler.clone()),
+        )
+        .route_layer(bounded);
+    let unbounded = Router::new()
+        // Limited by UPLOAD__MAX_BYTES as it streams.
+        .route("/api/v1/datasets", post(datasets::upload).layer(DefaultBodyLimit::disable()))
+        .route("/api/v1/datasets/{id}", delete(datasets::delete))
+        .route("/api/v1/datasets/{id}/content", get(datasets::download))
+        .route("/api/v1/runs", post(training::submit))
+        .route("/api/v1/runs/{id}/model", get(training::download_model))
+        .route("/api/v1/runs/{id}/predict", post(training::predict))
+        .route("/health", get(health::health))
+        .route("/healthz", get(health::healthz))
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz));
+    let api = quick
+        .merge(unbounded)
         .fallback(request::unmatched)
         .method_not_allowed_fallback(request::not_allowed)
         .layer(DefaultBodyLimit::max(JSON_LIMIT_BYTES))

@@ -5,19 +5,23 @@ use std::time::Instant;
 
 use belfry_telemetry::health::Checks;
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::database::Database;
-use crate::health::Resources;
-use crate::jobs::Scheduler;
+use crate::leases::LeaseClock;
+use crate::resources::Resources;
+use crate::scheduler::Scheduler;
+use crate::shutdown::Shutdown;
 use crate::storage::Storage;
-use crate::training::{Beats, Models, Wakers, Workplace};
+use crate::training::heartbeats::WorkerHeartbeats;
+use crate::training::instance::Instance;
+use crate::training::model_cache::ModelCache;
+use crate::training::notifications::RunNotifications;
 
 /// What every handler and background task needs.
 pub struct App {
     /// The settings.
-    pub config: Config,
+    pub config: Arc<Config>,
     /// The database.
     pub database: Database,
     /// The file store.
@@ -26,28 +30,24 @@ pub struct App {
     pub checks: Checks,
     /// How full disk and memory are.
     pub resources: Arc<Resources>,
-    /// Names this process in what it holds in the database; its lock shows that it lives.
-    pub workplace: Arc<Workplace>,
-    /// The signs of life of the workers of this process.
-    pub beats: Arc<Beats>,
-    /// Uploads that may run at the same time.
+    /// Names this process in what it claims in the database; its lock shows that the process is alive.
+    pub instance: Arc<Instance>,
+    /// The heartbeats of the training workers of this process.
+    pub worker_heartbeats: Arc<WorkerHeartbeats>,
+    /// Uploads that may be in flight at the same time.
     pub upload_slots: Semaphore,
-    /// What the scheduler last did.
+    /// Runs due jobs.
     pub scheduler: Arc<Scheduler>,
+    /// Says when leases can be judged.
+    pub lease_clock: Arc<LeaseClock>,
     /// When this process began to serve.
     pub started: Instant,
-    /// Tells workers of new runs and listeners of progress.
-    pub wakers: Wakers,
+    /// Notifies workers of queued runs and streams of progress.
+    pub run_notifications: RunNotifications,
     /// The models that predict.
-    pub models: Models,
-    /// Cancelled when the process was asked to stop: it is not ready for more, and still serves for `SERVER__DRAIN`.
-    pub draining: CancellationToken,
-    /// Cancelled after that: nothing new is begun.
-    pub stopping: CancellationToken,
-    /// Cancelled when most of `SERVER__SHUTDOWN_GRACE` is over: runs that are still trained go back to the queue.
-    pub hand_back: CancellationToken,
-    /// Cancelled near the end of `SERVER__SHUTDOWN_GRACE`: what still waits for a client is given up, in order.
-    pub cut_off: CancellationToken,
+    pub model_cache: ModelCache,
+    /// The phases of the end of this process.
+    pub shutdown: Shutdown,
 }
 
 /// The state of every router.

@@ -38,8 +38,8 @@ const REMOTE_MOST_PARTS: u64 = 10_000;
 /// Large enough for a hand-over to another thread not to matter.
 const LOCAL_PART_BYTES: usize = 1 << 20;
 
-/// Parts on their way while the next one is filled; with it, they bound the memory of a writer.
-const PARTS_UNDER_WAY: usize = 2;
+/// Parts in flight while the next one is filled; with it, they bound the memory of a writer.
+const PARTS_IN_FLIGHT: usize = 2;
 
 const READ_BYTES: usize = 256 << 10;
 
@@ -50,8 +50,8 @@ pub struct Storage {
     /// The same store where it is a folder of this machine.
     local: Option<LocalFileSystem>,
     part_bytes: usize,
-    /// Writers that were dropped and are being given up.
-    given_up: TaskTracker,
+    /// Writers that were dropped and are removing what they wrote.
+    abandoned_writers: TaskTracker,
 }
 
 impl Storage {
@@ -66,7 +66,7 @@ impl Storage {
             store: Arc::new(remote::open(&config.storage)?),
             local: None,
             part_bytes,
-            given_up: TaskTracker::new(),
+            abandoned_writers: TaskTracker::new(),
         })
     }
 
@@ -77,7 +77,7 @@ impl Storage {
             store: Arc::new(local.clone()),
             local: Some(local),
             part_bytes: LOCAL_PART_BYTES,
-            given_up: TaskTracker::new(),
+            abandoned_writers: TaskTracker::new(),
         })
     }
 
@@ -85,14 +85,14 @@ impl Storage {
     pub async fn write(&self, key: &str) -> Result<Writer> {
         let upload = self.store.put_multipart(&key.into()).await?;
         let upload = WriteMultipart::new_with_chunk_size(upload, self.part_bytes);
-        Ok(Writer { upload: Some(upload), given_up: self.given_up.clone() })
+        Ok(Writer { upload: Some(upload), abandoned_writers: self.abandoned_writers.clone() })
     }
 
     /// Waits until nothing is left of the writers that were dropped. Called at the end of the process: a runtime that
     /// ends takes with it what it has not done yet.
     pub async fn settle(&self) {
-        self.given_up.close();
-        self.given_up.wait().await;
+        self.abandoned_writers.close();
+        self.abandoned_writers.wait().await;
     }
 
     /// Copies a local file in and returns its size. It is durable when this returns.
@@ -213,7 +213,7 @@ impl Storage {
             };
             match aged.await {
                 Ok(old) => abandoned.removed += u64::from(old),
-                // Its writer has finished it, or given it up, since the folder was read.
+                // Its writer has finished or removed it since the folder was read.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => abandoned.failures.push(error),
             }
@@ -235,14 +235,14 @@ pub struct Abandoned {
 #[derive(Debug)]
 pub struct Writer {
     upload: Option<WriteMultipart>,
-    given_up: TaskTracker,
+    abandoned_writers: TaskTracker,
 }
 
 impl Writer {
-    /// Takes the next bytes; waits while too much is under way.
+    /// Takes the next bytes; waits while too much is in flight.
     pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
         let upload = self.upload.as_mut().expect("only finish takes it, and finish consumes the writer");
-        upload.wait_for_capacity(PARTS_UNDER_WAY).await?;
+        upload.wait_for_capacity(PARTS_IN_FLIGHT).await?;
         upload.put(bytes);
         Ok(())
     }
@@ -259,16 +259,16 @@ impl Drop for Writer {
     fn drop(&mut self) {
         // Without a runtime the process is at its end; a folder cleans up by itself, a bucket by its rules.
         if let (Some(upload), Ok(runtime)) = (self.upload.take(), tokio::runtime::Handle::try_current()) {
-            let giving_up = self.given_up.track_future(async move {
+            let removing = self.abandoned_writers.track_future(async move {
                 let mut upload = upload;
-                // A part that arrives after the store was told to forget the upload would stay there unseen, so those
-                // under way are let in first. Whether they succeed does not matter.
+                // A part that arrives after the upload was aborted would stay there unseen, so those in flight are
+                // waited for first. Whether they succeed does not matter.
                 let _ = upload.wait_for_capacity(0).await;
                 if let Err(error) = upload.abort().await {
-                    tracing::warn!(cause = crate::error::chain(&error), "a file could not be given up cleanly");
+                    tracing::warn!(cause = crate::error::chain(&error), "unfinished file not removed");
                 }
             });
-            runtime.spawn(giving_up);
+            runtime.spawn(removing);
         }
     }
 }

@@ -149,7 +149,7 @@ impl Model {
         &self.features
     }
 
-    /// The classes it tells apart; empty for regression.
+    /// The classes it predicts; empty for regression.
     pub fn classes(&self) -> &[Value] {
         &self.classes
     }

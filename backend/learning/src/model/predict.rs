@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{Body, Feature, FeatureKind, Link, Model, clamp};
 use crate::cell;
 
-/// What a model says of some rows.
+/// What a model predicts for some rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Predictions {
     /// One class or number a row.
@@ -190,7 +190,7 @@ impl Link {
     }
 }
 
-/// Shares that are all zero say nothing, so every class is then as probable as another.
+/// Shares that are all zero make every class equally probable.
 fn normalise(shares: &mut [f64]) {
     let sum: f64 = shares.iter().sum();
     let equal = 1.0 / shares.len() as f64;

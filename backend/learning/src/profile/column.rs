@@ -18,18 +18,6 @@ pub enum ColumnKind {
     Empty,
 }
 
-impl ColumnKind {
-    /// The name used in API answers.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Number => "number",
-            Self::Text => "text",
-            Self::Boolean => "boolean",
-            Self::Empty => "empty",
-        }
-    }
-}
-
 /// One column of a profiled table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {

@@ -15,7 +15,7 @@ pub(crate) struct Head {
     in_quotes: bool,
 }
 
-/// The header line as read so far, and what it says.
+/// The header line as read so far, and the dialect derived from it.
 #[derive(Debug)]
 pub(crate) struct Opening {
     /// The bytes read, without a byte-order mark.

@@ -1,12 +1,14 @@
-//! Why a file is no table, with the place to look.
+//! Why a file is not a table, with line and column.
 
 use std::fmt;
 
 use serde::Serialize;
+use strum::{Display, IntoStaticStr};
 
 /// The kinds of [`CsvError`], with stable names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Display, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum CsvErrorCode {
     /// Nothing but line ends.
     EmptyFile,
@@ -37,29 +39,9 @@ pub enum CsvErrorCode {
 }
 
 impl CsvErrorCode {
-    /// The name used in API answers.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::EmptyFile => "empty_file",
-            Self::NoHeader => "no_header",
-            Self::NoRows => "no_rows",
-            Self::DuplicateColumn => "duplicate_column",
-            Self::EmptyColumnName => "empty_column_name",
-            Self::RaggedRow => "ragged_row",
-            Self::TooManyColumns => "too_many_columns",
-            Self::RecordTooLong => "record_too_long",
-            Self::NotText => "not_text",
-            Self::NotUtf8 => "not_utf8",
-            Self::UnclosedQuote => "unclosed_quote",
-            Self::TooLarge => "too_large",
-            Self::BadGzip => "bad_gzip",
-        }
-    }
-}
-
-impl fmt::Display for CsvErrorCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+    /// The name in API answers.
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }
 

@@ -40,7 +40,7 @@ impl GzipProfiler {
         }
     }
 
-    /// Ends the file and tells what was in it.
+    /// Ends the file and returns its profile.
     ///
     /// # Errors
     /// As [`GzipProfiler::push`], and a file that is cut short.

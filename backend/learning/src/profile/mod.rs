@@ -48,7 +48,7 @@ pub struct Profile {
 ///
 /// The first line names the columns, separated by commas, semicolons or tabs, whichever is most frequent in it. A
 /// first line of nothing but numbers is taken for data and refused as `no_header`. Fields may be quoted and may
-/// then hold line ends; a byte-order mark, CRLF and blank lines are no matter.
+/// then hold line ends; a byte-order mark, CRLF and blank lines make no difference.
 #[derive(Debug)]
 pub struct Profiler {
     limits: Limits,
@@ -114,7 +114,7 @@ impl Profiler {
         Ok(())
     }
 
-    /// Ends the file and tells what was in it.
+    /// Ends the file and returns its profile.
     ///
     /// # Errors
     /// A file that ends too early: empty, without rows, inside a quoted field or a character.

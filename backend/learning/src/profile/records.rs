@@ -253,7 +253,7 @@ impl Records {
 }
 
 /// The length of the field that `record` begins with, and whether it is a plain decimal as
-/// [`cell::is_plain_decimal`] has it. Both are told in one pass, which is most of a numeric table's time.
+/// [`cell::is_plain_decimal`] has it. Both are found in one pass, which is most of a numeric table's time.
 #[inline]
 fn scan_field(record: &[u8], delimiter: u8) -> (usize, bool) {
     let sign = usize::from(matches!(record.first(), Some(b'+' | b'-')));

@@ -1,4 +1,4 @@
-//! No algorithm: it ends in whichever way a test asks for. What it "learns" is the mean, or the classes' shares.
+//! Not an algorithm: it ends in the way that a test chooses. What it "learns" is the mean, or the classes' shares.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -45,7 +45,7 @@ impl Stepper for Fake<'_> {
                 black_box(recurse(0));
             }
             Behaviour::Hang if self.done == FATAL_STEP => {
-                // From here on it hears nothing, and whoever waits for that to begin can.
+                // From here on it does not react; the line lets a test wait for that.
                 eprintln!("the fake algorithm hangs");
                 loop {
                     std::thread::sleep(SLOW_STEP);

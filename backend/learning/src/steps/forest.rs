@@ -71,7 +71,7 @@ impl<'a> Forest<'a> {
     }
 }
 
-/// The usual share where none is asked for: the square root of the columns for classes, a third for numbers.
+/// The usual share where none is given: the square root of the columns for classes, a third for numbers.
 fn columns_per_split(split: &Split, fraction: f64) -> usize {
     let columns = split.features.len();
     let wanted = match split.task {

@@ -1,4 +1,4 @@
-//! A table read in order to learn from it: encoded, validated once, so that no library meets what it cannot bear.
+//! A table read in order to learn from it: encoded, validated once, so that no library gets data it cannot handle.
 //!
 //! The file is read twice: the first pass is the profiler's and settles every column's kind over all rows, the
 //! second encodes, already knowing what to expect. Texts are never all in memory.

@@ -14,7 +14,7 @@ use crate::profile::{CsvError, CsvErrorCode, Head, Limits, Profile, Profiler};
 const LIMITS: Limits = Limits { max_columns: 100_000, max_record_bytes: 16 << 20, max_uncompressed_bytes: u64::MAX };
 
 const CHUNK_BYTES: usize = 256 << 10;
-/// Records between two looks at the clock and the stop flag.
+/// Records between two checks of the clock and the stop flag.
 const CHECK_EVERY: u64 = 10_000;
 
 pub(super) fn profile(request: Request<'_>, checkpoint: Checkpoint<'_>) -> Result<Profile, TrainError> {

@@ -9,7 +9,7 @@ use crate::cell;
 use crate::error::TrainError;
 use crate::profile::ColumnKind;
 
-/// Classes a model may tell apart.
+/// Most classes of a model.
 const MAX_CLASSES: usize = 100;
 /// Distinct whole numbers that are still taken for classes.
 const MAX_INFERRED_CLASSES: usize = 20;
@@ -75,9 +75,9 @@ impl TargetBuilder {
         self.missing
     }
 
-    pub(super) fn finish(self, asked: Option<Task>) -> Result<BuiltTarget, TrainError> {
+    pub(super) fn finish(self, requested: Option<Task>) -> Result<BuiltTarget, TrainError> {
         let distinct = distinct_values(&self.values);
-        let task = asked.unwrap_or_else(|| match (self.kind, &distinct) {
+        let task = requested.unwrap_or_else(|| match (self.kind, &distinct) {
             (ColumnKind::Number, Some(distinct)) if looks_like_classes(distinct, self.values.len()) => {
                 Task::Classification
             }
@@ -155,7 +155,7 @@ fn canonical(value: f64) -> f64 {
     if value == 0.0 { 0.0 } else { value }
 }
 
-/// A few whole numbers that come again and again are taken for classes, unless the request says otherwise.
+/// A few whole numbers that come again and again are treated as classes, unless the request names a task.
 fn looks_like_classes(distinct: &[f64], rows: usize) -> bool {
     let few = distinct.len() <= MAX_INFERRED_CLASSES && distinct.len() * 2 <= rows;
     few && distinct.iter().all(|value| value.fract() == 0.0)

@@ -58,7 +58,7 @@ impl Manifest {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             schema,
-            engine: engine.as_str().to_owned(),
+            engine: engine.to_string(),
             created_at: jiff::Timestamp::now().to_string(),
             database,
             files,
@@ -86,10 +86,10 @@ impl Manifest {
     /// Whether this program can bring it back to a database of this engine.
     pub(super) fn check_target(&self, engine: Engine, schema: i64) -> anyhow::Result<()> {
         ensure!(
-            self.engine == engine.as_str(),
+            self.engine == engine.to_string(),
             "the backup is of {}, the target is {}: it can only be brought back to the same engine",
             self.engine,
-            engine.as_str()
+            engine
         );
         ensure!(self.schema <= schema, "the backup was taken by the newer version {}", self.version);
         Ok(())

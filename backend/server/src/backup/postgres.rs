@@ -49,7 +49,7 @@ pub(super) fn command(config: &Config, name: &str) -> anyhow::Result<Command> {
 pub(super) async fn run(mut command: Command) -> anyhow::Result<()> {
     let name = name_of(&command);
     let output = command.stderr(Stdio::piped()).output().await.with_context(|| format!("cannot start {name}"))?;
-    judge(&name, &output)
+    check_exit(&name, &output)
 }
 
 /// Runs it to its end with this input: a text, a file, and another text.
@@ -70,7 +70,7 @@ pub(super) async fn feed(mut command: Command, before: &str, file: &Path, after:
     };
     // A program that stops early has more to say than the pipe it breaks.
     let (fed, output) = tokio::join!(fed, child.wait_with_output());
-    judge(&name, &output?)?;
+    check_exit(&name, &output?)?;
     fed.with_context(|| format!("{name} could not be given all of it"))
 }
 
@@ -78,7 +78,7 @@ fn name_of(command: &Command) -> String {
     command.as_std().get_program().to_string_lossy().into_owned()
 }
 
-fn judge(name: &str, output: &Output) -> anyhow::Result<()> {
+fn check_exit(name: &str, output: &Output) -> anyhow::Result<()> {
     let words = String::from_utf8_lossy(&output.stderr);
     let from = words.len().saturating_sub(LAST_WORDS);
     let last = words.char_indices().find(|(at, _)| *at >= from).map_or("", |(at, _)| &words[at..]);

@@ -1,5 +1,5 @@
-//! How long the database is waited for. One that was switched off refuses; one whose host vanished or froze says nothing
-//! at all, and whoever waits without a bound waits for ever.
+//! How long to wait for the database. One that was switched off refuses; one whose host vanished or froze gives no answer
+//! at all, so nothing waits for it without a bound.
 
 use std::io;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use crate::error::{Error, Result};
 /// What a client waits for: with all around it, it is answered within three seconds.
 pub(super) const ANSWER: Duration = Duration::from_millis(2_500);
 
-/// What a task in the background waits for. Given up half-way, a claim or a turn of a job has to wait for the end of its
-/// lease, so this is longer than any statement takes whose database is well.
+/// What a task in the background waits for. Given up half-way, a claim of a run or of a due job has to wait
+/// for its lease to expire, so this is longer than any statement takes on a healthy database.
 const WORK: Duration = Duration::from_secs(10);
 
 /// Waits for the database on behalf of a client.
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn silence_is_the_same_as_a_database_that_is_away() {
+    async fn no_answer_is_the_same_as_no_database() {
         let silent = within(Duration::from_millis(1), std::future::pending::<Result<()>>()).await;
         let error = silent.unwrap_err();
         assert_eq!(error.code(), "database_unavailable");

@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
 
-/// For how long a refused upload may go on to send, and how long it may be silent meanwhile.
+/// How long a refused upload may go on sending, and how long it may pause meanwhile.
 const LINGER: Duration = Duration::from_secs(30);
-const LINGER_SILENCE: Duration = Duration::from_secs(5);
+const LINGER_PAUSE: Duration = Duration::from_secs(5);
 
 /// A body that is read to its end even after its reader has lost interest.
 ///
@@ -57,7 +57,7 @@ impl Drop for Incoming {
         let Ok(runtime) = Handle::try_current() else { return };
         let stopping = self.stopping.clone();
         runtime.spawn(async move {
-            let rest = async { while let Ok(Some(Ok(_))) = tokio::time::timeout(LINGER_SILENCE, body.next()).await {} };
+            let rest = async { while let Ok(Some(Ok(_))) = tokio::time::timeout(LINGER_PAUSE, body.next()).await {} };
             stopping.run_until_cancelled(tokio::time::timeout(LINGER, rest)).await
         });
     }

@@ -44,7 +44,7 @@ pub async fn download(
         let content = app.storage.read(&stored.storage_key, range.clone()).await?;
         // The answer has begun, so all that is left to do is to break it off; the client sees that it is short.
         Body::from_stream(content.inspect_err(move |error| {
-            tracing::error!(dataset_id = id, cause = chain(error), "a download broke off on our side");
+            tracing::error!(dataset_id = id, cause = chain(error), "download failed");
         }))
     };
     let kind = if dataset.format == "csv" { "text/csv; charset=utf-8" } else { "application/gzip" };

@@ -10,43 +10,43 @@ use futures::{Stream, StreamExt};
 use multer::{Field, Multipart};
 
 use super::body::Incoming;
-use super::receive::{Received, patiently, receive};
-use super::upload::{Options, Plan};
+use super::options::{DatasetPlan, UploadOptions, is_gzip};
+use super::receive::{Received, receive, wait_for_client};
 use crate::error::{Error, Result};
 use crate::request;
 use crate::state::App;
 
-/// What stands around the file, and what may be read before it is dealt with.
+/// The bytes around the file's field, and what may be read before it is processed.
 pub const OVERHEAD_BYTES: u64 = 2 << 20;
 
 const LONGEST_TEXT_BYTES: usize = 4096;
 
-/// Reads the form. Nothing of it is kept unless all of it is right.
+/// Reads the form. Nothing of it is stored unless all of it is right.
 pub async fn read(
     app: &App,
     id: &str,
     boundary: String,
-    mut asked: Options,
+    mut asked: UploadOptions,
     body: Incoming,
-) -> Result<(Received, Plan)> {
-    let dealt_with = Arc::new(AtomicU64::new(0));
-    let body = Paced { body, handed_bytes: 0, dealt_with: dealt_with.clone(), rests: false };
+) -> Result<(Received, DatasetPlan)> {
+    let processed = Arc::new(AtomicU64::new(0));
+    let body = Paced { body, handed_bytes: 0, processed: processed.clone(), pauses: false };
     let mut form = Multipart::new(body, boundary);
     let mut received = None;
-    while let Some(field) = patiently(app, form.next_field()).await?.map_err(refusal)? {
+    while let Some(field) = wait_for_client(app, form.next_field()).await?.map_err(refusal)? {
         match (field.name(), &received) {
             (Some("file"), None) => {
-                let plan = Plan::new(app, &asked, field.file_name())?;
-                let gzip = field.content_type().is_some_and(|kind| super::upload::is_gzip(kind.essence_str()));
+                let plan = DatasetPlan::new(&app.config.retention, &asked, field.file_name())?;
+                let gzip = field.content_type().is_some_and(|kind| is_gzip(kind.essence_str()));
                 let pieces = field.map(|piece| {
                     let piece = piece.map_err(refusal)?;
-                    dealt_with.fetch_add(piece.len() as u64, Ordering::Relaxed);
+                    processed.fetch_add(piece.len() as u64, Ordering::Relaxed);
                     Ok(piece)
                 });
                 received = Some((receive(app, id, gzip, pieces).await?, plan));
             }
-            (Some("name"), None) => asked.name = Some(text(app, field, &dealt_with).await?),
-            (Some("ttl_seconds"), None) => asked.ttl_seconds = Some(text(app, field, &dealt_with).await?),
+            (Some("name"), None) => asked.name = Some(text(app, field, &processed).await?),
+            (Some("ttl_seconds"), None) => asked.ttl_seconds = Some(text(app, field, &processed).await?),
             (Some("file"), Some(_)) => return Err(invalid("there is more than one field `file`")),
             (Some("name" | "ttl_seconds"), Some(_)) => {
                 return Err(invalid("found `name` or `ttl_seconds` after `file`, expected them before it"));
@@ -61,10 +61,10 @@ pub async fn read(
     received.ok_or_else(|| invalid("there is no field `file`"))
 }
 
-async fn text(app: &App, mut field: Field<'_>, dealt_with: &AtomicU64) -> Result<String> {
+async fn text(app: &App, mut field: Field<'_>, processed: &AtomicU64) -> Result<String> {
     let mut bytes = Vec::new();
-    while let Some(piece) = patiently(app, field.chunk()).await?.map_err(refusal)? {
-        dealt_with.fetch_add(piece.len() as u64, Ordering::Relaxed);
+    while let Some(piece) = wait_for_client(app, field.chunk()).await?.map_err(refusal)? {
+        processed.fetch_add(piece.len() as u64, Ordering::Relaxed);
         bytes.extend_from_slice(&piece);
         if bytes.len() > LONGEST_TEXT_BYTES {
             return Err(invalid("a text field is longer than 4096 bytes"));
@@ -87,13 +87,13 @@ fn refusal(error: multer::Error) -> Error {
     }
 }
 
-/// A body that is not read faster than it is dealt with. The form's parser takes all that is there before it looks at
+/// A body that is not read faster than it is processed. The form's parser takes all that is there before it looks at
 /// it, and looks for the end of a part's head for as long as there is a body.
 struct Paced {
     body: Incoming,
     handed_bytes: u64,
-    dealt_with: Arc<AtomicU64>,
-    rests: bool,
+    processed: Arc<AtomicU64>,
+    pauses: bool,
 }
 
 impl Stream for Paced {
@@ -101,15 +101,15 @@ impl Stream for Paced {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
         // The parser goes on reading until there is nothing: after each piece there is nothing, once.
-        if std::mem::take(&mut self.rests) {
+        if std::mem::take(&mut self.pauses) {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
         let polled = std::task::ready!(self.body.poll_next_unpin(context));
         if let Some(Ok(piece)) = &polled {
-            self.rests = true;
+            self.pauses = true;
             self.handed_bytes += piece.len() as u64;
-            if self.handed_bytes > self.dealt_with.load(Ordering::Relaxed) + OVERHEAD_BYTES {
+            if self.handed_bytes > self.processed.load(Ordering::Relaxed) + OVERHEAD_BYTES {
                 return Poll::Ready(Some(Err(invalid("the multipart form has more around its fields than in them"))));
             }
         }

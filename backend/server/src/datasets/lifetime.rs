@@ -29,7 +29,7 @@ pub fn lifetime(asked: Option<&str>, retention: &RetentionConfig) -> Result<Life
 fn refusal(asked: &str, retention: &RetentionConfig) -> Error {
     let (least, most) = (retention.min_ttl.as_secs(), retention.max_ttl.as_secs());
     let or_never = if retention.allow_never { ", or `never`" } else { "" };
-    // It stands in an answer of this size at most.
+    // Shown in an answer, so cut to a size for it.
     let found: String = asked.chars().take(40).collect();
     let expected = format!("a whole number of seconds from {least} to {most}{or_never}");
     let mut extras = serde_json::Map::new();

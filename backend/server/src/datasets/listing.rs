@@ -11,13 +11,13 @@ use crate::state::Shared;
 /// Which page.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Asked {
+pub struct ListQuery {
     limit: Option<i64>,
     cursor: Option<String>,
 }
 
 /// `GET /api/v1/datasets`: newest first. Datasets added or removed meanwhile shift nothing.
-pub async fn list(State(app): State<Shared>, Query(asked): Query<Asked>) -> Result<Json<Page<Dataset>>> {
+pub async fn list(State(app): State<Shared>, Query(asked): Query<ListQuery>) -> Result<Json<Page<Dataset>>> {
     let limit = Page::<Dataset>::limit(asked.limit)?;
     let before = asked.cursor.as_deref().map(read_cursor).transpose()?;
     let found = rows::page(&app.database, before, limit + 1).await?;

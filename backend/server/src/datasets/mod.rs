@@ -1,7 +1,7 @@
 //! Datasets: upload, list, read, delete.
 //!
-//! An upload walks through `upload` (what was asked), `body` (the bytes as they come), `receive` (stored, hashed and
-//! profiled at the same time) and `rows` (the row that makes it a dataset).
+//! An upload walks through `upload` (the handler), `options` (what was asked), `form` where it is one, `body` (the bytes
+//! as they come), `receive` (stored, hashed and profiled at the same time) and `rows` (the row that makes it a dataset).
 
 mod body;
 mod content;
@@ -9,42 +9,33 @@ mod form;
 mod lifetime;
 mod listing;
 mod name;
+mod options;
 mod receive;
 pub mod rows;
 pub mod totals;
 mod upload;
 
-use axum::Router;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::middleware::from_fn;
-use axum::routing::{get, post};
 use tracing::Instrument;
 
-use crate::database::bounds;
 use crate::error::{Error, Result};
 use crate::events::upload::DatasetDeleted;
 use crate::request::Json;
 use crate::state::Shared;
+pub use content::download;
+pub use listing::list;
 use rows::{Dataset, Removal};
+pub use upload::upload;
 
-/// The routes of this feature.
-pub fn router() -> Router<Shared> {
-    // Uploads are limited by UPLOAD__MAX_BYTES as they stream.
-    let upload = post(upload::upload).layer(DefaultBodyLimit::disable());
-    let bounded = from_fn(bounds::bound_answer);
-    Router::new()
-        .route("/api/v1/datasets", get(listing::list).layer(bounded.clone()).merge(upload))
-        .route("/api/v1/datasets/{id}", get(read).layer(bounded).delete(delete))
-        .route("/api/v1/datasets/{id}/content", get(content::download))
-}
-
-async fn read(State(app): State<Shared>, Path(id): Path<String>) -> Result<Json<Dataset>> {
+/// `GET /api/v1/datasets/{id}`.
+pub async fn read(State(app): State<Shared>, Path(id): Path<String>) -> Result<Json<Dataset>> {
     let stored = rows::find(&app.database, &id).await?.ok_or(Error::NotFound("dataset"))?;
     Ok(Json(stored.dataset))
 }
 
-async fn delete(State(app): State<Shared>, Path(id): Path<String>) -> Result<StatusCode> {
+/// `DELETE /api/v1/datasets/{id}`.
+pub async fn delete(State(app): State<Shared>, Path(id): Path<String>) -> Result<StatusCode> {
     // A client that goes away half-way must not leave a file whose row is gone.
     let removing = tokio::spawn(remove(app, id).in_current_span());
     let broken = |error| Error::Internal(anyhow::Error::new(error).context("a removal ended early"));

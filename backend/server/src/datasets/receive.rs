@@ -58,7 +58,7 @@ where
     let mut busy = std::pin::pin!(OptionFuture::from(None));
     let work = loop {
         if let Some(work) = idle.take_if(|_| !waiting.is_empty()) {
-            busy.set(Some(work.take(std::mem::take(&mut waiting).into())).into());
+            busy.set(Some(work.process(std::mem::take(&mut waiting).into())).into());
         }
         if let Some(work) = idle.take_if(|_| source.ended) {
             break work;
@@ -83,11 +83,11 @@ where
 }
 
 /// Waits for the client, but not longer than `UPLOAD__IDLE_TIMEOUT`, nor beyond the end of this process.
-pub async fn patiently<F: Future>(app: &App, future: F) -> Result<F::Output> {
-    let patience = app.config.upload.idle_timeout;
-    let waited = tokio::time::timeout(patience, future);
-    match app.cut_off.run_until_cancelled(waited).await {
-        Some(waited) => waited.map_err(|_| Error::Stalled(patience.as_secs())),
+pub async fn wait_for_client<F: Future>(app: &App, future: F) -> Result<F::Output> {
+    let idle_timeout = app.config.upload.idle_timeout;
+    let waited = tokio::time::timeout(idle_timeout, future);
+    match app.shutdown.cut_off.run_until_cancelled(waited).await {
+        Some(waited) => waited.map_err(|_| Error::Stalled(idle_timeout.as_secs())),
         None => Err(Error::Busy("the server stops".to_owned())),
     }
 }
@@ -102,7 +102,7 @@ struct Source<'a, S> {
 
 impl<S: Stream<Item = Result<Bytes>> + Unpin> Source<'_, S> {
     async fn read_into(&mut self, waiting: &mut Vec<Bytes>) -> Result<()> {
-        let Some(piece) = patiently(self.app, self.pieces.next()).await? else {
+        let Some(piece) = wait_for_client(self.app, self.pieces.next()).await? else {
             self.ended = true;
             return Ok(());
         };
@@ -125,7 +125,7 @@ struct Work {
 }
 
 impl Work {
-    async fn take(self, batch: Arc<[Bytes]>) -> Result<Self> {
+    async fn process(self, batch: Arc<[Bytes]>) -> Result<Self> {
         let Self { mut writer, mut hasher, mut profiler } = self;
         // Threads are taken for a batch, not for an upload: uploads that wait for their clients hold none.
         let pieces = batch.clone();
@@ -187,5 +187,5 @@ fn refusal(error: &CsvError) -> Error {
         Ok(serde_json::Value::Object(extras)) => extras,
         other => unreachable!("a struct is an object, not {other:?}"),
     };
-    Error::Invalid { code: error.code.as_str(), detail: error.to_string(), extras }
+    Error::Invalid { code: error.code.name(), detail: error.to_string(), extras }
 }

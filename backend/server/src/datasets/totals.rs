@@ -3,11 +3,11 @@
 use crate::database::{Database, bounds, now_micros};
 use crate::events::upload::DatasetTotals;
 
-/// Counts and emits. A failure is logged and takes the gauges off the page: the last count may be wrong by now.
+/// Counts and emits. A failure is logged and removes the gauges from the exposition: the last count may be wrong by now.
 pub async fn refresh(database: &Database) {
     let totals = bounds::for_answer(async { Ok(count(database).await?) }).await;
     if let Err(error) = &totals {
-        tracing::warn!(cause = crate::error::chain(error), "the datasets could not be counted");
+        tracing::warn!(cause = crate::error::chain(error), "datasets not counted");
     }
     DatasetTotals::emit(totals.ok());
 }

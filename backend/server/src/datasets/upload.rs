@@ -3,52 +3,25 @@
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 use tracing::Instrument;
 use uuid::Uuid;
 
 use super::body::Incoming;
-use super::lifetime::{Lifetime, lifetime};
+use super::options::{DatasetPlan, UploadOptions, is_gzip};
 use super::receive::{Received, receive};
 use super::rows::{self, Dataset, Row, Stored};
-use super::{form, name, totals};
+use super::{form, totals};
 use crate::database::{bounds, micros, now_micros};
 use crate::error::{Error, Result, chain};
 use crate::events::upload::Upload;
 use crate::request::{self, Json, Query};
 use crate::state::{App, Shared};
 
-/// What the client may ask for, in the query or in the form, which wins.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Options {
-    /// See [`name::tidy`].
-    pub name: Option<String>,
-    /// See [`lifetime`].
-    pub ttl_seconds: Option<String>,
-}
-
-/// What the dataset will be called and how long it will live, settled before the file is read.
-pub struct Plan {
-    name: String,
-    lifetime: Lifetime,
-}
-
-impl Plan {
-    /// # Errors
-    /// 422 `invalid_ttl`.
-    pub fn new(app: &App, asked: &Options, file_name: Option<&str>) -> Result<Self> {
-        let name = asked.name.as_deref().or(file_name).unwrap_or_default();
-        let lifetime = lifetime(asked.ttl_seconds.as_deref(), &app.config.retention)?;
-        Ok(Self { name: name::tidy(name), lifetime })
-    }
-}
-
 /// Streams an upload in. The answer comes when the bytes are durable and the row is committed.
 pub async fn upload(State(app): State<Shared>, request: Request) -> Result<Response> {
     let event = Upload::begin();
     let id = Uuid::now_v7().to_string();
-    let (received, plan) = match take_in(&app, &id, request).await {
+    let (received, plan) = match receive_body(&app, &id, request).await {
         Ok(all) => all,
         Err(error) => {
             event.ended_by(&error);
@@ -56,21 +29,21 @@ pub async fn upload(State(app): State<Shared>, request: Request) -> Result<Respo
         }
     };
     // A client that goes away now must not leave a file without a row or a row without a file.
-    let keeping = tokio::spawn(keep(app, id, received, plan, event).in_current_span());
-    let broken = |error| Error::Internal(anyhow::Error::new(error).context("an upload could not be kept"));
-    let dataset = keeping.await.map_err(broken)??;
+    let storing = tokio::spawn(store(app, id, received, plan, event).in_current_span());
+    let broken = |error| Error::Internal(anyhow::Error::new(error).context("an upload could not be stored"));
+    let dataset = storing.await.map_err(broken)??;
     let location = format!("/api/v1/datasets/{}", dataset.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(dataset)).into_response())
 }
 
-async fn take_in(app: &App, id: &str, request: Request) -> Result<(Received, Plan)> {
+async fn receive_body(app: &App, id: &str, request: Request) -> Result<(Received, DatasetPlan)> {
     let (mut head, body) = request.into_parts();
     // Whatever is refused from here on is refused with its body taken in, so that the client sees the answer.
-    let body = Incoming::new(body, &head.headers, app.stopping.clone());
-    let busy = |_| Error::Busy("as many uploads as are allowed are under way".to_owned());
+    let body = Incoming::new(body, &head.headers, app.shutdown.stopping.clone());
+    let busy = |_| Error::Busy("as many uploads as are allowed are in flight".to_owned());
     let _slot = app.upload_slots.try_acquire().map_err(busy)?;
-    let Query(asked) = Query::<Options>::from_request_parts(&mut head, &()).await?;
-    let kind = Kind::of(&head.headers)?;
+    let Query(asked) = Query::<UploadOptions>::from_request_parts(&mut head, &()).await?;
+    let kind = Kind::read(&head.headers)?;
     let limit_bytes = app.config.upload.max_bytes;
     let around_bytes = if matches!(kind, Kind::Form { .. }) { form::OVERHEAD_BYTES } else { 0 };
     if declared_length(&head.headers).is_some_and(|length| length > limit_bytes.saturating_add(around_bytes)) {
@@ -79,13 +52,13 @@ async fn take_in(app: &App, id: &str, request: Request) -> Result<(Received, Pla
     match kind {
         Kind::Form { boundary } => form::read(app, id, boundary, asked, body).await,
         Kind::File { gzip } => {
-            let plan = Plan::new(app, &asked, None)?;
+            let plan = DatasetPlan::new(&app.config.retention, &asked, None)?;
             Ok((receive(app, id, gzip, body).await?, plan))
         }
     }
 }
 
-async fn keep(app: Shared, id: String, received: Received, plan: Plan, event: Upload) -> Result<Dataset> {
+async fn store(app: Shared, id: String, received: Received, plan: DatasetPlan, event: Upload) -> Result<Dataset> {
     let (size_bytes, rows, columns) = (received.size_bytes, received.profile.rows, received.profile.columns.len());
     match commit(app.clone(), id, received, plan).await {
         Ok(dataset) => {
@@ -101,7 +74,7 @@ async fn keep(app: Shared, id: String, received: Received, plan: Plan, event: Up
 }
 
 /// Bytes first, then the row: a kill in between leaves a file that belongs to nobody, never a dataset without one.
-async fn commit(app: Shared, id: String, received: Received, plan: Plan) -> Result<Dataset> {
+async fn commit(app: Shared, id: String, received: Received, plan: DatasetPlan) -> Result<Dataset> {
     let Received { storage_key, writer, format, size_bytes, sha256, profile } = received;
     writer.finish().await?;
     let unreadable = |error| Error::Internal(anyhow::Error::new(error).context("columns cannot be written as JSON"));
@@ -121,7 +94,7 @@ async fn commit(app: Shared, id: String, received: Received, plan: Plan) -> Resu
     if let Err(error) = bounds::for_answer(rows::insert(&app.database, &row)).await {
         if error.is_refusal() {
             // The client need not wait for the file store as well.
-            tokio::spawn(async move { give_up(&app, &row).await }.in_current_span());
+            tokio::spawn(async move { remove_file(&app, &row).await }.in_current_span());
         }
         return Err(error);
     }
@@ -130,9 +103,9 @@ async fn commit(app: Shared, id: String, received: Received, plan: Plan) -> Resu
 
 /// Removes the file of a row that was refused. Where only the answer is missing, the row may be there or may still come,
 /// so the file is left to it, or to the orphan sweep.
-async fn give_up(app: &App, row: &Row) {
+async fn remove_file(app: &App, row: &Row) {
     if let Err(error) = app.storage.delete(&row.storage_key).await {
-        tracing::warn!(dataset_id = row.id, cause = chain(&error), "the file of a failed upload could not be removed");
+        tracing::warn!(dataset_id = row.id, cause = chain(&error), "file of a failed upload not removed");
     }
 }
 
@@ -143,7 +116,7 @@ enum Kind {
 }
 
 impl Kind {
-    fn of(headers: &HeaderMap) -> Result<Self> {
+    fn read(headers: &HeaderMap) -> Result<Self> {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
         let content_type = text(header::CONTENT_TYPE).unwrap_or("application/octet-stream");
         let encoded = match text(header::CONTENT_ENCODING) {
@@ -172,11 +145,6 @@ impl Kind {
             ))),
         }
     }
-}
-
-/// Whether a media type says that a file is compressed.
-pub fn is_gzip(essence: &str) -> bool {
-    matches!(essence, "application/gzip" | "application/x-gzip")
 }
 
 fn unsupported(detail: &str) -> Error {

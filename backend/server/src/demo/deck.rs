@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_deck_deals_every_possible_action_before_it_is_shuffled_again() {
+    fn a_deck_deals_every_action_before_it_is_shuffled() {
         let samples = Samples::load(None).unwrap();
         let mut made = Made::default();
         for sample in ["iris.csv", "diabetes.csv", "iris.csv", "iris.csv", "iris.csv", "iris.csv", "iris.csv"] {

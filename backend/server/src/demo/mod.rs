@@ -27,7 +27,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::signals::asked_to_stop;
+use crate::shutdown::signals::shutdown_signal;
 use api::{Answer, Api};
 use deck::{Action, Deck};
 use made::Made;
@@ -35,10 +35,10 @@ use progress::Progress;
 use samples::Samples;
 use tally::Tally;
 
-/// Actions under way at the same time; when the server is slower than `--rate`, the demo slows down with it.
+/// Actions in flight at the same time; when the server is slower than `--rate`, the demo slows down with it.
 const IN_FLIGHT: usize = 8;
 
-/// How long what is under way may go on when the time is up, and when the demo was interrupted.
+/// How long actions in flight may go on when the time is up, and when the demo was interrupted.
 const GRACE: Duration = Duration::from_secs(15);
 const INTERRUPTED_GRACE: Duration = Duration::from_secs(3);
 
@@ -57,7 +57,7 @@ pub struct DemoArguments {
     /// Folder with the shipped CSV files [default: ./data, else the copies inside this program].
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
-    /// Makes the choice of actions repeatable [default: random, and told at the end].
+    /// Makes the choice of actions repeatable [default: random, and shown at the end].
     #[arg(long)]
     seed: Option<u64>,
 }
@@ -92,7 +92,7 @@ pub async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
     let (first, mut opening_rng) = (demo.clone(), rng.fork());
     tasks.spawn(async move { open(&first, &mut opening_rng).await });
     let interrupted = tokio::select! {
-        result = asked_to_stop() => { result?; true }
+        result = shutdown_signal() => { result?; true }
         () = deal(&demo, &arguments, rng, &mut tasks) => false,
     };
 
@@ -123,7 +123,7 @@ async fn deal(demo: &Arc<Demo>, arguments: &DemoArguments, mut rng: StdRng, task
         };
         let action = deck.draw(&demo.made(), &demo.samples, &mut rng);
         let (demo, mut action_rng) = (demo.clone(), rng.fork());
-        progress.tell(&demo.tally());
+        progress.show(&demo.tally());
         tasks.spawn(async move {
             action.perform(&demo, &mut action_rng).await;
             drop(slot);
@@ -160,12 +160,12 @@ async fn open(demo: &Demo, rng: &mut StdRng) {
     }
 }
 
-/// Lets what is under way end, at most for `grace`.
+/// Lets actions in flight end, at most for `grace`.
 async fn finish(demo: &Demo, mut tasks: JoinSet<()>, grace: Duration) {
     let all_ended = async { while tasks.join_next().await.is_some() {} };
     let ended_in_time = tokio::select! {
         ended = timeout(grace, all_ended) => ended.is_ok(),
-        _ = asked_to_stop() => false,
+        _ = shutdown_signal() => false,
     };
     if !ended_in_time {
         // Followers of runs now note that they gave up; anything else is cut off.
@@ -184,8 +184,8 @@ impl Demo {
     }
 
     /// Counts an answer and says whether its status is one of those the action was to provoke.
-    fn note(&self, action: &'static str, answer: &Answer, expected: &[u16]) -> bool {
-        self.tally().note(action, answer, expected)
+    fn count_answer(&self, action: &'static str, answer: &Answer, expected: &[u16]) -> bool {
+        self.tally().count_answer(action, answer, expected)
     }
 }
 

@@ -26,7 +26,7 @@ impl Progress {
     }
 
     /// Shows the time that has passed and what came back so far.
-    pub fn tell(&mut self, tally: &Tally) {
+    pub fn show(&mut self, tally: &Tally) {
         let elapsed = self.started.elapsed();
         let message = format!("{} answers, {} unexpected", tally.total(), tally.unexpected());
         if !self.bar.is_hidden() {
@@ -51,6 +51,6 @@ mod tests {
 
     #[test]
     fn the_template_can_be_drawn() {
-        Progress::start(Duration::from_secs(1)).tell(&Tally::default());
+        Progress::start(Duration::from_secs(1)).show(&Tally::default());
     }
 }

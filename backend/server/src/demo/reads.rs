@@ -9,14 +9,14 @@ use super::Demo;
 /// Lists a collection, and its second page where it has one.
 pub async fn list(demo: &Demo, action: &'static str, path: &str) {
     let answer = demo.api.get(&format!("{path}?limit=5")).await;
-    if !demo.note(action, &answer, &[200]) {
+    if !demo.count_answer(action, &answer, &[200]) {
         return;
     }
     let cursor = answer.text("next_cursor");
     if !cursor.is_empty() {
         let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("cursor", &cursor).finish();
         let answer = demo.api.get(&format!("{path}?limit=5&{query}")).await;
-        demo.note(action, &answer, &[200]);
+        demo.count_answer(action, &answer, &[200]);
     }
 }
 
@@ -24,7 +24,7 @@ pub async fn list(demo: &Demo, action: &'static str, path: &str) {
 pub async fn dataset(demo: &Demo, rng: &mut StdRng) {
     let Some(dataset) = demo.made().borrow(rng, |_| true) else { return };
     let answer = demo.api.get(&format!("/api/v1/datasets/{}", dataset.id)).await;
-    demo.note("read a dataset", &answer, &[200]);
+    demo.count_answer("read a dataset", &answer, &[200]);
     demo.made().give_back(&dataset);
 }
 
@@ -34,10 +34,10 @@ pub async fn content(demo: &Demo, rng: &mut StdRng) {
     let request = demo.api.get_from(&format!("/api/v1/datasets/{}/content", dataset.id));
     if rng.random_bool(0.5) {
         let answer = demo.api.send(request.header("range", "bytes=0-99")).await;
-        demo.note("download a range", &answer, &[206]);
+        demo.count_answer("download a range", &answer, &[206]);
     } else {
         let answer = demo.api.send(request).await;
-        demo.note("download a dataset", &answer, &[200]);
+        demo.count_answer("download a dataset", &answer, &[200]);
     }
     demo.made().give_back(&dataset);
 }
@@ -46,14 +46,14 @@ pub async fn content(demo: &Demo, rng: &mut StdRng) {
 pub async fn run(demo: &Demo, rng: &mut StdRng) {
     let Some(model) = demo.made().any_model(rng) else { return };
     let answer = demo.api.get(&format!("/api/v1/runs/{}", model.run_id)).await;
-    demo.note("read a run", &answer, &[200]);
+    demo.count_answer("read a run", &answer, &[200]);
 }
 
 /// Downloads a model.
 pub async fn model(demo: &Demo, rng: &mut StdRng) {
     let Some(model) = demo.made().any_model(rng) else { return };
     let answer = demo.api.get(&format!("/api/v1/runs/{}/model", model.run_id)).await;
-    demo.note("download a model", &answer, &[200]);
+    demo.count_answer("download a model", &answer, &[200]);
 }
 
 /// Asks for what does not exist.
@@ -67,23 +67,23 @@ pub async fn nothing(demo: &Demo, rng: &mut StdRng) {
         "/no/such/page".to_owned(),
     ];
     let answer = demo.api.get(paths.choose(rng).expect("there are paths")).await;
-    demo.note("ask for what is not there", &answer, &[404]);
+    demo.count_answer("ask for what is not there", &answer, &[404]);
 }
 
 /// Asks how the server is.
 pub async fn health(demo: &Demo, rng: &mut StdRng) {
     let path = ["/health", "/healthz", "/readyz", "/livez"].choose(rng).expect("there are paths");
-    demo.note("ask for health", &demo.api.get(path).await, &[200]);
+    demo.count_answer("ask for health", &demo.api.get(path).await, &[200]);
 }
 
 /// Reads the history of the scheduled jobs.
 pub async fn jobs(demo: &Demo, rng: &mut StdRng) {
     let path = if rng.random_bool(0.5) { "/jobs/status?limit=10" } else { "/jobs/stats/ttl_cleanup" };
-    demo.note("ask for jobs", &demo.api.get(path).await, &[200]);
+    demo.count_answer("ask for jobs", &demo.api.get(path).await, &[200]);
 }
 
 /// Runs clean-up now.
 pub async fn run_cleanup(demo: &Demo) {
     let answer = demo.api.post("/jobs/ttl_cleanup/run", &serde_json::json!({})).await;
-    demo.note("run clean-up", &answer, &[202]);
+    demo.count_answer("run clean-up", &answer, &[202]);
 }

@@ -55,7 +55,7 @@ pub async fn cancel(demo: &Demo, rng: &mut StdRng) {
     if let Some(run) = start(demo, &dataset, Algorithm::GradientBoosting, &params, 1).await {
         tokio::time::sleep(Duration::from_millis(rng.random_range(100..1_000))).await;
         let answer = demo.api.post(&format!("{PATH}/{run}/cancel"), &json!({})).await;
-        if demo.note("cancel a run", &answer, &[202]) {
+        if demo.count_answer("cancel a run", &answer, &[202]) {
             follow(demo, "cancel, to the end", &run, "cancelled").await;
         }
         demo.made().run_ended();
@@ -67,7 +67,7 @@ pub async fn cancel(demo: &Demo, rng: &mut StdRng) {
 pub async fn cancel_too_late(demo: &Demo, rng: &mut StdRng) {
     let Some(model) = demo.made().any_model(rng) else { return };
     let answer = demo.api.post(&format!("{PATH}/{}/cancel", model.run_id), &json!({})).await;
-    demo.note("cancel, too late", &answer, &[409]);
+    demo.count_answer("cancel, too late", &answer, &[409]);
 }
 
 /// Asks for a run that cannot be.
@@ -83,7 +83,7 @@ pub async fn train_badly(demo: &Demo, rng: &mut StdRng) {
     ];
     let body = bodies.choose(rng).expect("there are bodies");
     let answer = demo.api.post(PATH, body).await;
-    demo.note("train, bad request", &answer, &[422]);
+    demo.count_answer("train, bad request", &answer, &[422]);
     demo.made().give_back(&dataset);
 }
 
@@ -93,7 +93,7 @@ pub async fn predict(demo: &Demo, rng: &mut StdRng) {
     let count = rng.random_range(1..=20);
     let rows = demo.samples.by_name(model.sample).some_rows(count, rng);
     let answer = demo.api.post(&format!("{PATH}/{}/predict", model.run_id), &json!({"rows": rows})).await;
-    demo.note("predict", &answer, &[200]);
+    demo.count_answer("predict", &answer, &[200]);
 }
 
 /// Predicts a row that does not fit the model.
@@ -106,17 +106,17 @@ pub async fn predict_badly(demo: &Demo, rng: &mut StdRng) {
         _ => rows.iter_mut().for_each(serde_json::Map::clear),
     }
     let answer = demo.api.post(&format!("{PATH}/{}/predict", model.run_id), &json!({"rows": rows})).await;
-    demo.note("predict, bad rows", &answer, &[422]);
+    demo.count_answer("predict, bad rows", &answer, &[422]);
 }
 
 /// Queues a run and counts it as under way. Its id, unless it was refused.
 async fn start(demo: &Demo, dataset: &Dataset, algorithm: Algorithm, params: &Value, seed: u64) -> Option<String> {
     let target = demo.samples.by_name(dataset.sample).target;
     let body = json!({
-        "dataset_id": dataset.id, "target": target, "algorithm": algorithm.as_str(), "params": params, "seed": seed,
+        "dataset_id": dataset.id, "target": target, "algorithm": algorithm.name(), "params": params, "seed": seed,
     });
     let answer = demo.api.post(PATH, &body).await;
-    if !demo.note(start_label(algorithm), &answer, &[202]) {
+    if !demo.count_answer(start_label(algorithm), &answer, &[202]) {
         return None;
     }
     demo.made().run_started();
@@ -151,7 +151,7 @@ async fn follow(demo: &Demo, action: &'static str, run: &str, meant: &str) -> bo
             status == meant
         }
         Err(answer) => {
-            demo.note(action, &answer, &[200]);
+            demo.count_answer(action, &answer, &[200]);
             false
         }
     }

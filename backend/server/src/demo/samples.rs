@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_copies_are_whole_and_each_algorithm_has_one_that_suits_it() {
+    fn each_algorithm_has_a_whole_sample_that_suits_it() {
         let samples = Samples::load(Some(Path::new("/nowhere")));
         assert!(samples.is_err_and(|error| error.to_string().contains("has none of breast_cancer.csv")));
         let samples: Vec<Sample> =

@@ -24,7 +24,7 @@ struct Counts {
 
 impl Tally {
     /// Counts an answer and says whether its status was expected.
-    pub fn note(&mut self, action: &'static str, answer: &Answer, expected: &[u16]) -> bool {
+    pub fn count_answer(&mut self, action: &'static str, answer: &Answer, expected: &[u16]) -> bool {
         let word = answer.status.map_or("no answer".to_owned(), |status| status.to_string());
         let is_expected = answer.status.is_some_and(|status| expected.contains(&status));
         let wanted: Vec<String> = expected.iter().map(u16::to_string).collect();
@@ -80,12 +80,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_counts_as_expected_only_with_a_status_the_action_was_to_provoke() {
+    fn only_a_status_the_action_provokes_is_expected() {
         let mut tally = Tally::default();
         let answer = |status| Answer { status, body: Value::Null, detail: "a detail".to_owned() };
-        assert!(tally.note("upload, bad", &answer(Some(422)), &[422]));
-        assert!(!tally.note("upload, bad", &answer(Some(201)), &[422]));
-        assert!(!tally.note("upload, bad", &answer(None), &[422]));
+        assert!(tally.count_answer("upload, bad", &answer(Some(422)), &[422]));
+        assert!(!tally.count_answer("upload, bad", &answer(Some(201)), &[422]));
+        assert!(!tally.count_answer("upload, bad", &answer(None), &[422]));
         assert_eq!((tally.total(), tally.unexpected()), (3, 2));
         let text = tally.to_string();
         assert!(text.contains("201 ×1, 422 ×1, no answer ×1"), "{text}");

@@ -45,7 +45,7 @@ pub async fn good(demo: &Demo, sample: &Sample, form: Form) {
         }
     };
     let answer = demo.api.send(request).await;
-    if demo.note(action, &answer, &[201]) {
+    if demo.count_answer(action, &answer, &[201]) {
         demo.made().stored(answer.text("id"), sample.name);
     }
 }
@@ -55,7 +55,7 @@ pub async fn short_lived(demo: &Demo, rng: &mut StdRng) {
     let sample = demo.samples.any(rng);
     let request = demo.api.post_to(&format!("{PATH}?ttl_seconds=60&name=short-lived-{}", sample.name));
     let answer = demo.api.send(request.header("content-type", "text/csv").body(sample.bytes.clone())).await;
-    demo.note("upload, lives 60 s", &answer, &[201]);
+    demo.count_answer("upload, lives 60 s", &answer, &[201]);
 }
 
 /// Bodies that are no dataset, each for a reason of its own.
@@ -76,7 +76,7 @@ pub async fn bad(demo: &Demo, rng: &mut StdRng) {
         0 => {
             let form = Multipart::new().text("name", "a form without a file");
             let answer = demo.api.send(demo.api.post_to(PATH).multipart(form)).await;
-            demo.note("upload, form without a file", &answer, &[400]);
+            demo.count_answer("upload, form without a file", &answer, &[400]);
             return;
         }
         // The end of the archive is missing.
@@ -88,7 +88,7 @@ pub async fn bad(demo: &Demo, rng: &mut StdRng) {
         2..5 => demo.api.send(demo.api.post_to(PATH).multipart(multipart(kind, Bytes::from_static(bytes)))).await,
         _ => demo.api.send(raw(demo, kind, "text/csv", Bytes::from_static(bytes))).await,
     };
-    demo.note("upload, bad", &answer, &[422]);
+    demo.count_answer("upload, bad", &answer, &[422]);
 }
 
 /// Begins an upload and goes away in the middle of it.
@@ -100,7 +100,7 @@ pub async fn half(demo: &Demo, rng: &mut StdRng) {
     match tokio::time::timeout(HALF_WAY, demo.api.send(request)).await {
         Err(_) => demo.tally().count("upload, given up half-way", "left", true, String::new),
         Ok(answer) => {
-            demo.note("upload, given up half-way", &answer, &[]);
+            demo.count_answer("upload, given up half-way", &answer, &[]);
         }
     }
 }
@@ -109,7 +109,7 @@ pub async fn half(demo: &Demo, rng: &mut StdRng) {
 pub async fn delete(demo: &Demo) {
     let Some(dataset) = demo.made().take_surplus() else { return };
     let answer = demo.api.delete(&format!("{PATH}/{}", dataset.id)).await;
-    demo.note("delete a dataset", &answer, &[204]);
+    demo.count_answer("delete a dataset", &answer, &[204]);
 }
 
 fn raw(demo: &Demo, name: &str, content_type: &str, bytes: Bytes) -> reqwest::RequestBuilder {

@@ -1,13 +1,14 @@
 //! Events of alerts.
 
 use crate::catalogue::ALERTS_TOTAL;
+use crate::labels::{AlertChange, Severity};
 
 /// An alert that was not open was raised.
 pub struct AlertRaised<'a> {
     /// Its name.
     pub name: &'a str,
-    /// `warning` or `critical`.
-    pub severity: &'a str,
+    /// How bad it is.
+    pub severity: Severity,
     /// Who says so.
     pub source: &'a str,
     /// What is wrong, with the values.
@@ -18,8 +19,8 @@ impl AlertRaised<'_> {
     /// Counts it.
     pub fn emit(self) {
         let Self { name, severity, source, description } = self;
-        ALERTS_TOTAL.with(["raised", severity]).increment(1);
-        tracing::warn!(name, severity, source, description, "an alert was raised");
+        ALERTS_TOTAL.with([AlertChange::Raised.into(), severity.into()]).increment(1);
+        tracing::warn!(name, %severity, source, description, "alert raised");
     }
 }
 
@@ -28,7 +29,7 @@ pub struct AlertResolved<'a> {
     /// Its name.
     pub name: &'a str,
     /// As it last was.
-    pub severity: &'a str,
+    pub severity: Severity,
     /// Who had raised it.
     pub source: &'a str,
 }
@@ -37,7 +38,7 @@ impl AlertResolved<'_> {
     /// Counts it.
     pub fn emit(self) {
         let Self { name, severity, source } = self;
-        ALERTS_TOTAL.with(["resolved", severity]).increment(1);
-        tracing::info!(name, severity, source, "an alert was resolved");
+        ALERTS_TOTAL.with([AlertChange::Resolved.into(), severity.into()]).increment(1);
+        tracing::info!(name, %severity, source, "alert resolved");
     }
 }

@@ -15,6 +15,6 @@ impl DatabaseSaved<'_> {
     pub fn emit(self) {
         let Self { file, size_bytes } = self;
         BACKUP_SIZE_BYTES.set(size_bytes as f64);
-        tracing::info!(file, size_bytes, "the database was saved");
+        tracing::info!(file, size_bytes, "database saved");
     }
 }

@@ -7,44 +7,53 @@ use crate::catalogue::{
     CLEANUP_FILES_REMOVED_TOTAL, CLEANUP_LAG_SECONDS, CLEANUP_LAST_SUCCESS_TIMESTAMP_SECONDS,
 };
 use crate::error::{Error, chain};
+use crate::labels::CleanupOutcome;
 
-/// One cycle under way. Dropped without a word it counts as `cancelled`.
+/// One cycle in flight. Dropped before its end is known it counts as `cancelled`.
 pub struct CleanupCycle {
     started: Instant,
-    outcome: &'static str,
+    ended: bool,
 }
 
 impl CleanupCycle {
     /// Begins a cycle.
     pub fn begin() -> Self {
-        Self { started: Instant::now(), outcome: "cancelled" }
+        Self { started: Instant::now(), ended: false }
     }
 
     /// The cycle looked at every expired dataset.
     pub fn completed(mut self, removed: u64, failed: u64) {
-        self.outcome = "completed";
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         CLEANUP_LAST_SUCCESS_TIMESTAMP_SECONDS.set(now.as_secs_f64());
+        self.end(CleanupOutcome::Completed);
         if removed > 0 || failed > 0 {
-            tracing::info!(removed, failed, "expired datasets were removed");
+            tracing::info!(removed, failed, "expired datasets removed");
         }
     }
 
     /// The process stops before the cycle has seen everything; the next one goes on.
-    pub fn interrupted(self, removed: u64, failed: u64) {
-        tracing::info!(removed, failed, "the removal of expired datasets was interrupted");
+    pub fn interrupted(mut self, removed: u64, failed: u64) {
+        self.end(CleanupOutcome::Cancelled);
+        tracing::info!(removed, failed, "removal of expired datasets interrupted");
     }
 
     /// The cycle could not go on; its caller logs why.
     pub fn failed(mut self) {
-        self.outcome = "failed";
+        self.end(CleanupOutcome::Failed);
+    }
+
+    fn end(&mut self, outcome: CleanupOutcome) {
+        self.ended = true;
+        CLEANUP_CYCLES_TOTAL.with([outcome.into()]).increment(1);
+        CLEANUP_DURATION_SECONDS.record(self.started.elapsed().as_secs_f64());
     }
 }
 
 impl Drop for CleanupCycle {
     fn drop(&mut self) {
-        CLEANUP_CYCLES_TOTAL.with([self.outcome]).increment(1);
-        CLEANUP_DURATION_SECONDS.record(self.started.elapsed().as_secs_f64());
+        if !self.ended {
+            self.end(CleanupOutcome::Cancelled);
+        }
     }
 }
 
@@ -61,27 +70,23 @@ impl ExpiredDatasetRemoved {
     pub fn emit(self) {
         CLEANUP_FILES_REMOVED_TOTAL.increment(1);
         CLEANUP_BYTES_FREED_TOTAL.increment(self.size_bytes);
-        tracing::debug!(dataset_id = self.dataset_id, size_bytes = self.size_bytes, "an expired dataset was removed");
+        tracing::debug!(dataset_id = self.dataset_id, size_bytes = self.size_bytes, "expired dataset removed");
     }
 }
 
 /// An expired dataset could not be removed; the next cycle tries again.
-pub struct ExpiredDatasetKept<'e> {
+pub struct ExpiredDatasetNotRemoved<'e> {
     /// Its id.
     pub dataset_id: String,
     /// Why.
     pub error: &'e Error,
 }
 
-impl ExpiredDatasetKept<'_> {
+impl ExpiredDatasetNotRemoved<'_> {
     /// Counts the failure.
     pub fn emit(self) {
         CLEANUP_ERRORS_TOTAL.increment(1);
-        tracing::warn!(
-            dataset_id = self.dataset_id,
-            cause = chain(self.error),
-            "an expired dataset could not be removed"
-        );
+        tracing::warn!(dataset_id = self.dataset_id, cause = chain(self.error), "expired dataset not removed");
     }
 }
 
@@ -92,7 +97,7 @@ pub struct CleanupLag {
 }
 
 impl CleanupLag {
-    /// Sets the gauge, or takes it off the page.
+    /// Sets the gauge, or removes it from the exposition.
     pub fn emit(self) {
         CLEANUP_LAG_SECONDS.set_or_forget(self.seconds);
     }

@@ -29,7 +29,7 @@ impl JobAborted<'_> {
     pub fn emit(self) {
         let Self { job_name, id } = self;
         monitor::aborted(job_name);
-        tracing::warn!(job_name, id, "a run of a job was aborted: its process stopped without a word");
+        tracing::warn!(job_name, id, "job aborted: its process died");
     }
 }
 
@@ -40,9 +40,9 @@ pub struct ClockJumped {
 }
 
 impl ClockJumped {
-    /// Only a line: what follows of it shows in the jobs' own counters.
+    /// Writes the log line; what follows shows in the counters of jobs and runs.
     pub fn emit(self) {
-        tracing::warn!(seconds = self.seconds, "the clock has jumped; the jobs' times are judged anew");
+        tracing::warn!(seconds = self.seconds, "clock jumped; leases are not judged until they could be renewed");
     }
 }
 
@@ -59,6 +59,6 @@ impl FileLost<'_> {
     pub fn emit(self) {
         let Self { kind, storage_key } = self;
         ERRORS_TOTAL.with(["file_lost", "storage"]).increment(1);
-        tracing::error!(kind, storage_key, "a file is gone from the store; what the database says of it was removed");
+        tracing::error!(kind, storage_key, "file lost: it is gone from the store, and its row was removed");
     }
 }

@@ -2,22 +2,23 @@
 
 use std::time::Duration;
 
-use belfry_learning::algorithm::Task;
+use belfry_learning::algorithm::{Algorithm, Task};
 use belfry_learning::outcome::Outcome;
-use belfry_learning::protocol::{Report, Summary};
+use belfry_learning::protocol::{ChildReport, ResourceUse, Score, TrainingResult, TrainingSummary};
 use belfry_telemetry::testing::moved;
 
 use super::alert::{AlertRaised, AlertResolved};
 use super::backup::DatabaseSaved;
-use super::cleanup::{CleanupCycle, CleanupLag, ExpiredDatasetKept, ExpiredDatasetRemoved};
+use super::cleanup::{CleanupCycle, CleanupLag, ExpiredDatasetNotRemoved, ExpiredDatasetRemoved};
 use super::jobs::{ClockJumped, FileLost, JobAborted, JobFailed};
 use super::snapshot::RunsCounted;
 use super::training::{
-    ChildFailed, Prediction, QueueDepth, RunFinished, RunQueued, RunRequeued, RunStarted, StepsDone, WorkFailed,
-    WorkerPanicked, run_under_way, worker_up,
+    ChildFailed, ClaimLost, PredictionGuard, QueueDepth, RequeueReason, RunClaimed, RunFinished, RunQueued,
+    RunRequeued, StepsRecorded, WorkerPanicked, log_background_failure, run_in_flight, worker_up,
 };
 use super::upload::{DatasetDeleted, DatasetTotals, Upload};
 use crate::error::Error;
+use crate::labels::Severity;
 
 /// The series that `emits` moves, with the values of durations left out, which no test can know.
 fn series(emits: impl FnOnce()) -> Vec<String> {
@@ -40,12 +41,12 @@ fn an_upload_that_is_stored() {
 }
 
 #[test]
-fn an_upload_under_way() {
+fn an_upload_in_flight() {
     assert_eq!(series(|| std::mem::forget(Upload::begin())), ["belfry_uploads_in_progress 1"]);
 }
 
 #[test]
-fn an_upload_that_ends_in_an_error_or_without_a_word() {
+fn an_upload_that_ends_in_an_error_or_is_dropped() {
     let ended = |outcome: &str| {
         vec![
             format!("belfry_upload_duration_seconds{{outcome=\"{outcome}\"}} ?"),
@@ -74,38 +75,36 @@ fn totals_that_are_known_and_that_are_not() {
     assert_eq!(series(|| DatasetTotals::emit(None)), ["belfry_dataset_bytes NaN", "belfry_datasets NaN"]);
 }
 
-fn report(scores: &[(&str, f64)]) -> Report {
-    Report {
-        task: Task::Regression,
-        scores: scores.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
-        summary: Summary {
-            rows_train: 80,
-            rows_test: 20,
-            rows_without_target: 0,
-            clamped_values: 0,
-            dropped_columns: Vec::new(),
-            iterations: 7,
-        },
+fn report(scores: &[(Score, f64)]) -> ChildReport {
+    let summary = TrainingSummary {
+        rows_train: 80,
+        rows_test: 20,
+        rows_without_target: 0,
+        clamped_values: 0,
+        dropped_columns: Vec::new(),
+        iterations: 7,
+    };
+    ChildReport {
+        result: TrainingResult { task: Task::Regression, scores: scores.iter().copied().collect(), summary },
         model_size_bytes: 1_000,
         model_sha256: String::new(),
-        cpu_seconds: 1.0,
-        peak_resident_bytes: 1,
+        resources: ResourceUse { cpu_seconds: 1.0, peak_resident_bytes: 1 },
     }
 }
 
 #[test]
 fn a_run_from_the_queue_to_its_end() {
-    assert!(series(|| RunQueued { run_id: "r", dataset_id: "d", algorithm: "elastic_net" }.emit()).is_empty());
-    let started =
-        |attempt| RunStarted { run_id: "r", algorithm: "elastic_net", attempt, waited: Duration::from_secs(2) };
-    assert_eq!(series(|| started(1).emit()), ["belfry_training_queue_wait_seconds ?"]);
-    assert!(series(|| started(2).emit()).is_empty(), "a second attempt was not only waiting");
-    let steps = StepsDone { algorithm: "elastic_net", count: 7 };
+    let algorithm = Algorithm::ElasticNet;
+    assert!(series(|| RunQueued { run_id: "r", dataset_id: "d", algorithm }.emit()).is_empty());
+    let claimed = |attempt| RunClaimed { run_id: "r", algorithm, attempt, waited: Duration::from_secs(2) };
+    assert_eq!(series(|| claimed(1).emit()), ["belfry_training_queue_wait_seconds ?"]);
+    assert!(series(|| claimed(2).emit()).is_empty(), "a second attempt was not only waiting");
+    let steps = StepsRecorded { algorithm, count: 7 };
     assert_eq!(series(|| steps.emit()), [r#"belfry_training_iterations_total{algorithm="elastic_net"} 7"#]);
 
-    let report = report(&[("rmse", 0.5)]);
+    let report = report(&[(Score::Rmse, 0.5)]);
     let finished = RunFinished {
-        algorithm: "elastic_net",
+        algorithm,
         outcome: Outcome::Completed,
         elapsed: Some(Duration::from_secs(3)),
         report: Some(&report),
@@ -117,14 +116,16 @@ fn a_run_from_the_queue_to_its_end() {
         r#"belfry_training_runs_total{algorithm="elastic_net",outcome="completed"} 1"#,
     ];
     assert_eq!(series(|| finished.emit()), expected);
-    assert!(series(|| RunRequeued { run_id: "r", attempt: 1, reason: "a reason" }.emit()).is_empty());
+    let reason = RequeueReason::WorkerLost;
+    assert!(series(|| RunRequeued { run_id: "r", attempt: 1, reason }.emit()).is_empty());
+    assert!(series(|| ClaimLost { run_id: "r", attempt: 1 }.emit()).is_empty());
 }
 
 #[test]
 fn a_run_that_never_began_and_whose_algorithm_is_no_label() {
     for outcome in crate::catalogue::RUN_OUTCOMES {
         let outcome: Outcome = serde_json::from_value(serde_json::Value::from(*outcome)).unwrap();
-        let finished = RunFinished { algorithm: "fake", outcome, ..RunFinished::default() };
+        let finished = RunFinished { algorithm: Algorithm::Fake, outcome, ..RunFinished::default() };
         let expected = format!("belfry_training_runs_total{{algorithm=\"other\",outcome=\"{outcome}\"}} 1");
         assert_eq!(series(|| finished.emit()), [expected]);
     }
@@ -133,9 +134,9 @@ fn a_run_that_never_began_and_whose_algorithm_is_no_label() {
 #[test]
 fn workers_and_what_goes_wrong_around_them() {
     assert_eq!(series(|| std::mem::forget(worker_up())), ["belfry_training_workers 1"]);
-    assert_eq!(series(|| drop(run_under_way())), ["belfry_training_in_progress 0"]);
+    assert_eq!(series(|| drop(run_in_flight())), ["belfry_training_in_progress 0"]);
     let cause = Error::Internal(anyhow::anyhow!("a bug"));
-    let failed = series(|| WorkFailed { what: "something failed", cause: &cause }.emit());
+    let failed = series(|| log_background_failure("something failed", &cause));
     assert_eq!(failed, [r#"errors_total{error_type="internal",component="training"} 1"#]);
     let panicked = series(|| WorkerPanicked { run_id: "r" }.emit());
     assert_eq!(panicked, [r#"errors_total{error_type="panic",component="training"} 1"#]);
@@ -160,9 +161,10 @@ fn a_prediction_by_its_outcome() {
             format!("belfry_predictions_total{{algorithm=\"random_forest\",outcome=\"{outcome}\"}} 1"),
         ]
     };
-    let start = || Prediction::start("random_forest".to_owned());
+    let start = || PredictionGuard::start(Algorithm::RandomForest);
     assert_eq!(series(|| start().completed()), ended("completed"));
     assert_eq!(series(|| start().rejected()), ended("rejected"));
+    assert_eq!(series(|| start().failed()), ended("failed"));
     assert_eq!(series(|| drop(start())), ended("failed"));
 }
 
@@ -184,7 +186,7 @@ fn a_cycle_of_the_clean_up_and_what_it_met() {
     let removed = series(|| ExpiredDatasetRemoved { dataset_id: "d".to_owned(), size_bytes: 12 }.emit());
     assert_eq!(removed, ["belfry_cleanup_bytes_freed_total 12", "belfry_cleanup_files_removed_total 1"]);
     let error = Error::Storage(anyhow::anyhow!("read-only"));
-    let kept = series(|| ExpiredDatasetKept { dataset_id: "d".to_owned(), error: &error }.emit());
+    let kept = series(|| ExpiredDatasetNotRemoved { dataset_id: "d".to_owned(), error: &error }.emit());
     assert_eq!(kept, ["belfry_cleanup_errors_total 1"]);
     assert_eq!(series(|| CleanupLag { seconds: Some(2.5) }.emit()), ["belfry_cleanup_lag_seconds 2.5"]);
     assert_eq!(series(|| CleanupLag { seconds: None }.emit()), ["belfry_cleanup_lag_seconds NaN"]);
@@ -207,7 +209,7 @@ fn what_jobs_meet_besides_what_the_monitor_counts() {
 
 #[test]
 fn an_alert_that_is_raised_and_resolved() {
-    let (name, severity) = ("DiskAlmostFull", "warning");
+    let (name, severity) = ("DiskAlmostFull", Severity::Warning);
     let raised = series(|| AlertRaised { name, severity, source: "resource_check", description: "90 %" }.emit());
     assert_eq!(raised, [r#"belfry_alerts_total{change="raised",severity="warning"} 1"#]);
     let resolved = series(|| AlertResolved { name, severity, source: "resource_check" }.emit());

@@ -3,122 +3,104 @@
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
+use belfry_learning::algorithm::Algorithm;
 use belfry_learning::outcome::Outcome;
-use belfry_learning::protocol::Report;
+use belfry_learning::protocol::ChildReport;
 use belfry_telemetry::catalogue::ERRORS_TOTAL;
 use belfry_telemetry::metric::InProgress;
+use strum::IntoStaticStr;
 
 use crate::catalogue::{
     PREDICTION_DURATION_SECONDS, PREDICTIONS_TOTAL, QUEUE_DEPTH, TRAINING_DURATION_SECONDS, TRAINING_IN_PROGRESS,
     TRAINING_ITERATIONS_TOTAL, TRAINING_LAST_SCORE, TRAINING_QUEUE_WAIT_SECONDS, TRAINING_RUNS_TOTAL, TRAINING_WORKERS,
 };
 use crate::error::{Error, chain};
+use crate::labels::PredictionOutcome;
 
 const COMPONENT: &str = "training";
 
-/// A run was accepted.
+/// A run was accepted and waits for a worker.
 pub struct RunQueued<'a> {
     pub run_id: &'a str,
     pub dataset_id: &'a str,
-    pub algorithm: &'a str,
+    pub algorithm: Algorithm,
 }
 
 impl RunQueued<'_> {
     pub fn emit(self) {
         let Self { run_id, dataset_id, algorithm } = self;
-        tracing::info!(run_id, dataset_id, algorithm, "a training run was queued");
+        tracing::info!(run_id, dataset_id, algorithm = algorithm.name(), "run queued");
     }
 }
 
-/// A worker took a run.
-pub struct RunStarted<'a> {
+/// A worker claimed a run.
+pub struct RunClaimed<'a> {
     pub run_id: &'a str,
-    pub algorithm: &'a str,
+    pub algorithm: Algorithm,
+    /// From 1.
     pub attempt: i64,
     /// Since it was accepted.
     pub waited: Duration,
 }
 
-impl RunStarted<'_> {
+impl RunClaimed<'_> {
     pub fn emit(self) {
         let Self { run_id, algorithm, attempt, waited } = self;
-        // Before a later attempt it was trained, not only waiting.
+        // Before a later attempt the run was trained, and did not only wait.
         if attempt == 1 {
             TRAINING_QUEUE_WAIT_SECONDS.record(waited.as_secs_f64());
         }
-        tracing::info!(run_id, algorithm, attempt, waited_seconds = waited.as_secs_f64(), "a training run began");
+        let waited_seconds = waited.as_secs_f64();
+        tracing::info!(run_id, algorithm = algorithm.name(), attempt, waited_seconds, "run claimed");
     }
 }
 
-/// A run ended, and the database says so.
+/// A run ended, and its end is in the database.
 pub struct RunFinished<'a> {
     pub run_id: &'a str,
-    pub algorithm: &'a str,
+    pub algorithm: Algorithm,
     pub outcome: Outcome,
     pub attempt: i64,
-    /// Of the last attempt; absent when it never began.
+    /// Of the last attempt; absent for a run that was never claimed.
     pub elapsed: Option<Duration>,
-    pub report: Option<&'a Report>,
-    /// The code of the reason.
+    pub report: Option<&'a ChildReport>,
+    /// The code of the error that ended it.
     pub error: Option<&'a str>,
 }
 
 impl Default for RunFinished<'_> {
     fn default() -> Self {
-        let outcome = Outcome::Interrupted;
-        Self { run_id: "", algorithm: "", outcome, attempt: 0, elapsed: None, report: None, error: None }
+        let (algorithm, outcome) = (Algorithm::default(), Outcome::Interrupted);
+        Self { run_id: "", algorithm, outcome, attempt: 0, elapsed: None, report: None, error: None }
     }
 }
 
 impl RunFinished<'_> {
     pub fn emit(self) {
         let Self { run_id, algorithm, outcome, attempt, elapsed, report, error } = self;
-        let name = outcome.as_str();
-        TRAINING_RUNS_TOTAL.with([algorithm, name]).increment(1);
+        let (algorithm, label) = (algorithm.name(), outcome.name());
+        TRAINING_RUNS_TOTAL.with([algorithm, label]).increment(1);
         if let Some(elapsed) = elapsed {
-            TRAINING_DURATION_SECONDS.with([algorithm, name]).record(elapsed.as_secs_f64());
+            TRAINING_DURATION_SECONDS.with([algorithm, label]).record(elapsed.as_secs_f64());
         }
-        for (score, value) in report.iter().flat_map(|report| &report.scores) {
-            TRAINING_LAST_SCORE.with([algorithm, score]).set(*value);
+        for (score, value) in report.iter().flat_map(|report| &report.result.scores) {
+            TRAINING_LAST_SCORE.with([algorithm, score.name()]).set(*value);
         }
         let elapsed_seconds = elapsed.unwrap_or_default().as_secs_f64();
         match outcome {
             Outcome::Completed => {
-                let (rows, iterations) =
-                    report.map_or((0, 0), |report| (report.summary.rows_train, report.summary.iterations));
-                tracing::info!(
-                    run_id,
-                    algorithm,
-                    attempt,
-                    elapsed_seconds,
-                    rows,
-                    iterations,
-                    "a training run completed"
-                );
+                let summary = report.map(|report| &report.result.summary);
+                let (rows, iterations) = summary.map_or((0, 0), |summary| (summary.rows_train, summary.iterations));
+                tracing::info!(run_id, algorithm, attempt, elapsed_seconds, rows, iterations, "run completed");
             }
             Outcome::Cancelled => {
-                tracing::info!(run_id, algorithm, attempt, elapsed_seconds, "a training run was cancelled");
+                tracing::info!(run_id, algorithm, attempt, elapsed_seconds, "run cancelled");
             }
             Outcome::Failed | Outcome::TimedOut => {
-                tracing::warn!(
-                    run_id,
-                    algorithm,
-                    attempt,
-                    elapsed_seconds,
-                    outcome = name,
-                    error,
-                    "a training run failed"
-                );
+                tracing::warn!(run_id, algorithm, attempt, elapsed_seconds, outcome = label, error, "run failed");
             }
             Outcome::Panicked | Outcome::OutOfMemory | Outcome::Crashed | Outcome::Interrupted => {
-                tracing::error!(
-                    run_id,
-                    algorithm,
-                    attempt,
-                    elapsed_seconds,
-                    outcome = name,
-                    "a training run broke off"
-                );
+                tracing::error!(run_id, algorithm, attempt, elapsed_seconds, outcome = label, "run ended abnormally");
             }
         }
     }
@@ -128,29 +110,57 @@ impl RunFinished<'_> {
 pub struct RunRequeued<'a> {
     pub run_id: &'a str,
     pub attempt: i64,
-    pub reason: &'a str,
+    pub reason: RequeueReason,
+}
+
+/// Why a run went back into the queue.
+#[derive(Clone, Copy, Debug, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum RequeueReason {
+    /// The server that trained it shuts down.
+    Shutdown,
+    /// Its training process was stopped from outside.
+    Interrupted,
+    /// The server failed to train it.
+    CouldNotRun,
+    /// Its worker died or lost its lease.
+    WorkerLost,
 }
 
 impl RunRequeued<'_> {
     pub fn emit(self) {
         let Self { run_id, attempt, reason } = self;
-        tracing::warn!(run_id, attempt, reason, "a training run was queued again");
+        let reason: &str = reason.into();
+        tracing::warn!(run_id, attempt, reason, "run requeued");
+    }
+}
+
+/// A worker found that its run is not its own any more, and abandons it.
+pub struct ClaimLost<'a> {
+    pub run_id: &'a str,
+    pub attempt: i64,
+}
+
+impl ClaimLost<'_> {
+    pub fn emit(self) {
+        let Self { run_id, attempt } = self;
+        tracing::warn!(run_id, attempt, "claim lost, run abandoned");
     }
 }
 
 /// Training steps were recorded.
-pub struct StepsDone<'a> {
-    pub algorithm: &'a str,
+pub struct StepsRecorded {
+    pub algorithm: Algorithm,
     pub count: u64,
 }
 
-impl StepsDone<'_> {
+impl StepsRecorded {
     pub fn emit(self) {
-        TRAINING_ITERATIONS_TOTAL.with([self.algorithm]).increment(self.count);
+        TRAINING_ITERATIONS_TOTAL.with([self.algorithm.name()]).increment(self.count);
     }
 }
 
-/// A training process ended in a way that only its exit and its last words explain.
+/// A training process ended in a way that only its exit status and its standard error explain.
 pub struct ChildFailed<'a> {
     pub run_id: &'a str,
     pub outcome: Outcome,
@@ -161,22 +171,14 @@ pub struct ChildFailed<'a> {
 impl ChildFailed<'_> {
     pub fn emit(self) {
         let Self { run_id, outcome, exit, stderr_tail } = self;
-        tracing::warn!(run_id, %outcome, %exit, stderr_tail, "a training process ended badly");
+        tracing::warn!(run_id, %outcome, %exit, stderr_tail, "training process failed");
     }
 }
 
-/// Something of ours went wrong around training.
-pub struct WorkFailed<'a> {
-    pub what: &'static str,
-    pub cause: &'a Error,
-}
-
-impl WorkFailed<'_> {
-    pub fn emit(self) {
-        let Self { what, cause } = self;
-        ERRORS_TOTAL.with([cause.code(), COMPONENT]).increment(1);
-        tracing::error!(code = cause.code(), cause = chain(cause), "{what}");
-    }
+/// Counts and logs a failure in training's background work, which no client sees. `what` is the log line.
+pub fn log_background_failure(what: &'static str, error: &Error) {
+    ERRORS_TOTAL.with([error.code(), COMPONENT]).increment(1);
+    tracing::error!(code = error.code(), cause = chain(error), "{what}");
 }
 
 /// The code around a training process panicked.
@@ -187,11 +189,11 @@ pub struct WorkerPanicked<'a> {
 impl WorkerPanicked<'_> {
     pub fn emit(self) {
         ERRORS_TOTAL.with(["panic", COMPONENT]).increment(1);
-        tracing::error!(run_id = self.run_id, "a worker panicked; its run is taken up again when the lease is over");
+        tracing::error!(run_id = self.run_id, "worker panicked, its run is requeued when its lease expires");
     }
 }
 
-/// How many runs of the whole database have not ended.
+/// How many runs in the database are queued and running.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueueDepth {
     pub queued: i64,
@@ -204,7 +206,7 @@ impl QueueDepth {
         QUEUE_DEPTH.with(["running"]).set(self.running as f64);
     }
 
-    /// The database cannot say: what was true before may not be now.
+    /// The database cannot be read: what was true before may not be now.
     pub fn forget() {
         QUEUE_DEPTH.forget(["queued"]);
         QUEUE_DEPTH.forget(["running"]);
@@ -216,37 +218,51 @@ pub fn worker_up() -> InProgress {
     InProgress::enter(TRAINING_WORKERS.with([]))
 }
 
-/// A run is trained by this process for as long as the guard lives.
-pub fn run_under_way() -> InProgress {
+/// A run is in flight in this process for as long as the guard lives.
+pub fn run_in_flight() -> InProgress {
     InProgress::enter(TRAINING_IN_PROGRESS.with([]))
 }
 
-/// A request for predictions being computed. It has failed unless it says otherwise.
-pub struct Prediction {
-    algorithm: String,
-    outcome: &'static str,
+/// A request for predictions that is being computed. Each end is recorded by its own call; a guard that is dropped without
+/// one panicked, as a computation that has begun cannot be cancelled.
+pub struct PredictionGuard {
+    algorithm: Algorithm,
     started: Instant,
+    recorded: bool,
 }
 
-impl Prediction {
-    pub fn start(algorithm: String) -> Self {
-        Self { algorithm, outcome: "failed", started: Instant::now() }
+impl PredictionGuard {
+    pub fn start(algorithm: Algorithm) -> Self {
+        Self { algorithm, started: Instant::now(), recorded: false }
     }
 
     /// The rows were predicted.
     pub fn completed(mut self) {
-        self.outcome = "completed";
+        self.record(PredictionOutcome::Completed);
     }
 
     /// The rows do not fit the model.
     pub fn rejected(mut self) {
-        self.outcome = "rejected";
+        self.record(PredictionOutcome::Rejected);
+    }
+
+    /// The model could not be read.
+    pub fn failed(mut self) {
+        self.record(PredictionOutcome::Failed);
+    }
+
+    fn record(&mut self, outcome: PredictionOutcome) {
+        self.recorded = true;
+        let algorithm = self.algorithm.name();
+        PREDICTIONS_TOTAL.with([algorithm, outcome.into()]).increment(1);
+        PREDICTION_DURATION_SECONDS.with([algorithm]).record(self.started.elapsed().as_secs_f64());
     }
 }
 
-impl Drop for Prediction {
+impl Drop for PredictionGuard {
     fn drop(&mut self) {
-        PREDICTIONS_TOTAL.with([&self.algorithm, self.outcome]).increment(1);
-        PREDICTION_DURATION_SECONDS.with([&self.algorithm]).record(self.started.elapsed().as_secs_f64());
+        if !self.recorded {
+            self.record(PredictionOutcome::Failed);
+        }
     }
 }

@@ -8,8 +8,9 @@ use crate::catalogue::{
     DATASET_BYTES, DATASETS, UPLOAD_DURATION_SECONDS, UPLOAD_SIZE_BYTES, UPLOADS_IN_PROGRESS, UPLOADS_TOTAL,
 };
 use crate::error::{Error, chain};
+use crate::labels::UploadOutcome;
 
-/// One upload under way. Dropped without a word, as when its client goes away, it counts as `cancelled`.
+/// One upload in flight. Dropped before its end is known, as when its client goes away, it counts as `cancelled`.
 pub struct Upload {
     started: Instant,
     ended: bool,
@@ -25,8 +26,8 @@ impl Upload {
     /// The dataset is durable and committed.
     pub fn stored(mut self, dataset_id: &str, size_bytes: u64, rows: u64, columns: usize) {
         UPLOAD_SIZE_BYTES.record(size_bytes as f64);
-        let elapsed_seconds = self.end("stored");
-        tracing::info!(dataset_id, size_bytes, rows, columns, elapsed_seconds, "an upload was stored");
+        let elapsed_seconds = self.end(UploadOutcome::Stored);
+        tracing::info!(dataset_id, size_bytes, rows, columns, elapsed_seconds, "upload stored");
     }
 
     /// The upload was ended by an error, which is also the client's answer.
@@ -34,17 +35,17 @@ impl Upload {
         let outcome = outcome(error);
         let (code, elapsed_seconds) = (error.code(), self.end(outcome));
         match outcome {
-            "failed" => tracing::warn!(code, elapsed_seconds, "an upload failed"),
-            "cancelled" => tracing::info!(code, elapsed_seconds, "an upload was broken off by its client"),
-            _ => tracing::info!(code, elapsed_seconds, "an upload was refused"),
+            UploadOutcome::Failed => tracing::warn!(code, elapsed_seconds, "upload failed"),
+            UploadOutcome::Cancelled => tracing::info!(code, elapsed_seconds, "upload cancelled by its client"),
+            _ => tracing::info!(code, elapsed_seconds, "upload refused"),
         }
     }
 
-    fn end(&mut self, outcome: &'static str) -> f64 {
+    fn end(&mut self, outcome: UploadOutcome) -> f64 {
         self.ended = true;
         let elapsed_seconds = self.started.elapsed().as_secs_f64();
-        UPLOADS_TOTAL.with([outcome]).increment(1);
-        UPLOAD_DURATION_SECONDS.with([outcome]).record(elapsed_seconds);
+        UPLOADS_TOTAL.with([outcome.into()]).increment(1);
+        UPLOAD_DURATION_SECONDS.with([outcome.into()]).record(elapsed_seconds);
         elapsed_seconds
     }
 }
@@ -55,21 +56,21 @@ impl Drop for Upload {
             return;
         }
         if std::thread::panicking() {
-            self.end("failed");
+            self.end(UploadOutcome::Failed);
         } else {
-            let elapsed_seconds = self.end("cancelled");
-            tracing::info!(elapsed_seconds, "an upload was broken off by its client");
+            let elapsed_seconds = self.end(UploadOutcome::Cancelled);
+            tracing::info!(elapsed_seconds, "upload cancelled by its client");
         }
     }
 }
 
-fn outcome(error: &Error) -> &'static str {
+fn outcome(error: &Error) -> UploadOutcome {
     match error {
-        Error::Incomplete | Error::Stalled(_) => "cancelled",
+        Error::Incomplete | Error::Stalled(_) => UploadOutcome::Cancelled,
         // By its own size, or once unpacked.
-        error if error.code() == "too_large" => "too_large",
-        error if error.is_ours() => "failed",
-        _ => "rejected",
+        error if error.code() == "too_large" => UploadOutcome::TooLarge,
+        error if error.is_ours() => UploadOutcome::Failed,
+        _ => UploadOutcome::Rejected,
     }
 }
 
@@ -88,14 +89,9 @@ impl DatasetDeleted<'_> {
     pub fn emit(self) {
         let Self { dataset_id, size_bytes, file } = self;
         match file {
-            None => tracing::info!(dataset_id, size_bytes, "a dataset was deleted"),
+            None => tracing::info!(dataset_id, size_bytes, "dataset deleted"),
             Some(error) => {
-                tracing::warn!(
-                    dataset_id,
-                    size_bytes,
-                    cause = chain(error),
-                    "a dataset was deleted and its file was not"
-                );
+                tracing::warn!(dataset_id, size_bytes, cause = chain(error), "dataset deleted, its file not");
             }
         }
     }
@@ -110,7 +106,7 @@ pub struct DatasetTotals {
 }
 
 impl DatasetTotals {
-    /// Sets the gauges, or takes them off the page when the totals are not known.
+    /// Sets the gauges, or removes them from the exposition when the totals are not known.
     pub fn emit(totals: Option<Self>) {
         DATASETS.set_or_forget(totals.as_ref().map(|totals| totals.datasets as f64));
         DATASET_BYTES.set_or_forget(totals.as_ref().map(|totals| totals.size_bytes as f64));

@@ -6,24 +6,24 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use belfry_telemetry::health::{Checks, Outcome};
 
 use super::dependencies;
-use super::resources::{Level, Reading, Resources};
+use crate::client_call::ServiceClient;
 use crate::config::Config;
 use crate::database::{Database, now_micros};
-use crate::jobs::Scheduler;
-use crate::outgoing::Outgoing;
+use crate::resources::{Level, Reading, Resources};
+use crate::scheduler::Scheduler;
 use crate::storage::Storage;
-use crate::training::Beats;
+use crate::training::heartbeats::WorkerHeartbeats;
 
-/// How long a check may take, and so how long `/health` may. With a report that lasts for a second, `/readyz` tells of
+/// How long a check may take, and so how long `/health` may. With a report that lasts for a second, `/readyz` shows
 /// an outage within three whenever it is asked.
 pub const DEADLINE: Duration = Duration::from_millis(1_700);
 
 /// The scheduler looks every second. While the database is away a look takes as long as all jobs wait for a connection;
-/// silent for longer, it is stuck.
-const SCHEDULER_SILENCE: Duration = Duration::from_secs(30);
+/// after more time without a look it is stuck.
+const SCHEDULER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What the checks look at.
-pub struct StandsOn<'a> {
+/// What the service depends on, for its checks.
+pub struct Dependencies<'a> {
     /// The settings.
     pub config: &'a Config,
     /// The database.
@@ -34,26 +34,27 @@ pub struct StandsOn<'a> {
     pub scheduler: &'a Arc<Scheduler>,
     /// How full disk and memory are.
     pub resources: &'a Arc<Resources>,
-    /// The workers' signs of life.
-    pub beats: &'a Arc<Beats>,
+    /// The heartbeats of the training workers.
+    pub worker_heartbeats: &'a Arc<WorkerHeartbeats>,
     /// The client for other services.
-    pub outgoing: &'a Outgoing,
+    pub client: &'a ServiceClient,
     /// `app_start_time_seconds` of this process.
     pub started: f64,
 }
 
 /// The checks of this service.
-pub fn checks(on: &StandsOn<'_>) -> Checks {
-    let with_own = own(on, Checks::default());
-    let with_workers = workers(on, with_own);
-    prometheus(on, loki(on, telegram(on, ai(on, with_workers))))
+pub fn checks(dependencies: &Dependencies<'_>) -> Checks {
+    let with_own = own(dependencies, Checks::default());
+    let with_workers = workers(dependencies, with_own);
+    let with_services = telegram(dependencies, ai(dependencies, with_workers));
+    prometheus(dependencies, loki(dependencies, with_services))
 }
 
 /// What the service is made of.
-fn own(on: &StandsOn<'_>, checks: Checks) -> Checks {
-    let (database, storage) = (on.database.clone(), on.storage.clone());
-    let (scheduler, table) = (on.scheduler.clone(), on.database.clone());
-    let (disk, memory) = (on.resources.clone(), on.resources.clone());
+fn own(dependencies: &Dependencies<'_>, checks: Checks) -> Checks {
+    let (database, storage) = (dependencies.database.clone(), dependencies.storage.clone());
+    let scheduler = dependencies.scheduler.clone();
+    let (disk, memory) = (dependencies.resources.clone(), dependencies.resources.clone());
     checks
         .required("database", DEADLINE, move || {
             let database = database.clone();
@@ -69,25 +70,25 @@ fn own(on: &StandsOn<'_>, checks: Checks) -> Checks {
             }
         })
         .optional("scheduler", DEADLINE, move || {
-            let (scheduler, table) = (scheduler.clone(), table.clone());
+            let scheduler = scheduler.clone();
             async move {
-                match scheduler.silence() {
-                    silence if silence < SCHEDULER_SILENCE => Ok(next_due(&scheduler, &table).await),
-                    silence => Err(format!("silent for {} s", silence.as_secs())),
+                match scheduler.time_since_last_look() {
+                    idle if idle < SCHEDULER_TIMEOUT => Ok(next_due(&scheduler).await),
+                    idle => Err(format!("has not looked for due jobs for {} s", idle.as_secs())),
                 }
             }
         })
         .optional("disk", DEADLINE, move || {
             let resources = disk.clone();
-            async move { verdict(resources.disk().await) }
+            async move { outcome_of_reading(resources.disk().await) }
         })
         .optional("memory", DEADLINE, move || {
             let resources = memory.clone();
-            async move { verdict(resources.memory().await) }
+            async move { outcome_of_reading(resources.memory().await) }
         })
 }
 
-fn verdict(reading: Reading) -> Outcome {
+fn outcome_of_reading(reading: Reading) -> Outcome {
     let usage = reading?;
     if usage.level() == Level::Ok {
         Ok(usage.to_string())
@@ -96,9 +97,9 @@ fn verdict(reading: Reading) -> Outcome {
     }
 }
 
-/// Which job comes next here. That the database does not tell is its own check's affair.
-async fn next_due(scheduler: &Scheduler, database: &Database) -> String {
-    match scheduler.next_due(database).await {
+/// Which job comes next here; without it when the database is away, which has a check of its own.
+async fn next_due(scheduler: &Scheduler) -> String {
+    match scheduler.next_due().await {
         Ok(Some((job_name, due))) => {
             format!("looks for due jobs; {job_name} is due in {} s", ((due - now_micros()) / 1_000_000).max(0))
         }
@@ -106,69 +107,69 @@ async fn next_due(scheduler: &Scheduler, database: &Database) -> String {
     }
 }
 
-fn workers(on: &StandsOn<'_>, checks: Checks) -> Checks {
-    let training = &on.config.training;
+fn workers(dependencies: &Dependencies<'_>, checks: Checks) -> Checks {
+    let training = &dependencies.config.training;
     if training.workers == 0 {
         return checks.disabled("workers", "TRAINING__WORKERS is 0: other processes train");
     }
     // A run's end may be written for as long as its lease lasts, after a pause that is shorter.
-    let (beats, longest_run) = (on.beats.clone(), training.timeout + training.lease * 3);
+    let (heartbeats, longest_run) = (dependencies.worker_heartbeats.clone(), training.timeout + training.lease * 3);
     checks.optional("workers", DEADLINE, move || {
-        let verdict = beats.verdict(longest_run);
-        async move { verdict }
+        let outcome = heartbeats.check_workers(longest_run);
+        async move { outcome }
     })
 }
 
-fn ai(on: &StandsOn<'_>, checks: Checks) -> Checks {
-    let ai = &on.config.ai;
+fn ai(dependencies: &Dependencies<'_>, checks: Checks) -> Checks {
+    let ai = &dependencies.config.ai;
     let Some(base) = ai.base_url.clone().filter(|_| ai.enabled) else {
         return checks.disabled("ai", "AI__ENABLED is false");
     };
-    let (outgoing, key) = (on.outgoing.clone(), ai.api_key.clone());
+    let (client, key) = (dependencies.client.clone(), ai.api_key.clone());
     checks.optional("ai", DEADLINE, move || {
-        let (outgoing, base, key) = (outgoing.clone(), base.clone(), key.clone());
-        async move { dependencies::ai(&outgoing, &base, &key).await }
+        let (client, base, key) = (client.clone(), base.clone(), key.clone());
+        async move { dependencies::ai(&client, &base, &key).await }
     })
 }
 
-fn telegram(on: &StandsOn<'_>, checks: Checks) -> Checks {
-    let telegram = on.config.telegram.clone();
+fn telegram(dependencies: &Dependencies<'_>, checks: Checks) -> Checks {
+    let telegram = dependencies.config.telegram.clone();
     if !telegram.enabled {
         return checks.disabled("telegram", "TELEGRAM__ENABLED is false");
     }
-    let outgoing = on.outgoing.clone();
+    let client = dependencies.client.clone();
     checks.optional("telegram", DEADLINE, move || {
-        let (outgoing, telegram) = (outgoing.clone(), telegram.clone());
-        async move { dependencies::telegram(&outgoing, &telegram.base_url, &telegram.token).await }
+        let (client, telegram) = (client.clone(), telegram.clone());
+        async move { dependencies::telegram(&client, &telegram.base_url, &telegram.token).await }
     })
 }
 
-fn loki(on: &StandsOn<'_>, checks: Checks) -> Checks {
-    let loki = on.config.telemetry.loki.clone();
+fn loki(dependencies: &Dependencies<'_>, checks: Checks) -> Checks {
+    let loki = dependencies.config.telemetry.loki.clone();
     if !loki.enabled {
         return checks.disabled("loki", "LOKI__ENABLED is false");
     }
-    let outgoing = on.outgoing.clone();
+    let client = dependencies.client.clone();
     checks.optional("loki", DEADLINE, move || {
-        let (outgoing, loki) = (outgoing.clone(), loki.clone());
-        async move { dependencies::loki(&outgoing, &loki.url).await }
+        let (client, loki) = (client.clone(), loki.clone());
+        async move { dependencies::loki(&client, &loki.url).await }
     })
 }
 
-fn prometheus(on: &StandsOn<'_>, checks: Checks) -> Checks {
-    let settings = &on.config.telemetry.prometheus;
+fn prometheus(dependencies: &Dependencies<'_>, checks: Checks) -> Checks {
+    let settings = &dependencies.config.telemetry.prometheus;
     if !settings.enabled {
         return checks.disabled("prometheus", "PROMETHEUS__ENABLED is false");
     }
     let Some(base) = settings.url.clone() else {
         return checks.disabled("prometheus", "PROMETHEUS__URL is not set");
     };
-    let (outgoing, job, started) = (on.outgoing.clone(), settings.job.clone(), on.started);
+    let (client, job, started) = (dependencies.client.clone(), settings.job.clone(), dependencies.started);
     checks.optional("prometheus", DEADLINE, move || {
-        let (outgoing, base, job) = (outgoing.clone(), base.clone(), job.clone());
+        let (client, base, job) = (client.clone(), base.clone(), job.clone());
         async move {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-            dependencies::prometheus(&outgoing, &base, &job, started, now).await
+            dependencies::prometheus(&client, &base, &job, started, now).await
         }
     })
 }

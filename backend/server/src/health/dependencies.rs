@@ -9,36 +9,36 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use url::Url;
 
-use crate::outgoing::{Answer, Outgoing};
+use crate::client_call::{Answer, ServiceClient};
 
-/// A scrape may be this old, in seconds: four turns of the stack's interval. As long, a new process may wait for its first.
+/// A scrape may be this old, in seconds: four of the stack's intervals. As long, a new process may wait for its first.
 const FRESH_SECONDS: f64 = 60.0;
 
 /// `GET {base}/models`, which every OpenAI-compatible service answers and nobody is billed for.
-pub(super) async fn ai(outgoing: &Outgoing, base: &Url, key: &Secret) -> Outcome {
-    let answer = outgoing.get("ai", "/models", &below(base, "models"), Some(key)).await;
-    verdict(answer, "lists its models", &[(401, "AI__API_KEY"), (403, "AI__API_KEY"), (404, "AI__BASE_URL")])
+pub(super) async fn ai(client: &ServiceClient, base: &Url, key: &Secret) -> Outcome {
+    let answer = client.get("ai", "/models", &below(base, "models"), Some(key)).await;
+    outcome_of_answer(answer, "lists its models", &[(401, "AI__API_KEY"), (403, "AI__API_KEY"), (404, "AI__BASE_URL")])
 }
 
 /// `getMe`, which names the bot that a token belongs to.
-pub(super) async fn telegram(outgoing: &Outgoing, base: &Url, token: &Secret) -> Outcome {
+pub(super) async fn telegram(client: &ServiceClient, base: &Url, token: &Secret) -> Outcome {
     let url = below(base, &format!("bot{}/getMe", token.expose()));
-    let answer = outgoing.get("telegram", "getMe", &url, None).await;
-    verdict(answer, "knows the bot", &[(401, "TELEGRAM__TOKEN"), (404, "TELEGRAM__TOKEN")])
+    let answer = client.get("telegram", "getMe", &url, None).await;
+    outcome_of_answer(answer, "knows the bot", &[(401, "TELEGRAM__TOKEN"), (404, "TELEGRAM__TOKEN")])
 }
 
 /// Whether Loki takes log lines.
-pub(super) async fn loki(outgoing: &Outgoing, base: &Url) -> Outcome {
-    verdict(outgoing.get("loki", "/ready", &below(base, "ready"), None).await, "is ready", &[])
+pub(super) async fn loki(client: &ServiceClient, base: &Url) -> Outcome {
+    outcome_of_answer(client.get("loki", "/ready", &below(base, "ready"), None).await, "is ready", &[])
 }
 
 /// When Prometheus last scraped this very process, which is known by its start time.
-pub(super) async fn prometheus(outgoing: &Outgoing, base: &Url, job: &str, started: f64, now: f64) -> Outcome {
+pub(super) async fn prometheus(client: &ServiceClient, base: &Url, job: &str, started: f64, now: f64) -> Outcome {
     let mut url: Url = below(base, "api/v1/query").parse().map_err(|_| "PROMETHEUS__URL cannot be used".to_owned())?;
     let series = format!("app_start_time_seconds{{job=\"{job}\"}}");
-    // `timestamp` tells the time of a sample only of a bare selector, hence the `and`.
+    // `timestamp` gives the time of a sample only for a bare selector, hence the `and`.
     url.query_pairs_mut().append_pair("query", &format!("max(timestamp({series}) and ({series} == {started}))"));
-    let answer = outgoing.get("prometheus", "/api/v1/query", url.as_str(), None).await;
+    let answer = client.get("prometheus", "/api/v1/query", url.as_str(), None).await;
     let Answer { status, body } = answer.map_err(|failure| sentence(failure).to_owned())?;
     if status != StatusCode::OK {
         return Err(format!("answers {}", status.as_u16()));
@@ -70,7 +70,7 @@ fn below(base: &Url, path: &str) -> String {
 }
 
 /// `suspects`: which setting is most likely wrong when it answers with a status.
-fn verdict(answer: Result<Answer, Failure>, success: &str, suspects: &[(u16, &str)]) -> Outcome {
+fn outcome_of_answer(answer: Result<Answer, Failure>, success: &str, suspects: &[(u16, &str)]) -> Outcome {
     let status = answer.map_err(|failure| sentence(failure).to_owned())?.status;
     if status.is_success() {
         return Ok(success.to_owned());

@@ -1,40 +1,26 @@
-//! Health: the four endpoints that show what the checks found. Which checks there are stands in `checks.rs`.
+//! Health: the four endpoints that show what the checks found. The checks are in `checks.rs`.
 
-mod cgroup;
 mod checks;
 mod dependencies;
-pub mod resources;
 
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use belfry_telemetry::health;
 use serde_json::{Value, json};
 use tokio::time::MissedTickBehavior;
 
-pub use checks::{DEADLINE, StandsOn, checks};
-pub use resources::Resources;
+pub use checks::{DEADLINE, Dependencies, checks};
 
 use crate::database::{now_micros, rfc3339};
 use crate::request::Json;
+use crate::resources::{Level, Reading, Usage};
 use crate::state::{App, Shared};
-use resources::{Level, Reading, Usage};
 
 /// How often the checks run when nobody asks, so that their metrics are true.
 const WATCH_EVERY: Duration = Duration::from_secs(10);
-
-/// The routes of this feature.
-pub fn router() -> Router<Shared> {
-    Router::new()
-        .route("/health", get(health))
-        .route("/healthz", get(healthz))
-        .route("/livez", get(livez))
-        .route("/readyz", get(readyz))
-}
 
 /// Runs the checks now and then until the process stops.
 pub async fn watch(app: Shared) -> anyhow::Result<()> {
@@ -43,25 +29,27 @@ pub async fn watch(app: Shared) -> anyhow::Result<()> {
     let mut last = "ok";
     loop {
         tokio::select! {
-            () = app.stopping.cancelled() => return Ok(()),
+            () = app.shutdown.stopping.cancelled() => return Ok(()),
             _ = ticks.tick() => {}
         }
         let report = app.checks.report().await;
         if report.status != last {
             last = report.status;
             match report.failing() {
-                failing if failing.is_empty() => tracing::info!(status = last, "health is well again"),
-                failing => tracing::warn!(status = last, failing, "health has changed"),
+                failing if failing.is_empty() => tracing::info!(status = last, "health recovered"),
+                failing => tracing::warn!(status = last, failing, "health changed"),
             }
         }
     }
 }
 
-async fn health(State(app): State<Shared>) -> Response {
+/// `GET /health`: every check.
+pub async fn health(State(app): State<Shared>) -> Response {
     health::everything(app.checks.report().await).into_response()
 }
 
-async fn healthz(State(app): State<Shared>) -> (StatusCode, Json<Value>) {
+/// `GET /healthz`: database, disk and memory in one answer.
+pub async fn healthz(State(app): State<Shared>) -> (StatusCode, Json<Value>) {
     let (report, disk, memory) =
         tokio::join!(app.checks.report_required(), app.resources.disk(), app.resources.memory());
     let database = &report.checks["database"];
@@ -70,10 +58,10 @@ async fn healthz(State(app): State<Shared>) -> (StatusCode, Json<Value>) {
     let worst = database_level.max(level(&disk)).max(level(&memory));
     let healthy = worst != Level::Error;
     let body = json!({
-        "status": worst.as_str(),
+        "status": <&str>::from(worst),
         "healthy": healthy,
         "checks": {
-            "database": { "status": database_level.as_str(), "message": database.message },
+            "database": { "status": <&str>::from(database_level), "message": database.message },
             "disk": shown(&disk),
             "memory": shown(&memory),
             "uptime": uptime(&app),
@@ -86,7 +74,7 @@ async fn healthz(State(app): State<Shared>) -> (StatusCode, Json<Value>) {
 fn shown(reading: &Reading) -> Value {
     match reading {
         Ok(usage) => json!({
-            "status": usage.level().as_str(),
+            "status": <&str>::from(usage.level()),
             "message": usage.to_string(),
             "used_percent": (usage.used_percent() * 10.0).round() / 10.0,
             "used_bytes": usage.used_bytes,
@@ -102,12 +90,14 @@ fn uptime(app: &App) -> Value {
     json!({ "seconds": elapsed.as_secs_f64(), "text": text })
 }
 
-async fn livez() -> &'static str {
+/// `GET /livez`: whether the process answers.
+pub async fn livez() -> &'static str {
     "ok"
 }
 
-async fn readyz(State(app): State<Shared>) -> Response {
-    if app.draining.is_cancelled() {
+/// `GET /readyz`: whether requests should come here.
+pub async fn readyz(State(app): State<Shared>) -> Response {
+    if app.shutdown.draining.is_cancelled() {
         let stopping = json!({ "ready": false, "message": "stopping" });
         return (StatusCode::SERVICE_UNAVAILABLE, Json(stopping)).into_response();
     }

@@ -1,109 +1,90 @@
-//! Scheduled jobs: which exist, and their history over HTTP.
-//!
-//! `plan.rs` says when and how each runs; `schedule.rs` takes what is due, through the rows of `turn.rs`; `run.rs` runs
-//! it, holding its `lease.rs`; `record.rs` keeps the history, `reaper.rs` ends runs whose process died, `statistics.rs`
-//! reads it, `http.rs` shows it. The other files are work of jobs.
+//! The work that the scheduler runs: one file or folder a job. A new job is an `impl Job` in a file here and one line in
+//! [`all`]; when and how jobs are run is `scheduler/`.
 
-mod backups;
-mod clock;
-mod folder;
-mod http;
-mod lease;
-mod log_files;
-mod plan;
-#[cfg(test)]
-mod query_plans;
-mod reaper;
-mod record;
-mod recurrence;
-mod removal;
-mod resources;
-mod run;
-mod schedule;
-mod snapshot;
-mod statistics;
-mod turn;
+mod backup_retention;
+mod business_snapshot;
+mod database_backup;
+mod file_removal;
+mod job_history_retention;
+mod log_retention;
+mod orphan_sweep;
+mod resource_check;
+mod run_reaper;
+mod ttl_cleanup;
 
-use belfry_telemetry::jobs::Notes;
+use std::sync::Arc;
 
-use crate::error::Result;
-use crate::state::App;
-use crate::{cleanup, orphans};
+use tokio_util::sync::CancellationToken;
 
-pub use http::router;
-pub use recurrence::Recurrence;
-pub use schedule::{Scheduler, schedule};
-pub use snapshot::show_latest as show_latest_snapshot;
+use crate::config::Config;
+use crate::database::Database;
+use crate::leases::LeaseClock;
+use crate::resources::Resources;
+use crate::scheduler::AnyJob;
+use crate::storage::Storage;
 
-/// A job of this service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Job {
-    /// Removes expired datasets.
-    TtlCleanup,
-    /// Marks runs of jobs whose process died as aborted.
-    RunReaper,
-    /// Forgets old runs of jobs.
-    HistoryRetention,
-    /// Removes files that no row knows, and rows whose file is gone.
-    OrphanSweep,
-    /// Saves the database to a file.
-    DatabaseBackup,
-    /// Removes old such files.
-    BackupRetention,
-    /// Removes old log files.
-    LogRetention,
-    /// Counts what there is.
-    BusinessSnapshot,
-    /// Raises and resolves alerts on disk and memory.
-    ResourceCheck,
+pub use business_snapshot::show_latest as show_latest_snapshot;
+pub use ttl_cleanup::measure_lag as measure_cleanup_lag;
+
+/// What jobs work with.
+#[derive(Clone)]
+pub struct Components {
+    /// The settings.
+    pub config: Arc<Config>,
+    /// The database.
+    pub database: Database,
+    /// The file store.
+    pub storage: Storage,
+    /// How full disk and memory are.
+    pub resources: Arc<Resources>,
+    /// Says when times of the machine's clock can be trusted.
+    pub lease_clock: Arc<LeaseClock>,
+    /// Cancelled when the process stops: a run then begins no further piece of work.
+    pub stopping: CancellationToken,
 }
 
-impl Job {
-    /// Every job.
-    pub const ALL: [Self; 9] = [
-        Self::TtlCleanup,
-        Self::RunReaper,
-        Self::HistoryRetention,
-        Self::OrphanSweep,
-        Self::DatabaseBackup,
-        Self::BackupRetention,
-        Self::LogRetention,
-        Self::BusinessSnapshot,
-        Self::ResourceCheck,
-    ];
+/// Every job, in the order in which they are listed.
+pub fn all(components: &Components) -> Vec<Arc<dyn AnyJob>> {
+    let components = || components.clone();
+    vec![
+        Arc::new(ttl_cleanup::TtlCleanup(components())),
+        Arc::new(run_reaper::RunReaper),
+        Arc::new(job_history_retention::JobHistoryRetention(components())),
+        Arc::new(orphan_sweep::OrphanSweep(components())),
+        Arc::new(database_backup::DatabaseBackup(components())),
+        Arc::new(backup_retention::BackupRetention(components())),
+        Arc::new(log_retention::LogRetention(components())),
+        Arc::new(business_snapshot::BusinessSnapshot(components())),
+        Arc::new(resource_check::ResourceCheck(components())),
+    ]
+}
 
-    /// The name, as in the API, the tables and the labels.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::TtlCleanup => "ttl_cleanup",
-            Self::RunReaper => "run_reaper",
-            Self::HistoryRetention => "job_history_retention",
-            Self::OrphanSweep => "orphan_sweep",
-            Self::DatabaseBackup => "database_backup",
-            Self::BackupRetention => "backup_retention",
-            Self::LogRetention => "log_retention",
-            Self::BusinessSnapshot => "business_snapshot",
-            Self::ResourceCheck => "resource_check",
-        }
-    }
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
 
-    /// The job of this name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|job| job.name() == name)
-    }
+    use super::*;
+    use crate::database::testing;
 
-    /// Does the job's work, and notes down what it does, for its row.
-    async fn run(self, app: &App, notes: &Notes) -> Result<()> {
-        match self {
-            Self::TtlCleanup => cleanup::sweep(app, notes).await,
-            Self::OrphanSweep => orphans::sweep(app, notes).await,
-            Self::RunReaper => reaper::reap(app, notes).await,
-            Self::HistoryRetention => reaper::forget(app, notes).await,
-            Self::DatabaseBackup => backups::back_up(app, notes).await,
-            Self::BackupRetention => backups::remove_old(app, notes).await,
-            Self::LogRetention => log_files::remove_old(app, notes).await,
-            Self::BusinessSnapshot => snapshot::take(&app.database, notes).await,
-            Self::ResourceCheck => resources::check(app, notes).await,
+    #[tokio::test]
+    async fn every_job_has_a_name_of_its_own_and_a_time_ahead() {
+        let folder = tempfile::tempdir().unwrap();
+        let variables = [("DATA__DIR".to_owned(), folder.path().display().to_string())];
+        let config = Arc::new(Config::read(variables).unwrap());
+        let components = Components {
+            database: testing::fresh(folder.path()).await,
+            storage: Storage::open(&config).unwrap(),
+            resources: Arc::new(Resources::new(&config, std::time::Duration::from_secs(1))),
+            lease_clock: Arc::default(),
+            stopping: CancellationToken::new(),
+            config: config.clone(),
+        };
+        let jobs = all(&components);
+        let names: HashSet<_> = jobs.iter().map(|job| job.name()).collect();
+        assert_eq!(names.len(), jobs.len());
+        for job in jobs {
+            let plan = job.plan(&config.jobs);
+            assert!(plan.recurrence.next_after(0, &plan.time_zone) > 0, "{}", job.name());
         }
     }
 }

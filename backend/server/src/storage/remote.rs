@@ -10,7 +10,7 @@ use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 use crate::config::StorageConfig;
 
 /// A request that gets no byte for this long has failed.
-const REMOTE_SILENCE: Duration = Duration::from_secs(30);
+const REMOTE_READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A store that is away is reported within this time rather than in minutes.
 const REMOTE_RETRIES: Duration = Duration::from_secs(10);
@@ -21,9 +21,9 @@ pub(super) fn open(config: &StorageConfig) -> anyhow::Result<PrefixStore<AmazonS
     let bucket =
         url.host_str().filter(|bucket| !bucket.is_empty()).context("STORAGE__URL: expected a bucket's name")?;
     let client = ClientOptions::new()
-        // Transfers take as long as they take; it is silence that ends them.
+        // A transfer may take as long as it needs; only one that stands still is ended.
         .with_timeout_disabled()
-        .with_read_timeout(REMOTE_SILENCE)
+        .with_read_timeout(REMOTE_READ_TIMEOUT)
         .with_allow_http(config.endpoint.starts_with("http://"));
     let retries = RetryConfig { max_retries: 5, retry_timeout: REMOTE_RETRIES, backoff: BackoffConfig::default() };
     let mut builder = AmazonS3Builder::new()

@@ -166,7 +166,7 @@ async fn a_probe_of_a_good_store_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_probe_tells_of_a_store_that_is_away_or_refuses() {
+async fn a_probe_fails_on_a_store_that_is_away_or_refuses() {
     let server = S3::start().await;
     let work = tempfile::tempdir().unwrap();
     let with = |key: &str, value: &str| {

@@ -1,4 +1,4 @@
-//! The process in which one run is trained: started, listened to, asked to stop, killed if it does not.
+//! The process in which one run is trained: started, read from, stopped on request, killed if it does not stop.
 
 use std::ffi::OsStr;
 use std::io;
@@ -12,60 +12,53 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{ChildStdout, Command};
 use tokio::sync::{mpsc, watch};
 
-/// For how long a process may go on after it was asked to stop, and how long it may take to end.
+use super::stop_request::{StopRequest, wait_for_stop_request};
+
+/// How long a process may go on after a stop request, and how long it may take to exit after its last output.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How much of its last words is kept.
-const TAIL_BYTES: usize = 8 << 10;
-
-/// Why a run should end before its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ask {
-    /// That was asked for.
-    Cancel,
-    /// The server stops, and has this long for the run's process to end.
-    Stop(Duration),
-}
+/// How much of the end of its standard error is tail.
+const STDERR_TAIL_BYTES: usize = 8 << 10;
 
 /// A process that has ended.
-pub struct Ended {
-    /// The last thing it said.
-    pub last: Option<Message>,
-    /// How it ended.
+pub struct ChildEnd {
+    /// Its last message.
+    pub last_message: Option<Message>,
+    /// Its exit status.
     pub exit: ExitStatus,
-    /// The end of what it wrote for people.
+    /// The end of its standard error.
     pub stderr_tail: String,
-    /// Whether it was asked to stop.
-    pub asked: Option<Ask>,
-    /// Whether it was asked to because its time was up.
+    /// The request that stopped it.
+    pub stop_request: Option<StopRequest>,
+    /// Whether it was stopped because its time limit had passed.
     pub timed_out: bool,
 }
 
-/// Trains the run described by the file `spec` to its end. Dropped, it kills the process.
+/// Trains the run described by the file `spec` in a child process until that ends. Dropping the future kills the process.
 ///
-/// Each step goes to `steps`, which makes the process wait when it is full.
+/// Each step is sent to `steps`; the process waits while that is full.
 ///
 /// # Errors
 /// A process that cannot be started or waited for.
-pub async fn run(
+pub async fn run_child(
     spec: &Path,
     timeout: Duration,
-    mut ask: watch::Receiver<Option<Ask>>,
+    mut stop: watch::Receiver<Option<StopRequest>>,
     steps: mpsc::Sender<Message>,
-) -> io::Result<Ended> {
+) -> io::Result<ChildEnd> {
     // Must be called on one of the runtime's own threads: the kernel kills the process when the *thread* that started
     // it ends, and those live as long as the server.
     let mut child = command(spec.as_os_str()).spawn()?;
     let mut stdin = child.stdin.take();
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let conversation = async { tokio::join!(listen(stdout, steps), tail(stderr)) };
-    tokio::pin!(conversation);
+    let output = async { tokio::join!(read_messages(stdout, steps), read_tail(stderr)) };
+    tokio::pin!(output);
 
-    let (mut asked, mut timed_out) = (None, false);
-    let said = tokio::select! {
-        said = &mut conversation => Some(said),
-        reason = asked_for(&mut ask) => {
-            asked = Some(reason);
+    let (mut stop_request, mut timed_out) = (None, false);
+    let complete_output = tokio::select! {
+        read = &mut output => Some(read),
+        request = wait_for_stop_request(&mut stop) => {
+            stop_request = Some(request);
             None
         }
         () = tokio::time::sleep(timeout) => {
@@ -73,20 +66,20 @@ pub async fn run(
             None
         }
     };
-    let (last, stderr_tail) = match said {
-        Some(said) => said,
+    let (last_message, stderr_tail) = match complete_output {
+        Some(read) => read,
         None => {
-            // The end of its input asks it to stop.
+            // The child stops when its standard input ends.
             stdin = None;
-            let grace = match asked {
-                Some(Ask::Stop(grace)) => grace.min(GRACE),
+            let grace = match stop_request {
+                Some(StopRequest::Shutdown(grace)) => grace.min(GRACE),
                 _ => GRACE,
             };
-            match tokio::time::timeout(grace, &mut conversation).await {
-                Ok(said) => said,
+            match tokio::time::timeout(grace, &mut output).await {
+                Ok(read) => read,
                 Err(_) => {
                     child.start_kill()?;
-                    conversation.await
+                    output.await
                 }
             }
         }
@@ -94,28 +87,18 @@ pub async fn run(
     drop(stdin);
     let exit = match tokio::time::timeout(GRACE, child.wait()).await {
         Ok(exit) => exit?,
-        // It has said everything and stays.
+        // It has closed its output and does not exit.
         Err(_) => {
             child.kill().await?;
             child.wait().await?
         }
     };
-    Ok(Ended { last, exit, stderr_tail, asked, timed_out })
-}
-
-/// Waits until the run should end.
-pub async fn asked_for(ask: &mut watch::Receiver<Option<Ask>>) -> Ask {
-    let reason = ask.wait_for(Option::is_some).await.ok().and_then(|reason| *reason);
-    match reason {
-        Some(reason) => reason,
-        // Nobody is left to ask.
-        None => std::future::pending().await,
-    }
+    Ok(ChildEnd { last_message, exit, stderr_tail, stop_request, timed_out })
 }
 
 /// This program as a training process.
 fn command(spec: &OsStr) -> Command {
-    // Stays the program that runs even when its file was replaced by a newer one.
+    // The program that is running, even if its file was replaced by a newer one.
     let mut command = std::process::Command::new("/proc/self/exe");
     command
         .arg0("belfry")
@@ -123,7 +106,7 @@ fn command(spec: &OsStr) -> Command {
         .arg(spec)
         // Settings hold secrets, of which training needs none.
         .env_clear()
-        // A Ctrl-C is for the server, which then asks its children in its own way.
+        // A Ctrl-C is for the server alone, which then stops its children itself.
         .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -133,36 +116,36 @@ fn command(spec: &OsStr) -> Command {
     command
 }
 
-/// Passes on each step and returns the last message.
-async fn listen(stdout: Option<ChildStdout>, steps: mpsc::Sender<Message>) -> Option<Message> {
+/// Sends each step on and returns the last message.
+async fn read_messages(stdout: Option<ChildStdout>, steps: mpsc::Sender<Message>) -> Option<Message> {
     let mut lines = BufReader::new(stdout?).lines();
-    let mut last = None;
+    let mut last_message = None;
     while let Ok(Some(line)) = lines.next_line().await {
         match serde_json::from_str::<Message>(&line) {
             Ok(message) => {
                 if matches!(message, Message::Progress { .. }) {
-                    // A recorder that is gone has lost the run; its end is still of interest.
+                    // Without a receiver the claim is lost; how the child ends is still needed.
                     let _ = steps.send(message.clone()).await;
                 }
-                last = Some(message);
+                last_message = Some(message);
             }
-            Err(error) => tracing::warn!(cause = %error, "a training process wrote a line that is no message"),
+            Err(error) => tracing::warn!(cause = %error, "unreadable line from a training process"),
         }
     }
-    last
+    last_message
 }
 
-/// Reads to the end and keeps the last part.
-async fn tail(stderr: Option<impl AsyncRead + Unpin>) -> String {
+/// Reads to the end and returns the last part.
+async fn read_tail(stderr: Option<impl AsyncRead + Unpin>) -> String {
     let Some(mut stderr) = stderr else { return String::new() };
-    let mut kept = Vec::new();
+    let mut tail = Vec::new();
     let mut piece = [0; 4096];
     while let Ok(read @ 1..) = stderr.read(&mut piece).await {
-        kept.extend_from_slice(&piece[..read]);
-        if kept.len() > 2 * TAIL_BYTES {
-            kept.drain(..kept.len() - TAIL_BYTES);
+        tail.extend_from_slice(&piece[..read]);
+        if tail.len() > 2 * STDERR_TAIL_BYTES {
+            tail.drain(..tail.len() - STDERR_TAIL_BYTES);
         }
     }
-    kept.drain(..kept.len().saturating_sub(TAIL_BYTES));
-    String::from_utf8_lossy(&kept).into_owned()
+    tail.drain(..tail.len().saturating_sub(STDERR_TAIL_BYTES));
+    String::from_utf8_lossy(&tail).into_owned()
 }

@@ -1,80 +1,81 @@
-//! Training runs: queue, workers, progress, models, predictions.
+//! Training runs: submitted, queued, claimed, trained in a process of their own, their models downloaded and asked for
+//! predictions.
 //!
-//! A run is submitted (`submit`), waits in the database (`queue`), is claimed by a worker of any process (`worker`)
-//! and trained in a process of its own (`child`), which reports as it goes (`progress`, `stream`), until its end is written
-//! (`settle`). A run whose worker died is taken back (`reaper`). Its model is downloaded (`model`) or asked for
-//! predictions (`predict`).
+//! The walk of a run. Each step only calls steps below it, and no file imports one from a line above its own:
+//!
+//! ```text
+//! mod              the handlers for router.rs, the workers and the reaper
+//! submit api stream download predict      the requests; a run is submitted
+//! worker           claims the oldest queued run          reaper   takes back runs of lost workers
+//! attempt          trains it once                        claim_renewal   renews the claim meanwhile
+//! child progress   the training process, its steps       record_end      the end of a run, or back to the queue
+//! queue_depth      the gauge of the queue
+//! store            all SQL of runs: queue, claims, progress, listing, reaper
+//! run run_end stop_request refusal        what the above pass to each other
+//! heartbeats instance model_cache notifications          components of the shared state, which know nothing of it
+//! ```
 
 mod api;
-mod beats;
+mod attempt;
 mod child;
-mod lease;
-mod model;
+mod claim_renewal;
+mod download;
+pub mod heartbeats;
+pub mod instance;
+pub mod model_cache;
+pub mod notifications;
 mod predict;
 mod progress;
-mod queue;
+pub mod queue_depth;
 mod reaper;
+mod record_end;
+mod refusal;
 mod run;
-mod settle;
+mod run_end;
+mod stop_request;
+mod store;
 mod stream;
 mod submit;
-mod wakers;
 mod worker;
-mod workplace;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
-use axum::Router;
-use axum::middleware::from_fn;
-use axum::routing::{get, post};
 use tokio::task::JoinSet;
 
-pub use beats::Beats;
-pub use predict::Models;
-pub use queue::emit_depth;
-pub use wakers::Wakers;
-pub use workplace::{Dead, Workplace, remove_abandoned as remove_workplaces};
+use self::instance::{DeadInstance, Instance};
+pub use api::{cancel, list, show};
+pub use download::download as download_model;
+pub use predict::predict;
+pub use stream::stream_events;
+pub use submit::submit;
 
 use crate::config::Config;
-use crate::database::bounds;
 use crate::state::Shared;
 
-/// The routes of this feature.
-pub fn router() -> Router<Shared> {
-    let bounded = from_fn(bounds::bound_answer);
-    Router::new()
-        .route("/api/v1/runs", get(api::list).layer(bounded.clone()).post(submit::submit))
-        .route("/api/v1/runs/{id}", get(api::show).layer(bounded.clone()))
-        // Until the stream begins.
-        .route("/api/v1/runs/{id}/events", get(stream::events).layer(bounded.clone()))
-        .route("/api/v1/runs/{id}/cancel", post(api::cancel).layer(bounded))
-        .route("/api/v1/runs/{id}/model", get(model::download))
-        .route("/api/v1/runs/{id}/predict", post(predict::predict))
-}
-
-/// Makes this process's place of work, and finds what dead processes of the data folder left.
+/// Makes this process's folder and lock, and finds what dead processes of the data folder left behind.
 ///
 /// # Errors
 /// A folder that cannot be made, read or locked.
-pub async fn open_workplace(config: &Config) -> anyhow::Result<(Arc<Workplace>, Vec<Dead>)> {
+pub async fn open_instance(config: &Config) -> anyhow::Result<(Arc<Instance>, Vec<DeadInstance>)> {
     let folder = config.data.dir.join("work");
-    let opened = tokio::task::spawn_blocking(move || Workplace::open(&folder)).await.context("a task panicked")?;
-    let (workplace, dead) = opened.context("cannot make the folder for training")?;
-    Ok((Arc::new(workplace), dead))
+    let opened = tokio::task::spawn_blocking(move || Instance::open(&folder)).await.context("a task panicked")?;
+    let (instance, dead) = opened.context("cannot make the folder for training")?;
+    Ok((Arc::new(instance), dead))
 }
 
 /// Trains queued runs until the process stops: `TRAINING__WORKERS` workers and the reaper, which begins with the runs of
-/// `dead` processes.
-pub async fn work(app: Shared, dead: Vec<Dead>) -> anyhow::Result<()> {
+/// `dead` processes. At a shutdown, a run has `hand_back_time` to be stopped and handed back.
+pub async fn run_workers(app: Shared, dead: Vec<DeadInstance>, hand_back_time: Duration) -> anyhow::Result<()> {
     let mut tasks = JoinSet::new();
     for number in 0..app.config.training.workers as usize {
-        tasks.spawn(worker::work(app.clone(), app.workplace.clone(), number));
+        tasks.spawn(worker::run_worker(app.clone(), number, hand_back_time));
     }
     tasks.spawn(reaper::reap_regularly(app.clone(), dead));
     while let Some(ended) = tasks.join_next().await {
         ended.context("a training task panicked")?;
-        anyhow::ensure!(app.stopping.is_cancelled(), "a training task ended although nobody asked it to");
+        anyhow::ensure!(app.shutdown.stopping.is_cancelled(), "a training task ended before the shutdown");
     }
     Ok(())
 }

@@ -1,53 +1,41 @@
-//! Progress on its way into the database: every step is kept, written a few times a second.
+//! Recording progress: every step is stored, in batches a few times a second.
 
 use std::time::Duration;
 
 use belfry_learning::protocol::Message;
-use sqlx::AssertSqlSafe;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
-use super::queue::Claim;
-use crate::database::{Database, bounds};
-use crate::error::Result;
-use crate::events::training::{StepsDone, WorkFailed};
+use super::run::Progress;
+use super::store::claims::Claim;
+use super::store::progress::{MAX_STEPS, insert_steps};
+use crate::database::bounds;
+use crate::events::training::{StepsRecorded, log_background_failure};
 use crate::state::App;
 
 /// How often steps are written.
 const INTERVAL: Duration = Duration::from_millis(200);
 
-/// Steps written with one statement. PostgreSQL takes 65 535 parameters, SQLite 32 766.
-const BATCH: usize = 1000;
-
-/// For how long the last steps are tried to be written.
+/// How often writing the last steps is tried.
 const LAST_TRIES: u32 = 10;
 
-/// One step.
-#[derive(Clone, Copy)]
-struct Step {
-    iteration: i64,
-    total: i64,
-    train_loss: f64,
-    valid_loss: Option<f64>,
-}
-
-/// Writes what comes from `steps` until its sender is gone. While the database is away a batch waits, and with it the
-/// training process.
-pub async fn record(app: &App, claim: &Claim, mut steps: mpsc::Receiver<Message>) {
-    let mut waiting = Vec::with_capacity(BATCH);
+/// Writes the steps that come from `steps` until its sender is gone. While the database is away a batch waits, and with it
+/// the training process.
+pub async fn record_progress(app: &App, claim: &Claim, mut steps: mpsc::Receiver<Message>) {
+    let mut waiting = Vec::with_capacity(MAX_STEPS);
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let full = waiting.len() >= BATCH;
+        let full = waiting.len() >= MAX_STEPS;
         tokio::select! {
             message = steps.recv(), if !full => match message {
-                Some(message) => waiting.extend(step(&message)),
+                Some(message) => waiting.extend(progress_in(&message)),
                 None => break,
             },
-            _ = ticks.tick(), if !full && !waiting.is_empty() => write(app, claim, &mut waiting).await,
+            _ = ticks.tick(), if !full && !waiting.is_empty() => write_steps(app, claim, &mut waiting).await,
             () = std::future::ready(()), if full => {
-                write(app, claim, &mut waiting).await;
-                if waiting.len() >= BATCH {
+                write_steps(app, claim, &mut waiting).await;
+                if waiting.len() >= MAX_STEPS {
                     tokio::time::sleep(INTERVAL).await;
                 }
             }
@@ -57,53 +45,32 @@ pub async fn record(app: &App, claim: &Claim, mut steps: mpsc::Receiver<Message>
         if waiting.is_empty() {
             return;
         }
-        write(app, claim, &mut waiting).await;
+        write_steps(app, claim, &mut waiting).await;
         if !waiting.is_empty() {
             tokio::time::sleep(INTERVAL).await;
         }
     }
 }
 
-fn step(message: &Message) -> Option<Step> {
+fn progress_in(message: &Message) -> Option<Progress> {
     let Message::Progress { iteration, total, train_loss, valid_loss } = *message else { return None };
-    Some(Step {
+    Some(Progress {
         iteration: iteration.try_into().ok()?,
         total: total.try_into().ok()?,
         train_loss,
-        // Infinite losses are no JSON and no harm: the model itself is checked.
+        // An infinite loss cannot be JSON, and does no harm: the model itself is checked.
         valid_loss: valid_loss.filter(|loss| loss.is_finite()),
     })
 }
 
-/// Writes all that waits; on an error it goes on waiting.
-async fn write(app: &App, claim: &Claim, waiting: &mut Vec<Step>) {
-    match bounds::for_work(insert(&app.database, claim, waiting)).await {
+/// Writes all waiting steps; after an error they go on waiting.
+async fn write_steps(app: &App, claim: &Claim, waiting: &mut Vec<Progress>) {
+    match bounds::for_work(insert_steps(&app.database, claim, waiting)).await {
         Ok(written) => {
-            StepsDone { algorithm: claim.algorithm.as_str(), count: written }.emit();
+            StepsRecorded { algorithm: claim.spec.algorithm, count: written }.emit();
             waiting.clear();
-            app.wakers.run_changed(&claim.run_id);
+            app.run_notifications.notify_changed(&claim.run_id);
         }
-        Err(error) => WorkFailed { what: "progress could not be written", cause: &error }.emit(),
+        Err(error) => log_background_failure("recording progress failed", &error),
     }
-}
-
-/// Inserts steps, unless the run was taken from its worker: then another attempt's steps are there.
-async fn insert(database: &Database, claim: &Claim, steps: &[Step]) -> Result<u64> {
-    let mut sql = "INSERT INTO run_progress (run_id, iteration, total, train_loss, valid_loss) \
-                   SELECT r.id, s.column1, s.column2, s.column3, s.column4 FROM runs r, (VALUES "
-        .to_owned();
-    for index in 0..steps.len() {
-        let first = 3 + 4 * index;
-        let comma = if index == 0 { "" } else { ", " };
-        sql.push_str(&format!("{comma}(${first}, ${}, ${}, ${})", first + 1, first + 2, first + 3));
-    }
-    sql.push_str(
-        ") AS s WHERE r.id = $1 AND r.worker_id = $2 AND r.status = 'running' ON CONFLICT (run_id, iteration) DO NOTHING",
-    );
-    // Each number of steps is another statement; a thousand of them are not worth keeping.
-    let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(&claim.run_id).bind(&claim.worker_id);
-    for step in steps {
-        query = query.bind(step.iteration).bind(step.total).bind(step.train_loss).bind(step.valid_loss);
-    }
-    Ok(query.execute(&database.pool).await?.rows_affected())
 }

@@ -6,12 +6,17 @@ use belfry_learning::algorithm::{Algorithm, Task};
 use belfry_learning::error::TrainError;
 use belfry_learning::params::{ParamError, Params};
 use belfry_learning::profile::{Column, ColumnKind};
+use belfry_learning::protocol::RunSpec;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use strum::VariantNames;
 use uuid::Uuid;
 
-use super::queue::{self, NewRun};
-use super::run::{self, Run};
+use super::queue_depth::refresh_queue_depth;
+use super::refusal::invalid;
+use super::run::{Run, parse_id};
+use super::store::listing::find_run;
+use super::store::queue::{NewRun, insert_run};
 use crate::database::bounds;
 use crate::datasets::rows::{self, Dataset};
 use crate::error::{Error, Result};
@@ -23,10 +28,10 @@ const DEFAULT_SEED: u64 = 42;
 const DEFAULT_TEST_FRACTION: f64 = 0.25;
 const TEST_FRACTIONS: std::ops::RangeInclusive<f64> = 0.05..=0.5;
 
-/// Column names shown in an error; a table may have thousands.
-const COLUMNS_SHOWN: usize = 100;
+/// Most column names in an error message; a table may have thousands.
+const MAX_COLUMNS_SHOWN: usize = 100;
 
-/// What a client asks for.
+/// The body of a request.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Submission {
@@ -50,25 +55,25 @@ pub async fn submit(
 }
 
 async fn queue_run(app: &App, submission: Submission) -> Result<Run> {
-    let dataset_id = run::parse_id(&submission.dataset_id, "dataset")?;
+    let dataset_id = parse_id(&submission.dataset_id, "dataset")?;
     let dataset = find_dataset(app, &dataset_id).await?;
-    let new =
-        NewRun { id: Uuid::now_v7().to_string(), dataset_id, ..check(submission, app.config.training.allow_fake)? };
-    check_target(&new, &dataset.columns)?;
+    let spec = check_submission(submission, dataset_id, app.config.training.allow_fake)?;
+    check_target(&spec, &dataset.columns)?;
     let (found, max) = (dataset.rows.unsigned_abs(), app.config.training.max_rows);
     if found > max {
         return Err(refused(&TrainError::TooManyRows { found, max }));
     }
 
-    if !queue::insert(&app.database, &new, app.config.training.max_queued).await? {
-        // Either it went away meanwhile, or there was no room.
-        find_dataset(app, &new.dataset_id).await?;
+    let new = NewRun { id: Uuid::now_v7().to_string(), spec };
+    if !insert_run(&app.database, &new, app.config.training.max_queued).await? {
+        // Either the dataset was removed meanwhile, or the queue is full.
+        find_dataset(app, &new.spec.dataset_id).await?;
         return Err(Error::Busy(format!("{} runs wait already", app.config.training.max_queued)));
     }
-    RunQueued { run_id: &new.id, dataset_id: &new.dataset_id, algorithm: new.algorithm.as_str() }.emit();
-    app.wakers.run_queued();
-    queue::emit_depth(&app.database).await;
-    run::find(&app.database, &new.id).await
+    RunQueued { run_id: &new.id, dataset_id: &new.spec.dataset_id, algorithm: new.spec.algorithm }.emit();
+    app.run_notifications.notify_queued();
+    refresh_queue_depth(&app.database).await;
+    find_run(&app.database, &new.id).await
 }
 
 async fn find_dataset(app: &App, id: &str) -> Result<Dataset> {
@@ -77,14 +82,14 @@ async fn find_dataset(app: &App, id: &str) -> Result<Dataset> {
 }
 
 /// Checks what does not depend on the dataset.
-fn check(submission: Submission, allow_fake: bool) -> Result<NewRun> {
-    let name = submission.algorithm.as_deref().unwrap_or(Algorithm::default().as_str());
+fn check_submission(submission: Submission, dataset_id: String, allow_fake: bool) -> Result<RunSpec> {
+    let name = submission.algorithm.as_deref().unwrap_or(Algorithm::default().name());
     let algorithm = Algorithm::parse(name, allow_fake).map_err(|error| {
-        let known: Vec<_> = Algorithm::ALL.iter().map(|algorithm| algorithm.as_str()).collect();
+        let known = Algorithm::ALL.map(Algorithm::name);
         invalid("unknown_algorithm", error.to_string(), [("found", json!(name)), ("expected", json!(known))])
     })?;
     let task = submission.task.as_deref().map(str::parse::<Task>).transpose().map_err(|error| {
-        let known = Task::ALL.map(Task::as_str);
+        let known = Task::VARIANTS;
         invalid("unknown_task", error.to_string(), [("found", json!(error.found)), ("expected", json!(known))])
     })?;
     let params = Params::parse(algorithm, &submission.params).map_err(|error| invalid_params(&error))?;
@@ -103,9 +108,8 @@ fn check(submission: Submission, allow_fake: bool) -> Result<NewRun> {
             .filter(|fraction| TEST_FRACTIONS.contains(fraction))
             .ok_or_else(|| invalid_parameter("test_fraction", &fraction, "a number from 0.05 to 0.5"))?,
     };
-    Ok(NewRun {
-        id: String::new(),
-        dataset_id: String::new(),
+    Ok(RunSpec {
+        dataset_id,
         target: submission.target,
         algorithm,
         task,
@@ -115,25 +119,25 @@ fn check(submission: Submission, allow_fake: bool) -> Result<NewRun> {
     })
 }
 
-/// Checks that the target is a column and fits the task, as far as its type tells.
-fn check_target(new: &NewRun, columns: &[Column]) -> Result<()> {
-    let Some(column) = columns.iter().find(|column| column.name == new.target) else {
-        let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).take(COLUMNS_SHOWN).collect();
-        let detail = format!("the dataset has no column `{}`, expected one of {}", new.target, names.join(", "));
-        return Err(invalid("unknown_target", detail, [("found", json!(new.target)), ("expected", json!(names))]));
+/// Checks that the target is a column and fits the task, as far as its type shows.
+fn check_target(spec: &RunSpec, columns: &[Column]) -> Result<()> {
+    let Some(column) = columns.iter().find(|column| column.name == spec.target) else {
+        let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).take(MAX_COLUMNS_SHOWN).collect();
+        let detail = format!("the dataset has no column `{}`, expected one of {}", spec.target, names.join(", "));
+        return Err(invalid("unknown_target", detail, [("found", json!(spec.target)), ("expected", json!(names))]));
     };
     if column.kind == ColumnKind::Empty {
-        return Err(refused(&TrainError::TargetEmpty(new.target.clone())));
+        return Err(refused(&TrainError::TargetEmpty(spec.target.clone())));
     }
-    if column.kind == ColumnKind::Text && new.task == Some(Task::Regression) {
-        return Err(refused(&TrainError::TargetNotNumeric(new.target.clone())));
+    if column.kind == ColumnKind::Text && spec.task == Some(Task::Regression) {
+        return Err(refused(&TrainError::TargetNotNumeric(spec.target.clone())));
     }
-    // A number may be meant as a class or as an amount; which one, only its values tell.
-    let task = new.task.or((column.kind != ColumnKind::Number).then_some(Task::Classification));
+    // A number may be a class or an amount; only training, which reads the values, can decide.
+    let task = spec.task.or((column.kind != ColumnKind::Number).then_some(Task::Classification));
     match task {
-        Some(task) if !new.algorithm.supports(task) => {
-            let target = new.target.clone();
-            Err(refused(&TrainError::TaskUnsupported { algorithm: new.algorithm, task, target }))
+        Some(task) if !spec.algorithm.supports(task) => {
+            let target = spec.target.clone();
+            Err(refused(&TrainError::TaskUnsupported { algorithm: spec.algorithm, task, target }))
         }
         _ => Ok(()),
     }
@@ -154,10 +158,4 @@ fn invalid_params(error: &ParamError) -> Error {
 fn invalid_parameter(parameter: &str, found: &Value, expected: &str) -> Error {
     let extras = [("parameter", json!(parameter)), ("found", json!(found.to_string())), ("expected", json!(expected))];
     invalid("invalid_parameter", format!("`{parameter}` is {found}, expected {expected}"), extras)
-}
-
-/// 422 with these details.
-pub fn invalid<const N: usize>(code: &'static str, detail: String, extras: [(&str, Value); N]) -> Error {
-    let extras = extras.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>();
-    Error::Invalid { code, detail, extras }
 }

@@ -1,198 +1,98 @@
-//! A worker: claims a run, trains it while it keeps the claim, has its end written, and looks for the next.
+//! A worker: claims a run, has it trained while the claim is renewed, has its end recorded, and claims the next.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use belfry_learning::outcome::{Outcome, classify};
-use belfry_learning::protocol::{Message, Spec};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::beats::BEAT;
-use super::child::{self, Ask, asked_for};
-use super::lease::keep;
-use super::progress;
-use super::queue::{self, Claim};
-use super::settle::{Attempt, Ending, abandon, settle};
-use super::workplace::{RunFolder, Workplace};
+use super::attempt::run_attempt;
+use super::claim_renewal::renew_until_lost;
+use super::heartbeats::HEARTBEAT_INTERVAL;
+use super::queue_depth::refresh_queue_depth;
+use super::record_end::{abandon_lost_run, record_attempt_end};
+use super::store::claims::Claim;
+use super::store::queue::claim_oldest;
 use crate::database::bounds;
-use crate::error::{Error, Result};
-use crate::events::training::{ChildFailed, RunStarted, WorkFailed, WorkerPanicked, run_under_way, worker_up};
+use crate::events::training::{RunClaimed, WorkerPanicked, log_background_failure, run_in_flight, worker_up};
 use crate::state::{App, Shared};
 
-/// How often a worker looks for runs queued by other processes.
-const POLL: Duration = Duration::from_secs(1);
+/// How often a worker tries to claim runs that were queued by other processes.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long a worker waits when the database is away.
 const ERROR_PAUSE: Duration = Duration::from_secs(5);
 
-/// Steps on their way from the training process to the database.
-const STEPS_UNDER_WAY: usize = 256;
-
-/// Codes by which a training process tells of a failure that is ours, not the data's.
-const OUR_FAILURES: &[&str] = &["bad_spec", "sandbox", "dataset_unreadable", "model_unwritable"];
-
-/// Trains one run after the other until the process stops, as worker `number` of this process.
-pub async fn work(app: Shared, workplace: Arc<Workplace>, number: usize) {
+/// Trains one run after the other until the process stops, as worker `number` of this process. At a shutdown, a run has
+/// `hand_back_time` to be stopped and handed back.
+pub async fn run_worker(app: Shared, number: usize, hand_back_time: Duration) {
     let _up = worker_up();
-    while !app.stopping.is_cancelled() {
-        app.beats.beat(number);
-        let claimed = queue::claim(&app.database, &workplace.instance, app.config.training.lease);
+    while !app.shutdown.stopping.is_cancelled() {
+        app.worker_heartbeats.record_heartbeat(number);
+        let claimed = claim_oldest(&app.database, &app.instance.id, app.config.training.lease);
         let pause = match bounds::for_work(claimed).await {
             Ok(Some(claim)) => {
                 // There may be more for another worker.
-                app.wakers.run_queued();
-                let training = tokio::spawn(train_claimed(app.clone(), workplace.clone(), claim.clone()));
-                app.beats.busy(number);
-                // A bug in here must not take the worker along; the lease will free the run.
-                if alive_until(&app, number, AbortOnDropHandle::new(training)).await.is_err_and(|end| end.is_panic()) {
+                app.run_notifications.notify_queued();
+                let training = tokio::spawn(train_claimed(app.clone(), claim.clone(), hand_back_time));
+                app.worker_heartbeats.set_busy(number);
+                // A panic must not end the worker; the run is taken back when its lease expires.
+                let ended = with_heartbeats(&app, number, AbortOnDropHandle::new(training)).await;
+                if ended.is_err_and(|error| error.is_panic()) {
                     WorkerPanicked { run_id: &claim.run_id }.emit();
                 }
-                app.beats.idle(number);
+                app.worker_heartbeats.set_idle(number);
                 continue;
             }
-            Ok(None) => POLL,
+            Ok(None) => POLL_INTERVAL,
             Err(error) => {
-                WorkFailed { what: "no run could be claimed", cause: &error }.emit();
+                log_background_failure("claiming a run failed", &error);
                 ERROR_PAUSE
             }
         };
         tokio::select! {
-            () = app.stopping.cancelled() => {}
-            () = app.wakers.queued() => {}
+            () = app.shutdown.stopping.cancelled() => {}
+            () = app.run_notifications.wait_until_queued() => {}
             () = tokio::time::sleep(pause) => {}
         }
     }
 }
 
-/// Waits and shows that the worker lives meanwhile.
-async fn alive_until<F: Future + Unpin>(app: &App, number: usize, mut work: F) -> F::Output {
-    let mut beats = tokio::time::interval(BEAT);
+/// Waits for `work` and records heartbeats meanwhile.
+async fn with_heartbeats<F: Future + Unpin>(app: &App, number: usize, mut work: F) -> F::Output {
+    let mut ticks = tokio::time::interval(HEARTBEAT_INTERVAL);
     loop {
         tokio::select! {
             ended = &mut work => return ended,
-            _ = beats.tick() => app.beats.beat(number),
+            _ = ticks.tick() => app.worker_heartbeats.record_heartbeat(number),
         }
     }
 }
 
-/// One attempt at a run, to its end in the database.
-async fn train_claimed(app: Shared, workplace: Arc<Workplace>, claim: Claim) {
+/// One attempt at a run, until its end is recorded or its claim is lost.
+async fn train_claimed(app: Shared, claim: Claim, hand_back_time: Duration) {
     let started = Instant::now();
-    let _under_way = run_under_way();
-    RunStarted {
+    let _in_flight = run_in_flight();
+    RunClaimed {
         run_id: &claim.run_id,
-        algorithm: claim.algorithm.as_str(),
+        algorithm: claim.spec.algorithm,
         attempt: claim.attempt,
         waited: Duration::from_micros((claim.started_at - claim.created_at).try_into().unwrap_or(0)),
     }
     .emit();
-    app.wakers.run_changed(&claim.run_id);
-    queue::emit_depth(&app.database).await;
+    app.run_notifications.notify_changed(&claim.run_id);
+    refresh_queue_depth(&app.database).await;
 
     // One key an attempt, so that one that lost its claim cannot overwrite its successor's model.
     let model_key = format!("models/{}-{}", claim.run_id, claim.attempt);
-    let (ask, asked) = watch::channel(None);
-    let attempt = tokio::select! {
-        attempt = attempt(&app, &workplace, &claim, asked, &model_key) => Some(attempt),
-        () = keep(&app, &claim, &ask) => None,
+    let (stop_sender, stop) = watch::channel(None);
+    let attempt_end = tokio::select! {
+        end = run_attempt(&app, &claim, stop, &model_key) => Some(end),
+        () = renew_until_lost(&app, &claim, &stop_sender, hand_back_time) => None,
     };
-    match attempt {
-        Some(attempt) => {
-            let attempt = attempt.unwrap_or_else(Attempt::Hindered);
-            settle(&app, &claim, attempt, started.elapsed()).await;
-        }
-        None => abandon(&app, &claim, Some(&model_key)).await,
+    match attempt_end {
+        Some(end) => record_attempt_end(&app, &claim, end, started.elapsed()).await,
+        None => abandon_lost_run(&app, &claim, Some(&model_key)).await,
     }
-    app.wakers.run_changed(&claim.run_id);
-    queue::emit_depth(&app.database).await;
-}
-
-async fn attempt(
-    app: &App,
-    workplace: &Workplace,
-    claim: &Claim,
-    mut asked: watch::Receiver<Option<Ask>>,
-    model_key: &str,
-) -> Result<Attempt> {
-    let folder = workplace.folder_for(&claim.run_id).await?;
-    let prepared = tokio::select! {
-        prepared = prepare(app, claim, &folder) => prepared?,
-        reason = asked_for(&mut asked) => return Ok(stopped(reason)),
-    };
-    let Some(spec) = prepared else {
-        let message = "the dataset was removed before the run began".to_owned();
-        return Ok(Attempt::Ended(Ending::refused(Outcome::Failed, "dataset_gone".to_owned(), message)));
-    };
-    let spec_path = folder.file("spec.json");
-    let text = serde_json::to_vec(&spec).map_err(|error| Error::Internal(error.into()))?;
-    tokio::fs::write(&spec_path, text).await?;
-
-    let (sender, steps) = mpsc::channel(STEPS_UNDER_WAY);
-    let (ended, ()) = tokio::join!(
-        child::run(&spec_path, app.config.training.timeout, asked, sender),
-        progress::record(app, claim, steps)
-    );
-    let ended = ended?;
-    let stop = ended.asked.is_some() || ended.timed_out;
-    let outcome = classify(ended.last.as_ref(), ended.exit, &ended.stderr_tail, stop, ended.timed_out);
-    if !matches!(outcome, Outcome::Completed | Outcome::Failed | Outcome::Cancelled) {
-        ChildFailed { run_id: &claim.run_id, outcome, exit: ended.exit, stderr_tail: &ended.stderr_tail }.emit();
-    }
-    match (outcome, ended.last) {
-        (Outcome::Completed, Some(Message::Finished(report))) => {
-            app.storage.put_file(model_key, &spec.model_path).await?;
-            let model_key = Some(model_key.to_owned());
-            Ok(Attempt::Ended(Ending { outcome, error: None, report: Some(report), model_key }))
-        }
-        (Outcome::Failed, Some(Message::Failed { code, message })) => {
-            if OUR_FAILURES.contains(&code.as_str()) {
-                return Err(Error::Internal(anyhow::anyhow!("{code}: {message}: {}", ended.stderr_tail.trim())));
-            }
-            Ok(Attempt::Ended(Ending::refused(outcome, code, message)))
-        }
-        (Outcome::Cancelled, _) => Ok(stopped(ended.asked.unwrap_or(Ask::Cancel))),
-        // A service manager tells all processes to stop at once, and some children hear it before the server does.
-        (Outcome::Interrupted, _) if app.stopping.is_cancelled() => Ok(Attempt::Stopped),
-        (Outcome::Interrupted, _) => Ok(Attempt::Interrupted),
-        _ => Ok(Attempt::Ended(Ending::without_model(outcome))),
-    }
-}
-
-fn stopped(reason: Ask) -> Attempt {
-    match reason {
-        Ask::Cancel => Attempt::Ended(Ending::without_model(Outcome::Cancelled)),
-        Ask::Stop(_) => Attempt::Stopped,
-    }
-}
-
-/// Brings the dataset to this machine; `None` when it is gone.
-async fn prepare(app: &App, claim: &Claim, folder: &RunFolder) -> Result<Option<Spec>> {
-    let Some(source) = bounds::for_work(queue::source(&app.database, &claim.dataset_id)).await? else {
-        return Ok(None);
-    };
-    let dataset_path = match app.storage.local_path(&source.storage_key) {
-        Some(path) => path,
-        None => {
-            let path = folder.file("dataset");
-            app.storage.fetch_to_file(&source.storage_key, &path).await?;
-            path
-        }
-    };
-    let training = &app.config.training;
-    Ok(Some(Spec {
-        run_id: claim.run_id.clone(),
-        dataset_path,
-        gzip: source.gzip,
-        target: claim.target.clone(),
-        algorithm: claim.algorithm,
-        task: claim.task,
-        params: claim.params.clone(),
-        seed: claim.seed,
-        test_fraction: claim.test_fraction,
-        model_path: folder.file("model.json"),
-        max_rows: training.max_rows,
-        memory_limit_bytes: training.memory_limit,
-        deadline_seconds: training.timeout.as_secs_f64(),
-    }))
+    app.run_notifications.notify_changed(&claim.run_id);
+    refresh_queue_depth(&app.database).await;
 }

@@ -50,7 +50,7 @@ async fn sweeping(store: &HangingStore, variables: &[(&str, &str)]) -> Server {
 }
 
 /// That the end of a run was tried in vain.
-const IN_VAIN: [&str; 2] = ["a write is to be tried again", "the end of a job's run"];
+const IN_VAIN: [&str; 2] = ["write failed; it is retried", "the end of a job's run"];
 
 async fn counted(server: &Server) -> [Option<f64>; 3] {
     let count = async |status| {

@@ -70,7 +70,7 @@ async fn switched_on_every_line_reaches_loki_with_its_labels_up_to_the_last() {
     assert!(line["address"].is_string(), "{line}");
     assert_eq!(server.stop().await, Some(0));
     // Written when the process was about to end, and delivered before it did.
-    let last = receiver.lines.lock().unwrap().iter().any(|(_, line)| line["message"] == "stopping");
+    let last = receiver.lines.lock().unwrap().iter().any(|(_, line)| line["message"] == "shutdown started");
     assert!(last, "the last line was not delivered");
 }
 
@@ -80,7 +80,7 @@ async fn a_line_written_for_a_request_carries_its_id() {
     let url = receiver.start().await;
     let server = Server::start_with(&[("LOKI__ENABLED", "true"), ("LOKI__URL", &url)]).await;
     let dataset = upload(&server, "a,b\n1,2\n").await;
-    let (_, line) = receiver.await_message("an upload was stored").await;
+    let (_, line) = receiver.await_message("upload stored").await;
     assert_eq!(line["dataset_id"], json!(dataset));
     assert_eq!(line["request_id"].as_str().map(str::len), Some(36), "{line}");
     assert_eq!(line["route"], "/api/v1/datasets");

@@ -123,7 +123,7 @@ async fn the_run_of_a_killed_server_is_aborted_and_its_job_runs_again() {
     assert!(killed.elapsed() < Duration::from_secs(24), "{:?}", killed.elapsed());
     let statuses: Vec<&Value> = runs.iter().map(|run| &run["status"]).collect();
     assert_eq!(statuses, ["success", "aborted"], "{runs:?}");
-    assert_eq!(runs[1]["error_message"], "its process stopped without a word");
+    assert_eq!(runs[1]["error_message"], "its process died");
     let stats = server.json("/jobs/stats/orphan_sweep").await;
     assert_eq!((&stats["aborted_runs"], &stats["total_runs"]), (&json!(1), &json!(2)), "{stats}");
     assert_eq!(server.metric(r#"scheduler_jobs_total{job_name="orphan_sweep",status="aborted"}"#).await, Some(1.0));
@@ -263,7 +263,7 @@ async fn log_files_are_written_by_day_and_removed_when_they_are_old() {
     // Two if midnight was just now.
     let text: String = ours.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    for message in ["listening", "stopping"] {
+    for message in ["listening", "shutdown started"] {
         assert!(lines.iter().any(|line| line["message"] == message), "{text}");
     }
 }

@@ -93,7 +93,7 @@ async fn a_draining_server_is_not_ready_and_serves_what_still_comes() {
     assert_eq!(ready.json::<Value>().await.unwrap()["message"], "stopping");
     assert_eq!(probe.get(format!("{}/livez", server.url)).send().await.unwrap().status(), StatusCode::OK);
     assert_eq!(probe.get(format!("{}/api/v1/datasets", server.url)).send().await.unwrap().status(), StatusCode::OK);
-    await_log(&server, &["\"stopping\""]).await;
+    await_log(&server, &["shutdown started"]).await;
     assert!(asked.elapsed() >= Duration::from_secs(3), "it drained for {:?}", asked.elapsed());
     // The upload ends after that, within the grace.
     pieces.send(Bytes::from_static(b"3,4\n")).await.unwrap();
@@ -132,7 +132,7 @@ async fn the_second_signal_ends_it_at_once() {
         let processes = children(server.pid());
         let (_pieces, _answer) = begin_upload(&server).await;
         server.terminate();
-        await_log(&server, &[if drain == "0s" { "\"stopping\"" } else { "not ready any more" }]).await;
+        await_log(&server, &[if drain == "0s" { "shutdown started" } else { "not ready any more" }]).await;
         let asked = Instant::now();
         server.terminate();
         assert_eq!(server.ended().await, Some(130));

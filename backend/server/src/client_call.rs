@@ -1,0 +1,90 @@
+//! The client for calls to other services: bounded in time and size, counted, with the trace along.
+//!
+//! What went wrong is reported as a [`Failure`] alone: the errors of the HTTP client hold URLs, and URLs hold tokens.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use belfry_telemetry::outgoing::{Failure, OutgoingCall};
+use belfry_telemetry::settings::Secret;
+use reqwest::redirect::Policy;
+
+/// Shorter than the deadline of a health check, so that the call itself is counted as a timeout.
+const TIMEOUT: Duration = Duration::from_millis(1_400);
+
+/// The most of an answer that is read.
+const ANSWER_BYTES: usize = 1 << 20;
+
+/// The HTTP client of all calls to other services.
+#[derive(Clone, Debug)]
+pub struct ServiceClient(reqwest::Client);
+
+/// An answer, whatever it says.
+#[derive(Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: reqwest::StatusCode,
+    /// The first MiB of its body.
+    pub body: Vec<u8>,
+}
+
+impl ServiceClient {
+    /// Builds the client.
+    pub fn new() -> anyhow::Result<Self> {
+        // Followed redirects would carry a URL, and the token in it, to wherever they lead.
+        let client = reqwest::Client::builder().timeout(TIMEOUT).redirect(Policy::none()).referer(false);
+        Ok(Self(client.build().context("cannot build the client for other services")?))
+    }
+
+    /// `GET url`, with a bearer token where one is set. `service` and `endpoint` are the labels it is counted under.
+    pub async fn get(
+        &self,
+        service: &'static str,
+        endpoint: &'static str,
+        url: &str,
+        token: Option<&Secret>,
+    ) -> Result<Answer, Failure> {
+        let call = OutgoingCall::begin(service, endpoint);
+        let mut request = self.0.get(url);
+        for (name, value) in call.headers() {
+            request = request.header(name, value);
+        }
+        if let Some(token) = token.filter(|token| !token.is_empty()) {
+            request = request.bearer_auth(token.expose());
+        }
+        match read(request).await {
+            Ok(answer) => {
+                call.answered(answer.status.as_u16());
+                Ok(answer)
+            }
+            Err(error) => {
+                let failure = failure(&error);
+                call.failed(failure);
+                Err(failure)
+            }
+        }
+    }
+}
+
+async fn read(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
+    let mut response = request.send().await?;
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await? {
+        let room = ANSWER_BYTES - body.len();
+        body.extend_from_slice(&piece[..piece.len().min(room)]);
+        if body.len() == ANSWER_BYTES {
+            break;
+        }
+    }
+    Ok(Answer { status: response.status(), body })
+}
+
+fn failure(error: &reqwest::Error) -> Failure {
+    if error.is_timeout() {
+        Failure::Timeout
+    } else if error.is_connect() {
+        Failure::Unreachable
+    } else {
+        Failure::Broken
+    }
+}

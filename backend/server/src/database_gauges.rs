@@ -1,0 +1,36 @@
+//! Gauges read from the database: what is stored, what waits, what is late. Each server reads them from there, so that all
+//! say the same, and a loop that died elsewhere cannot freeze them.
+
+use std::time::Duration;
+
+use tokio::time::MissedTickBehavior;
+
+use crate::database::{Database, bounds};
+use crate::error::chain;
+use crate::state::Shared;
+use crate::{datasets, jobs, training};
+
+/// What another server changed is seen after this time at most.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// Reads them at once and then regularly until the process stops.
+pub async fn watch(app: Shared) -> anyhow::Result<()> {
+    let mut ticks = tokio::time::interval(INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while app.shutdown.stopping.run_until_cancelled(ticks.tick()).await.is_some() {
+        refresh(&app.database).await;
+    }
+    Ok(())
+}
+
+/// One failure does not keep the others from being read.
+async fn refresh(database: &Database) {
+    datasets::totals::refresh(database).await;
+    training::queue_depth::refresh_queue_depth(database).await;
+    let (lag, snapshot) = (jobs::measure_cleanup_lag(database), jobs::show_latest_snapshot(database));
+    for refreshed in [bounds::for_work(lag).await, bounds::for_work(snapshot).await] {
+        if let Err(error) = refreshed {
+            tracing::warn!(cause = chain(&error), "database gauges not refreshed");
+        }
+    }
+}

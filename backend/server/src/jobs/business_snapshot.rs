@@ -1,0 +1,78 @@
+//! The job `business_snapshot`: how many datasets and runs there are, on record once an hour, so that later questions
+//! about growth do not depend on how long metrics are kept.
+//!
+//! Predictions are not in it: they leave no rows, and are counted by each server in `belfry_predictions_total`.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::Components;
+use crate::catalogue::RUN_STATUSES;
+use crate::config::JobsConfig;
+use crate::database::{Database, now_micros};
+use crate::datasets;
+use crate::error::Result;
+use crate::events::snapshot::RunsCounted;
+use crate::events::upload::DatasetTotals;
+use crate::scheduler::{Job, JobMetadata, Overlap, Plan, RunContext};
+
+type Counts = BTreeMap<String, i64>;
+
+/// The job.
+pub(super) struct BusinessSnapshot(pub(super) Components);
+
+impl Job for BusinessSnapshot {
+    const NAME: &'static str = "business_snapshot";
+
+    fn plan(&self, config: &JobsConfig) -> Plan {
+        Plan { overlap: Overlap::Wait, ..Plan::new(config.business_snapshot_schedule.clone(), config) }
+    }
+
+    async fn run(&self, context: &RunContext) -> Result<()> {
+        record_snapshot(&self.0.database, &context.metadata).await
+    }
+}
+
+/// Counts, and records the counts.
+async fn record_snapshot(database: &Database, metadata: &JobMetadata) -> Result<()> {
+    let now = now_micros();
+    let DatasetTotals { datasets, size_bytes: dataset_bytes } = datasets::totals::count(database).await?;
+    let query = "SELECT status, outcome, COUNT(*) FROM runs GROUP BY status, outcome";
+    let counted: Vec<(String, Option<String>, i64)> = sqlx::query_as(query).fetch_all(&database.pool).await?;
+    let (mut by_status, mut by_outcome) = (Counts::new(), Counts::new());
+    for (status, outcome, count) in counted {
+        *by_status.entry(status).or_default() += count;
+        if let Some(outcome) = outcome {
+            *by_outcome.entry(outcome).or_default() += count;
+        }
+    }
+    let (by_status, by_outcome) = (json!(by_status), json!(by_outcome));
+    sqlx::query(
+        "INSERT INTO business_snapshots (taken_at, datasets, dataset_bytes, runs_by_status, runs_by_outcome) \
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (taken_at) DO NOTHING",
+    )
+    .bind(now)
+    .bind(datasets)
+    .bind(dataset_bytes)
+    .bind(by_status.to_string())
+    .bind(by_outcome.to_string())
+    .execute(&database.pool)
+    .await?;
+    metadata.set("datasets", datasets);
+    metadata.set("dataset_bytes", dataset_bytes);
+    metadata.set("runs_by_status", by_status);
+    metadata.set("runs_by_outcome", by_outcome);
+    show_latest(database).await
+}
+
+/// Shows the latest counts as gauges, on every server alike.
+pub async fn show_latest(database: &Database) -> Result<()> {
+    let query = "SELECT runs_by_status FROM business_snapshots ORDER BY taken_at DESC LIMIT 1";
+    let latest: Option<String> = sqlx::query_scalar(query).fetch_optional(&database.pool).await?;
+    let Some(counts) = latest.and_then(|text| serde_json::from_str::<Counts>(&text).ok()) else { return Ok(()) };
+    for status in RUN_STATUSES {
+        RunsCounted { status, count: counts.get(*status).copied().unwrap_or(0) }.emit();
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! One run of a job: its work in a task of its own, with a heartbeat and a time limit, and its end on record.
+
+use std::sync::Arc;
+
+use belfry_telemetry::jobs::{Ended, JobRun, Status};
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::Instant;
+
+use super::Scheduler;
+use super::history;
+use super::job::{PlannedJob, RunContext};
+use super::lease::{Lease, LeaseLost};
+use crate::error::{Error, Result, chain};
+use crate::events::jobs::JobFailed;
+use crate::leases::{HEARTBEAT_TIMEOUT, SELF_STOP_TIMEOUT};
+use crate::retry::retry_until_written;
+
+/// How the work came to its end.
+enum Work {
+    Done(Result<()>),
+    Panicked(JoinError),
+    Stopped(StopReason),
+}
+
+/// Why work was stopped.
+enum StopReason {
+    TimedOut,
+    LeaseLost(LeaseLost),
+    /// The process ends.
+    CutOff,
+}
+
+/// Runs the job `job_name`, which the run `id` has claimed at `claimed`.
+pub(super) async fn run_job(scheduler: Arc<Scheduler>, job_name: &'static str, id: String, claimed: Instant) {
+    let Some(job) = scheduler.job_named(job_name) else { return };
+    let _in_flight = scheduler.guard_in_flight(&id);
+    let monitor = JobRun::begin(job_name);
+    let lease = Lease { scheduler: &scheduler, job, id: &id, metadata: monitor.notes() };
+    let work = tokio::spawn({
+        let context = RunContext { job_row: job.row.clone(), metadata: monitor.notes(), scheduler: scheduler.clone() };
+        let job = job.job.clone();
+        async move { job.run(&context).await }
+    });
+    let ended = match watch_work(&lease, claimed, work).await {
+        Work::Done(Ok(())) => monitor.succeeded(),
+        Work::Done(Err(error)) => monitor.failed(chain(&error)),
+        Work::Panicked(panic) => monitor.failed(panic.to_string()),
+        Work::Stopped(StopReason::TimedOut) => {
+            let timeout = humantime::format_duration(job.plan.timeout);
+            monitor.failed(format!("stopped: it took longer than its timeout of {timeout}"))
+        }
+        Work::Stopped(StopReason::CutOff) => monitor.aborted("stopped: the server was stopped before it had ended"),
+        Work::Stopped(StopReason::LeaseLost(LeaseLost::TakenOver)) => {
+            monitor.aborted("stopped: another process has taken it over")
+        }
+        Work::Stopped(StopReason::LeaseLost(LeaseLost::HeartbeatLost)) => {
+            let timeout = humantime::format_duration(SELF_STOP_TIMEOUT);
+            monitor.aborted(format!("stopped: its heartbeat could not be recorded for {timeout}"))
+        }
+    };
+    // The lease is renewed meanwhile, so that no other server retries the run.
+    tokio::select! {
+        () = record_end(&lease, ended) => {}
+        never = lease.renew_forever() => match never {},
+    }
+}
+
+/// Watches the work to its end, or stops it.
+async fn watch_work(lease: &Lease<'_>, claimed: Instant, mut work: JoinHandle<Result<()>>) -> Work {
+    let reason = tokio::select! {
+        ended = &mut work => return ended.map_or_else(Work::Panicked, Work::Done),
+        () = tokio::time::sleep(lease.job.plan.timeout) => StopReason::TimedOut,
+        lost = lease.renew_until_lost(claimed) => StopReason::LeaseLost(lost),
+        () = lease.scheduler.options.cut_off.cancelled() => StopReason::CutOff,
+    };
+    if matches!(reason, StopReason::LeaseLost(_)) {
+        tracing::error!(job_name = lease.job.name, "job heartbeat lost; the run is stopped");
+    }
+    work.abort();
+    // Its task has ended when this returns, so the next run does not meet it. What it had handed to another thread, a
+    // statement of SQLite or a file operation, goes on to its end: every job must bear such a rest of its last run.
+    match work.await {
+        // It ended before it was aborted.
+        Ok(ended) => Work::Done(ended),
+        Err(panic) if panic.is_panic() => Work::Panicked(panic),
+        Err(_) => Work::Stopped(reason),
+    }
+}
+
+/// Records how the run ended, for as long as it takes. A process that is cut off meanwhile leaves the run to the reaper.
+/// Only what the database took is counted.
+async fn record_end(lease: &Lease<'_>, ended: Ended) {
+    let (job_name, status) = (ended.job_name, ended.status);
+    let PlannedJob { row, plan, .. } = lease.job;
+    let write = || history::end_run(&lease.scheduler.options.database, row, plan, lease.id, &ended);
+    // What the database will never take is not retried for ever.
+    let gives_up = |error: &Error, elapsed| !error.is_passing() && elapsed >= HEARTBEAT_TIMEOUT;
+    match retry_until_written("the end of a job's run", gives_up, write).await {
+        Ok(true) => {
+            if status == Status::Failed {
+                JobFailed { job_name }.emit();
+            }
+        }
+        Ok(false) => {
+            ended.taken_over();
+            tracing::error!(job_name, "job run taken over by another process; it counts as aborted");
+        }
+        Err(error) => {
+            ended.taken_over();
+            tracing::error!(job_name, cause = chain(&error), "end of a job's run not recorded");
+        }
+    }
+}
