@@ -106,7 +106,7 @@ async fn a_run_under_way_survives_a_clock_put_forward() {
 
 #[tokio::test]
 async fn a_clock_put_back_by_an_hour_silences_no_job() {
-    let Some((server, clock)) = server_with_clock(&[("CLEANUP__INTERVAL", "3s")]).await else { return };
+    let Some((server, clock)) = server_with_clock(&[("CLEANUP__INTERVAL", "1s")]).await else { return };
     await_runs(&server, "ttl_cleanup", 2).await;
     set(&clock, "-3600");
     let before = counted(&server, RUNS, "ttl_cleanup").await;
@@ -124,17 +124,17 @@ async fn a_clock_put_back_by_an_hour_silences_no_job() {
 
 #[tokio::test]
 async fn a_training_run_under_way_survives_a_clock_put_forward() {
-    let Some((server, clock)) = server_with_clock(&[FAKE, ("TRAINING__LEASE", "9s")]).await else { return };
+    let Some((server, clock)) = server_with_clock(&[FAKE, ("TRAINING__LEASE", "6s")]).await else { return };
     let dataset_id = upload_shipped(&server, "iris.csv").await;
     let id = submit_fake(&server, &dataset_id, "slow", 1_000_000).await;
     await_step(&server, &id).await;
     let processes = children(server.pid());
     // Until leases are judged at all: the server has to be older than one.
-    tokio::time::sleep(Duration::from_secs(10)).await;
-    // Leases are extended and judged every three seconds, so that some of the jumps come between the two.
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    // Leases are extended and judged every two seconds, so that some of the jumps come between the two.
     for hour in 1..=8_u64 {
         set(&clock, &format!("+{}", hour * 3_600));
-        tokio::time::sleep(Duration::from_millis(2_700 + hour * 40)).await;
+        tokio::time::sleep(Duration::from_millis(1_700 + hour * 40)).await;
         let now = run(&server, &id).await;
         assert_eq!((&now["status"], &now["attempts"]), (&Value::from("running"), &Value::from(1)), "{now}");
     }
