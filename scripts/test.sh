@@ -43,11 +43,11 @@ run_tests() {
   step 'native histograms, a feature of its own' test_native_histograms
   step 'a private PostgreSQL' start_postgres
   step 'API and job tests on PostgreSQL' \
-    env "BELFRY_TEST_DATABASE_URL=$postgres_url" cargo test --workspace --locked --bin belfry --test api
+    env "BELFRY_TEST_DATABASE_URL=$postgres_url" cargo test --workspace --locked --bin belfry --test server api::
   stop_postgres
   step 'the stack in containers' test_containers
   step 'the stack natively' \
-    cargo test --workspace --locked --test stack -- --ignored --test-threads=1
+    cargo test --workspace --locked --test server stack:: -- --ignored --test-threads=1
 }
 
 require_test_packages() {
@@ -122,7 +122,7 @@ test_containers() {
   check_compose_files
   infra/local-images/build.sh "$folder/images" "${CARGO_TARGET_DIR:-target}/debug/belfry" ||
     { skipped_if_impossible $?; return; }
-  cargo test --workspace --locked --test compose -- --ignored --test-threads=1
+  cargo test --workspace --locked --test server compose:: -- --ignored --test-threads=1
   stop_test_engine
 }
 

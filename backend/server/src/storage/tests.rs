@@ -1,11 +1,8 @@
 //! The same claims on a local folder and on a real S3 server.
 
-#[path = "../../tests/api/s3.rs"]
-mod s3;
-
 use std::time::Instant;
 
-use s3::S3;
+use belfry_test_support::s3::S3;
 use tempfile::TempDir;
 
 use super::*;

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::stack::project_root;
+use super::stack::project_root;
 
 /// The files below a folder, relative to it.
 fn files_below(folder: &Path) -> BTreeSet<String> {

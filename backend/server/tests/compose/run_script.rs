@@ -2,8 +2,8 @@
 
 use reqwest::StatusCode;
 
-use crate::stack::Stack;
-use crate::{status, upload};
+use super::stack::Stack;
+use super::{status, upload};
 
 #[tokio::test]
 #[ignore = "needs a Docker engine: ./run.sh test runs it"]

@@ -2,12 +2,12 @@
 //! Nothing here knows what Belfry does: it starts, asks and inspects.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use belfry_test_support::ports::free_ports;
 use serde_json::Value;
 
 /// Every variable that moves a published port.
@@ -40,14 +40,7 @@ impl Stack {
     pub(crate) fn new(settings: &[(&str, &str)]) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        // All held at once, so that the seven differ; free again before the engine takes them.
-        let held: Vec<TcpListener> =
-            PORTS.iter().map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
-        let ports: BTreeMap<_, _> = PORTS
-            .into_iter()
-            .zip(&held)
-            .map(|(name, listener)| (name, listener.local_addr().expect("bound").port()))
-            .collect();
+        let ports: BTreeMap<_, _> = PORTS.into_iter().zip(free_ports::<{ PORTS.len() }>()).collect();
         let mut environment: BTreeMap<String, String> =
             ports.iter().map(|(name, port)| ((*name).to_owned(), port.to_string())).collect();
         environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::monitoring::{self, list, text};
+use crate::contracts::monitoring::{self, list, text};
 
 pub(crate) struct Query {
     pub(crate) place: monitoring::Place,

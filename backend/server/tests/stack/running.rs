@@ -2,12 +2,12 @@
 //! cargo has just built. Dropping it stops it.
 
 use std::{
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
+use belfry_test_support::ports::free_ports;
 use reqwest::StatusCode;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -181,25 +181,4 @@ impl Drop for Stack {
 
 pub(crate) fn project_root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
-}
-
-/// Below the range from which the system takes ports for outgoing connections.
-fn free_ports() -> [u16; 5] {
-    let first = 20_000 + u16::try_from(std::process::id() % 10_000).expect("less than ten thousand");
-    let mut found = (first..32_768).filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok());
-    // All five are held until the last is found, so no two are the same.
-    let held: [TcpListener; 5] = std::array::from_fn(|_| found.next().expect("a free port"));
-    held.map(|listener| listener.local_addr().expect("a bound listener").port())
-}
-
-/// Asks again until there is an answer, and fails with the sentence `what` after `seconds`.
-pub(crate) async fn eventually<T>(what: &str, seconds: u64, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(seconds);
-    loop {
-        if let Some(answer) = ask().await {
-            return answer;
-        }
-        assert!(Instant::now() < deadline, "not within {seconds} s: {what}");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
 }

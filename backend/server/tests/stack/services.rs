@@ -4,18 +4,16 @@
 use std::{
     fs,
     io::Write,
-    net::TcpListener,
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex},
     time::Duration,
 };
 
-use axum::{Json, Router, extract::State, routing::post};
+use belfry_test_support::{eventually, loki::Receiver, ports::free_port};
 use serde_json::Value;
 
-use crate::dashboards::{self, Query};
-use crate::running::{Stack, eventually};
+use super::dashboards::{self, Query};
+use super::running::Stack;
 
 const JOB: &str = "greeter";
 
@@ -26,9 +24,7 @@ struct Greeter {
 
 impl Greeter {
     fn start(loki: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("a bound listener").to_string();
-        drop(listener);
+        let address = format!("127.0.0.1:{}", free_port());
         let path = example();
         let mut command = Command::new(&path);
         command.env("ADDRESS", &address).env("LOKI__ENABLED", "true").env("LOKI__URL", loki);
@@ -71,25 +67,11 @@ fn applies(query: &Query) -> bool {
     !others.iter().any(|other| query.expression.contains(other))
 }
 
-/// A Loki that keeps the labels of the streams it is sent. Returns its URL with them.
-async fn loki() -> (String, Arc<Mutex<Vec<Value>>>) {
-    let taken = Arc::<Mutex<Vec<Value>>>::default();
-    let push = async |State(taken): State<Arc<Mutex<Vec<Value>>>>, Json(body): Json<Value>| {
-        let streams = body["streams"].as_array().into_iter().flatten().map(|stream| stream["stream"].clone());
-        taken.lock().expect("no test panicked").extend(streams);
-    };
-    let router = Router::new().route("/loki/api/v1/push", post(push)).with_state(taken.clone());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let url = format!("http://{}", listener.local_addr().expect("a bound listener"));
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    (url, taken)
-}
-
 #[tokio::test]
 #[ignore = "starts the native stack: ./run.sh test"]
-async fn dashboards_and_rules_work_for_another_service_once_its_target_file_is_there() {
+async fn a_target_file_is_all_another_service_needs() {
     let stack = Stack::up();
-    let (loki_url, streams) = loki().await;
+    let (loki, loki_url) = Receiver::start().await;
     let greeter = Greeter::start(&loki_url);
     let target = format!("- targets: ['{}']\n  labels: {{job: {JOB}}}\n", greeter.address);
     fs::write(stack.state().join("prometheus/targets/greeter.yml"), target).expect("a writable targets folder");
@@ -110,7 +92,7 @@ async fn dashboards_and_rules_work_for_another_service_once_its_target_file_is_t
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     });
-    eventually("the greeter is scraped", 60, async || {
+    eventually("the greeter is scraped", Duration::from_secs(60), async || {
         let up = stack.query(&format!("up{{job=\"{JOB}\"}} == 1"), Duration::ZERO).await.ok()?;
         (!up.is_empty()).then_some(())
     })
@@ -121,31 +103,28 @@ async fn dashboards_and_rules_work_for_another_service_once_its_target_file_is_t
     let allowed = dashboards::AllowedEmpty::read();
     let mut empty: Vec<Query> = queries.into_iter().filter(|query| !allowed.holds(&query.place)).collect();
     // Rates need a second scrape; what is filled once is done.
-    for _ in 0..60 {
+    eventually(&format!("every query has data for job={JOB}"), Duration::from_secs(60), async || {
         let mut still = Vec::new();
-        for query in empty {
+        for query in std::mem::take(&mut empty) {
             let found = stack.query(&query.expression, Duration::ZERO).await;
-            if !found.is_ok_and(|series| series.iter().any(crate::has_a_number)) {
+            if !found.is_ok_and(|series| series.iter().any(super::has_a_number)) {
                 still.push(query);
             }
         }
         empty = still;
-        if empty.is_empty() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-    let left: Vec<String> = empty.iter().map(|query| format!("{}: {}", query.place, query.expression)).collect();
-    assert!(left.is_empty(), "no data for job={JOB}:\n{}", left.join("\n"));
+        let left: Vec<String> = empty.iter().map(|query| format!("{}: {}", query.place, query.expression)).collect();
+        if left.is_empty() { Ok(()) } else { Err(left.join("\n")) }
+    })
+    .await;
 
     for rule in ["job:http_requests:rate5m", "job:http_requests_failed:ratio_rate5m"] {
-        eventually(rule, 60, async || {
+        eventually(rule, Duration::from_secs(60), async || {
             let series = stack.query(&format!("{rule}{{job=\"{JOB}\"}}"), Duration::ZERO).await.ok()?;
-            series.iter().any(crate::has_a_number).then_some(())
+            series.iter().any(super::has_a_number).then_some(())
         })
         .await;
     }
-    eventually("the greeter is probed", 60, async || {
+    eventually("the greeter is probed", Duration::from_secs(60), async || {
         let probed = format!("probe_success{{service=\"{JOB}\", probe=\"livez\"}} == 1");
         stack.query(&probed, Duration::ZERO).await.ok().filter(|series| !series.is_empty())
     })
@@ -156,9 +135,9 @@ async fn dashboards_and_rules_work_for_another_service_once_its_target_file_is_t
     let listed = all.iter().find(|query| query.place.variable.as_deref() == Some("service")).expect("the variable");
     let series = stack.query(&listed.expression, Duration::ZERO).await.expect("a query");
     let services: Vec<&Value> = series.iter().map(|series| &series["metric"]["service"]).collect();
-    let streams = streams.lock().expect("no test panicked").clone();
-    assert!(!streams.is_empty(), "the greeter sent no line");
-    for stream in &streams {
+    let lines = loki.lines();
+    assert!(!lines.is_empty(), "the greeter sent no line");
+    for (stream, _) in &lines {
         assert_eq!(services, [&stream["service"]], "the panel Logs would not show {stream}");
     }
     asking.abort();
@@ -166,7 +145,7 @@ async fn dashboards_and_rules_work_for_another_service_once_its_target_file_is_t
 
 #[tokio::test]
 #[ignore = "starts the native stack: ./run.sh test"]
-async fn promtool_has_nothing_to_say_about_the_page_of_a_running_server() {
+async fn promtool_accepts_the_page_of_a_running_server() {
     let stack = Stack::up();
     let demo = stack.run(&["demo", "--for", "10s"]);
     assert!(demo.succeeded, "{}", demo.text);

@@ -1,0 +1,232 @@
+//! `kill -9` at random moments under everything at once: what was acknowledged is kept, and nothing is left over.
+//!
+//! `BELFRY_TEST_SEED` repeats the choices of a run, `BELFRY_TEST_KILLS` says how often the server dies.
+
+mod load;
+mod promises;
+mod records;
+mod supply;
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+use sqlx::AnyPool;
+use tokio::sync::watch;
+use tokio::task::{JoinSet, block_in_place};
+
+use crate::api::support::jobs::await_runs;
+use crate::api::support::runs::FAKE;
+use crate::api::support::server::{PATIENCE, Server};
+use load::{Ledger, Load, SHORT, pause};
+use promises::{check_gauges, check_runs, check_uploads};
+use records::{check_datasets, check_job_totals, check_run_statuses, check_store};
+use supply::{plant_orphans, supply_expired};
+
+const KILLS: u32 = 50;
+
+/// The longest life of a server between its first answer and its death.
+const LONGEST_LIFE: Duration = Duration::from_millis(1_200);
+
+/// Every so many deaths come while the server starts.
+const DEATHS_PER_STILLBIRTH: u32 = 4;
+
+/// How far a server that is killed as it starts may come, after it has its address.
+const LONGEST_START: Duration = Duration::from_millis(30);
+
+/// For how long a job may hold its lease after the death of its process, and a while.
+const LEASES: Duration = Duration::from_secs(40);
+
+/// Of these jobs, so many runs at least were under way when their process was killed. A job that dies under way is held by
+/// its lease for half a minute unless the next server of the folder frees it, as it does.
+const UNDER_FIRE: [(&str, i64); 2] = [("ttl_cleanup", 5), ("orphan_sweep", 3)];
+
+/// The least that is allowed.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A number that a person may set.
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_kill_breaks_a_promise() {
+    let seed = number("BELFRY_TEST_SEED").unwrap_or_else(rand::random);
+    let kills = number("BELFRY_TEST_KILLS").map_or(KILLS, |kills| u32::try_from(kills).unwrap());
+    println!("BELFRY_TEST_SEED={seed}");
+    let began = Instant::now();
+    let quick = [("RETENTION__MIN_TTL", "1s"), ("CLEANUP__BATCH", "1"), ("CLEANUP__INTERVAL", "2s")];
+    let patient = [FAKE, ("TRAINING__WORKERS", "2"), ("TRAINING__LEASE", "3s"), ("TRAINING__MAX_ATTEMPTS", "5")];
+    let grace = [("CLEANUP__ORPHAN_GRACE", "10s")];
+    let mut server = Server::start_with(&[&quick[..], &patient[..], &grace[..]].concat()).await;
+    let database = server.database().await;
+    let (ledger, stillbirths) = under_load(&mut server, &database, seed, kills).await;
+    let load_ended = Instant::now();
+    {
+        let ledger = ledger.lock().unwrap();
+        let (uploads, runs, deleted) = (ledger.uploads.len(), ledger.runs.len(), ledger.deleted.len());
+        println!(
+            "{kills} kills, {stillbirths} of them before it listened, in {:?}: {uploads} uploads, {runs} runs, {deleted} deletions",
+            began.elapsed()
+        );
+        assert!(uploads as u32 >= kills && runs as u32 >= kills / 10, "too little happened for a verdict");
+        assert!(stillbirths >= kills / DEATHS_PER_STILLBIRTH / 3, "too few deaths came before the server listened");
+    }
+
+    // One more life, in which everything comes to its end.
+    server.kill_and_restart();
+    let ledger = std::mem::take(&mut *ledger.lock().unwrap());
+    let mut broken = Vec::new();
+    await_ends(&server, &ledger, &mut broken).await;
+    await_clean_up(&server, &database).await;
+    await_jobs(&server, &database, &mut broken).await;
+    plant_orphans(server.folder.path());
+    tokio::time::sleep(GRACE.saturating_sub(load_ended.elapsed())).await;
+    sweep_once(&server).await;
+    check_uploads(&server, &ledger, &mut broken).await;
+    check_runs(&server, &database, &ledger, &mut broken).await;
+    check_gauges(&server, &database, &mut broken).await;
+
+    // What nobody moves any more must agree exactly.
+    assert_eq!(server.stop().await, Some(0));
+    check_store(server.folder.path(), &database, &mut broken).await;
+    check_datasets(server.folder.path(), &database, &ledger, &mut broken).await;
+    check_run_statuses(&database, &ledger, &mut broken).await;
+    check_job_totals(&database, &mut broken).await;
+    for (job, least) in UNDER_FIRE {
+        let aborted = format!("SELECT COUNT(*) FROM job_runs WHERE job_name = '{job}' AND status = 'aborted'");
+        let aborted = count(&database, &aborted).await;
+        println!("{job} was under way at {aborted} kills");
+        assert!(aborted >= least, "{job} was under way at {aborted} kills, which is too few for a verdict");
+    }
+    println!("all in all {:?}", began.elapsed());
+    assert!(broken.is_empty(), "BELFRY_TEST_SEED={seed}, {} broken:\n{}", broken.len(), broken.join("\n"));
+}
+
+/// Kills and restarts the server while clients do everything at once. Returns what they were promised, and how many
+/// servers died before they listened.
+async fn under_load(server: &mut Server, database: &AnyPool, seed: u64, kills: u32) -> (Arc<Mutex<Ledger>>, u32) {
+    let mut random = StdRng::seed_from_u64(seed);
+    let ledger = Arc::<Mutex<Ledger>>::default();
+    let (current, url) = watch::channel(server.url.clone());
+    let client = Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
+    let load = Load { client, url, ledger: ledger.clone() };
+    let mut clients = JoinSet::new();
+    for _ in 0..3 {
+        clients.spawn(load.clone().upload(StdRng::from_rng(&mut random)));
+    }
+    clients.spawn(load.clone().train(StdRng::from_rng(&mut random)));
+    clients.spawn(load.clone().delete(StdRng::from_rng(&mut random)));
+    clients.spawn(load.clone().run_jobs(StdRng::from_rng(&mut random)));
+    let mut stillbirths = 0;
+    for kill in 1..=kills {
+        // Enough to do that clean-up and sweep are at it when the next death comes.
+        supply_expired(database, server.folder.path()).await;
+        plant_orphans(server.folder.path());
+        if kill % DEATHS_PER_STILLBIRTH == 0 {
+            server.kill();
+            let (starting, _) = block_in_place(|| server.begin_to_start("\"starting\""));
+            pause(&mut random, u64::try_from(LONGEST_START.as_millis()).unwrap()).await;
+            stillbirths += u32::from(!block_in_place(|| starting.kill()));
+            block_in_place(|| server.start_again(&[]));
+        } else {
+            pause(&mut random, u64::try_from(LONGEST_LIFE.as_millis()).unwrap()).await;
+            // Not on a thread of the clients: it waits for the new server's first word.
+            block_in_place(|| server.kill_and_restart());
+        }
+        current.send_replace(server.url.clone());
+    }
+    // A life long enough for a whole sweep, while everything goes on.
+    await_sweep(database).await;
+    // Only answers that came are promises.
+    clients.shutdown().await;
+    (ledger, stillbirths)
+}
+
+/// Waits for a sweep that begins and ends from now on.
+async fn await_sweep(database: &AnyPool) {
+    let began = now_micros();
+    let started = Instant::now();
+    let swept = format!(
+        "SELECT COUNT(*) FROM job_runs WHERE job_name = 'orphan_sweep' AND status = 'success' AND started_at > {began}"
+    );
+    while count(database, &swept).await == 0 {
+        assert!(started.elapsed() < LEASES + PATIENCE, "no sweep comes to its end under load");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+fn now_micros() -> i64 {
+    i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_micros()).unwrap()
+}
+
+/// Every accepted run ends.
+async fn await_ends(server: &Server, ledger: &Ledger, broken: &mut Vec<String>) {
+    let started = Instant::now();
+    for id in &ledger.runs {
+        loop {
+            let answer = server.get(&format!("/api/v1/runs/{id}")).await;
+            if answer.status() != StatusCode::OK {
+                broken.push(format!("the accepted run {id} answers {}", answer.status()));
+                break;
+            }
+            let run: Value = answer.json().await.unwrap();
+            if !run["finished_at"].is_null() {
+                break;
+            }
+            if started.elapsed() > PATIENCE * 2 {
+                broken.push(format!("the accepted run {id} does not end: {run}"));
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// All that was to expire is removed.
+async fn await_clean_up(server: &Server, database: &AnyPool) {
+    tokio::time::sleep(SHORT).await;
+    let started = Instant::now();
+    while count(database, "SELECT COUNT(*) FROM datasets WHERE expires_at < created_at + 60000000").await > 0 {
+        assert!(started.elapsed() < LEASES + PATIENCE, "expired datasets are still there");
+        server.post("/jobs/ttl_cleanup/run", &json!({})).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// No run of a job stays `running` without a heartbeat, and no sweep is asked for any more.
+async fn await_jobs(server: &Server, database: &AnyPool, broken: &mut Vec<String>) {
+    let started = Instant::now();
+    let silent = "SELECT COUNT(*) FROM job_runs WHERE status = 'running' AND heartbeat_at < ";
+    loop {
+        server.post("/jobs/run_reaper/run", &json!({})).await;
+        let asked_for =
+            "SELECT COUNT(*) FROM jobs WHERE job_name = 'orphan_sweep' AND (waiting = 1 OR holder IS NOT NULL)";
+        let silent = format!("{silent}{}", now_micros() - 15_000_000);
+        if count(database, &silent).await + count(database, asked_for).await == 0 {
+            return;
+        }
+        if started.elapsed() > LEASES + PATIENCE {
+            let sql = "SELECT id, job_name FROM job_runs WHERE status = 'running'";
+            let left: Vec<(String, String)> = sqlx::query_as(sql).fetch_all(database).await.unwrap();
+            broken.push(format!("runs of jobs say running and have no heartbeat: {left:?}"));
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// Sweeps exactly once.
+async fn sweep_once(server: &Server) {
+    let before = await_runs(server, "orphan_sweep", 1).await.len();
+    server.post("/jobs/orphan_sweep/run", &json!({})).await;
+    let runs = await_runs(server, "orphan_sweep", before + 1).await;
+    assert_eq!((runs.len(), &runs[0]["status"]), (before + 1, &json!("success")), "{runs:?}");
+}
+
+async fn count(database: &AnyPool, sql: &str) -> i64 {
+    sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned())).fetch_one(database).await.unwrap()
+}

@@ -1,0 +1,6 @@
+//! The health routes, the checks behind them, and alerts.
+
+mod alerts;
+mod dependencies;
+mod memory_limits;
+mod routes;

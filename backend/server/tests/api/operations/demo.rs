@@ -1,0 +1,78 @@
+//! `belfry demo` against a real server, and what it refuses.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::Output;
+
+use belfry_test_support::ports::free_port;
+
+use crate::api::support::server::{Server, command};
+
+fn demo(url: &str, options: &[&str]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    // In an empty folder there is no `data`: the datasets inside the program must do.
+    command(&[], folder.path()).current_dir(folder.path()).args(["demo", "--url", url]).args(options).output().unwrap()
+}
+
+#[tokio::test]
+async fn every_area_moves_and_every_answer_is_the_expected_one() {
+    let server = Server::start().await;
+    let output = demo(&server.url, &["--for", "20s", "--rate", "10", "--seed", "7"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("seed 7") && text.contains("upload, multipart"), "{text}");
+
+    let mut moved = vec![
+        r#"belfry_uploads_total{outcome="stored"}"#.to_owned(),
+        r#"belfry_uploads_total{outcome="rejected"}"#.to_owned(),
+        r#"belfry_uploads_total{outcome="cancelled"}"#.to_owned(),
+        r#"belfry_cleanup_cycles_total{outcome="completed"}"#.to_owned(),
+        r#"scheduler_jobs_total{job_name="ttl_cleanup",status="success"}"#.to_owned(),
+        r#"http_requests_total{method="GET",endpoint="unmatched",status="404"}"#.to_owned(),
+        r#"http_requests_total{method="POST",endpoint="/api/v1/runs",status="422"}"#.to_owned(),
+    ];
+    for algorithm in ["gradient_boosting", "random_forest", "logistic_regression", "elastic_net"] {
+        moved.push(format!(r#"belfry_training_runs_total{{algorithm="{algorithm}",outcome="completed"}}"#));
+    }
+    for series in moved {
+        assert!(server.metric(&series).await.unwrap_or_default() > 0.0, "{series} has not moved\n{text}");
+    }
+    let page = server.get("/metrics").await.text().await.unwrap();
+    let sum = |start: &str| -> f64 {
+        page.lines()
+            .filter(|line| line.starts_with(start))
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
+    };
+    assert!(sum("belfry_predictions_total") > 0.0, "{page}");
+    assert_eq!(sum("errors_total"), 0.0, "{page}");
+}
+
+#[tokio::test]
+async fn with_no_server_it_says_so_and_fails() {
+    let free = format!("127.0.0.1:{}", free_port());
+    let output = demo(&format!("http://{free}"), &[]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains(&format!("no server answers at http://{free}")), "{error}");
+}
+
+#[test]
+fn a_service_that_is_not_a_belfry_is_left_alone() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let asked = std::thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        let mut request = [0; 1024];
+        let length = connection.read(&mut request).unwrap();
+        connection
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 15\r\nconnection: close\r\n\r\n{\"status\":\"ok\"}")
+            .unwrap();
+        String::from_utf8_lossy(&request[..length]).into_owned()
+    });
+    let output = demo(&url, &[]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("is not a Belfry"), "{error}");
+    assert!(asked.join().unwrap().starts_with("GET /health "));
+}

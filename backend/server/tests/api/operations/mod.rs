@@ -1,0 +1,10 @@
+//! Running the program: start, stop, settings, metrics, logs, backup, restore, demo.
+
+mod backup;
+mod demo;
+mod loki;
+mod metrics;
+mod restore;
+mod start;
+mod stop;
+mod switches;

@@ -1,0 +1,33 @@
+//! Runs of scheduled jobs, and waiting for them.
+
+use belfry_test_support::eventually;
+use serde_json::Value;
+
+use crate::api::support::server::{PATIENCE, Server};
+
+/// The jobs that run at the first start.
+pub const AT_ONCE: [&str; 7] = [
+    "ttl_cleanup",
+    "run_reaper",
+    "job_history_retention",
+    "orphan_sweep",
+    "backup_retention",
+    "business_snapshot",
+    "resource_check",
+];
+
+/// The runs of a job, latest first.
+pub async fn runs_of(server: &Server, job_name: &str) -> Vec<Value> {
+    let answer = server.json(&format!("/jobs/status?job_name={job_name}")).await;
+    answer["jobs"].as_array().unwrap().clone()
+}
+
+/// Waits until a job has this many ended runs, and returns them, latest first.
+pub async fn await_runs(server: &Server, job_name: &str, count: usize) -> Vec<Value> {
+    eventually(&format!("{job_name} ends {count} times"), PATIENCE, async || {
+        let runs = runs_of(server, job_name).await;
+        let ended: Vec<Value> = runs.into_iter().filter(|run| run["status"] != "running").collect();
+        if ended.len() >= count { Ok(ended) } else { Err(format!("it ended {} times", ended.len())) }
+    })
+    .await
+}

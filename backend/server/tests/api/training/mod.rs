@@ -1,0 +1,7 @@
+//! Training runs: from their submission to their model and its predictions, and what becomes of them when something dies.
+
+mod failures;
+mod predictions;
+mod recovery;
+mod runs;
+mod sharing;

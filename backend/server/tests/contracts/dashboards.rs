@@ -1,0 +1,261 @@
+//! Holds dashboards, rules and datasources to what a reader of a panel relies on, without starting anything.
+//!
+//! Expressions are read through the PromQL grammar, never by text search. Whether the queries return data is asked
+//! of a real Prometheus elsewhere; what each alert does over time is in `infra/monitoring/prometheus/tests/`.
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::contracts::monitoring::*;
+use serde_json::Value;
+
+/// Selectors that stand for more than one service and so cannot be narrowed to `$job` and `$instance`.
+const UNSCOPED: [(&str, &str); 3] = [
+    ("probe_success", "a probe names its service, not its job"),
+    ("ALERTS", "alerts of the monitoring itself count too"),
+    ("instance_device:node_filesystem_avail:ratio", "a disk belongs to the host"),
+];
+
+/// What both Grafana and the viewer of native mode can draw.
+const PANEL_TYPES: [&str; 9] =
+    ["timeseries", "stat", "table", "bargauge", "gauge", "logs", "text", "state-timeline", "heatmap"];
+
+#[test]
+fn every_dashboard_can_be_found() {
+    let mut uids = BTreeSet::new();
+    for (name, dashboard) in dashboards() {
+        assert_eq!(text(&dashboard, "uid"), name, "the uid is the file's name");
+        assert!(uids.insert(name.clone()), "{name}: uid taken");
+        assert!(!text(&dashboard, "title").is_empty() && !text(&dashboard, "description").is_empty(), "{name}");
+        assert!(!list(&dashboard, "tags").is_empty(), "{name} has no tags");
+        assert!(!list(&dashboard, "links").is_empty(), "{name} links to no neighbour");
+        assert!(dashboard["schemaVersion"].as_u64() >= Some(41), "{name}: schema too old");
+        assert!(dashboard["id"].is_null(), "{name}: a database id does not belong into a file");
+    }
+}
+
+#[test]
+fn every_dashboard_is_narrowed_by_its_variables() {
+    let provisioned = datasources();
+    for (name, dashboard) in dashboards() {
+        let source = dashboard.to_string();
+        assert!(
+            !source.contains("${DS_") && !source.contains("__inputs"),
+            "{name} is an export, not a provisioned file"
+        );
+        let variables: BTreeMap<&str, &Value> =
+            list(&dashboard["templating"], "list").iter().map(|variable| (text(variable, "name"), variable)).collect();
+        for required in ["datasource", "job", "instance"] {
+            assert!(variables.contains_key(required), "{name} has no variable {required}");
+        }
+        for (variable, definition) in &variables {
+            if text(definition, "type") == "datasource" {
+                let default = text(&definition["current"], "value");
+                assert_eq!(
+                    provisioned.get(default).map(String::as_str),
+                    definition["query"].as_str(),
+                    "{name}: {variable}"
+                );
+            } else {
+                assert_eq!(definition["multi"], true, "{name}: {variable} takes one value only");
+                assert_eq!(definition["includeAll"], true, "{name}: {variable} cannot be All");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_panel_explains_itself() {
+    for (name, dashboard) in dashboards() {
+        let mut ids = BTreeSet::new();
+        for panel in panels(&dashboard) {
+            let (id, kind, title) = (panel["id"].as_u64().unwrap(), text(panel, "type"), text(panel, "title"));
+            let place = format!("{name}, panel {id} {title:?}");
+            assert!(ids.insert(id), "{place}: id taken");
+            assert!(!title.is_empty(), "{place}: no title");
+            if kind == "row" {
+                continue;
+            }
+            let defaults = &panel["fieldConfig"]["defaults"];
+            assert!(PANEL_TYPES.contains(&kind), "{place}: {kind} is not a standard panel");
+            assert!(text(panel, "description").ends_with('.'), "{place}: no description");
+            assert!(!text(defaults, "unit").is_empty(), "{place}: no unit");
+            assert!(!text(defaults, "noValue").is_empty(), "{place}: nothing is said when there is no data");
+            for target in list(panel, "targets") {
+                let source = if target["datasource"].is_null() { &panel["datasource"] } else { &target["datasource"] };
+                let uid = text(source, "uid");
+                assert!(uid == "${datasource}" || uid == "${logs}", "{place}: datasource {uid}");
+                assert!(
+                    kind == "table" || kind == "logs" || !text(target, "legendFormat").is_empty(),
+                    "{place}: no legend"
+                );
+            }
+        }
+    }
+}
+
+/// A job's lines are found by the name under which it logs, which `app_info` has beside the job.
+#[test]
+fn log_panels_follow_the_service_chosen() {
+    let mut seen = 0;
+    for (name, dashboard) in dashboards() {
+        for panel in panels(&dashboard).into_iter().filter(|panel| text(panel, "type") == "logs") {
+            for target in list(panel, "targets") {
+                seen += 1;
+                let expr = text(target, "expr");
+                assert!(expr.contains("service=~\"$service\""), "{name}: {expr} is not narrowed to $service");
+            }
+        }
+        let listed = queries()
+            .into_iter()
+            .find(|query| query.place.dashboard == name && query.place.variable.as_deref() == Some("service"));
+        let Some(listed) = listed else { continue };
+        let expected = format!("app_info{{job=~\"{VARIABLE}\", instance=~\"{VARIABLE}\"}}");
+        assert_eq!((listed.expr(), listed.listed.as_deref()), (expected, Some("service")), "{name}");
+    }
+    assert!(seen > 0, "no panel shows logs");
+}
+
+#[test]
+fn panels_do_not_overlap() {
+    for (name, dashboard) in dashboards() {
+        let mut taken: BTreeMap<(u64, u64), u64> = BTreeMap::new();
+        for panel in list(&dashboard, "panels") {
+            let side = |key: &str| panel["gridPos"][key].as_u64().unwrap();
+            let id = panel["id"].as_u64().unwrap();
+            assert!(
+                side("w") > 0 && side("h") > 0 && side("x") + side("w") <= 24,
+                "{name}: panel {id} leaves the grid"
+            );
+            for x in side("x")..side("x") + side("w") {
+                for y in side("y")..side("y") + side("h") {
+                    if let Some(other) = taken.insert((x, y), id) {
+                        panic!("{name}: panels {other} and {id} overlap at {x}, {y}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_query_parses_and_is_narrowed_to_the_service_chosen() {
+    let mut seen = 0;
+    for query in queries() {
+        for selector in selectors(&query.expr()).unwrap_or_else(|error| panic!("{}: {error}", query.place)) {
+            seen += 1;
+            if query.scoped && !UNSCOPED.iter().any(|(metric, _)| *metric == selector.metric) {
+                for variable in ["job", "instance"] {
+                    let mut matchers = selector.matchers.iter().filter(|matcher| matcher.name == variable);
+                    let narrowed = matchers.any(|matcher| matcher.value.contains(VARIABLE));
+                    assert!(narrowed, "{}: {} is not narrowed to ${variable}", query.place, selector.metric);
+                }
+            }
+        }
+    }
+    assert!(seen > 50, "only {seen} selectors read");
+}
+
+/// A fixed window shows gaps or smears as soon as someone zooms. `$__range` is for totals over what is on screen.
+#[test]
+fn every_rate_follows_the_scrape_interval() {
+    for query in queries().into_iter().filter(|query| query.scoped) {
+        for selector in selectors(&query.expr()).unwrap() {
+            let Some(range) = selector.range else { continue };
+            let total = query.instant && range == Duration::from_secs(RANGE_SECONDS);
+            assert!(
+                total || range == Duration::from_secs(RATE_INTERVAL_SECONDS),
+                "{}: {} is rated over a fixed window",
+                query.place,
+                selector.metric
+            );
+        }
+    }
+}
+
+#[test]
+fn queries_allowed_to_be_empty_exist_and_give_a_reason() {
+    let allowed = yaml("dashboards/allowed-empty.yml");
+    let dashboards = dashboards();
+    for (list_name, entries) in allowed.as_object().unwrap() {
+        for entry in entries.as_array().unwrap() {
+            let dashboard = &dashboards[text(entry, "dashboard")];
+            let known = match entry.get("annotation") {
+                Some(title) => {
+                    list(&dashboard["annotations"], "list").iter().any(|annotation| annotation["name"] == *title)
+                }
+                None => panels(dashboard).iter().any(|panel| panel["id"] == entry["panel"]),
+            };
+            assert!(known, "{list_name}: {entry} names nothing that exists");
+            assert!(text(entry, "reason").len() > 10, "{list_name}: {entry} gives no reason");
+        }
+    }
+}
+
+#[test]
+fn every_rule_parses_and_reads_what_exists() {
+    let recorded: BTreeSet<String> = rules().into_iter().filter_map(|rule| rule.recorded()).collect();
+    for name in &recorded {
+        assert_eq!(name.split(':').count(), 3, "{name} is not level:metric:operations");
+    }
+    let dashboards = queries().into_iter().map(|query| (query.place.to_string(), query.expr()));
+    for (place, expr) in rules().into_iter().map(|rule| (rule.place.clone(), rule.expr())).chain(dashboards) {
+        for metric in metric_names(&expr).unwrap_or_else(|error| panic!("{place}: {error}")) {
+            assert!(!metric.contains(':') || recorded.contains(&metric), "{place}: nothing records {metric}");
+        }
+    }
+}
+
+#[test]
+fn every_alert_says_what_it_means_and_where_to_look() {
+    let runbook = read("docs/runbook.md");
+    let anchors: BTreeSet<String> =
+        runbook.lines().filter_map(|line| line.strip_prefix("## ")).map(str::to_lowercase).collect();
+    let dashboards = dashboards();
+    for rule in rules().iter().filter(|rule| rule.recorded().is_none()) {
+        let (name, labels, annotations) = (text(&rule.body, "alert"), &rule.body["labels"], &rule.body["annotations"]);
+        assert!(name.chars().all(char::is_alphanumeric) && name.starts_with(char::is_uppercase), "{name}");
+        assert!(["critical", "warning", "info"].contains(&text(labels, "severity")), "{name}: severity");
+        assert!(!labels.to_string().contains("$value"), "{name}: a value in a label makes a new alert of every change");
+        assert!(!text(annotations, "summary").contains("{{"), "{name}: the summary is static");
+        assert!(text(annotations, "description").contains("{{"), "{name}: the description says which and how much");
+        let anchor = text(annotations, "runbook_url").strip_prefix("docs/runbook.md#").unwrap_or_default();
+        assert!(anchor == name.to_lowercase() && anchors.contains(anchor), "{name}: no section in the runbook");
+        let dashboard = text(annotations, "dashboard_url").strip_prefix("/d/").unwrap_or_default();
+        assert!(dashboards.contains_key(dashboard.split('?').next().unwrap()), "{name}: no such dashboard");
+    }
+}
+
+#[test]
+fn every_alert_is_tested_before_and_after_it_fires() {
+    let mut silent = BTreeSet::new();
+    let mut fires = BTreeSet::new();
+    for file in files("infra/monitoring/prometheus/tests", "yml") {
+        for group in list(&yaml(&file), "tests") {
+            for case in group["alert_rule_test"].as_array().into_iter().flatten() {
+                let expected = if list(case, "exp_alerts").is_empty() { &mut silent } else { &mut fires };
+                expected.insert(text(case, "alertname").to_owned());
+            }
+        }
+    }
+    let alerts: BTreeSet<String> =
+        rules().iter().filter_map(|rule| rule.body["alert"].as_str().map(str::to_owned)).collect();
+    assert!(alerts.len() >= 15, "rules not found");
+    assert_eq!(alerts, fires, "alerts with a test in which they fire");
+    assert_eq!(alerts, silent, "alerts with a test in which they do not");
+}
+
+#[test]
+fn grafana_and_prometheus_agree_and_no_address_is_fixed() {
+    let prometheus = yaml("infra/monitoring/prometheus/prometheus.yml");
+    let provisioned = yaml("infra/monitoring/grafana/provisioning/datasources/datasources.yml");
+    let compose = yaml("docker-compose.yml");
+    let grafana = &compose["services"]["grafana"];
+    for datasource in list(&provisioned, "datasources") {
+        let variable = text(datasource, "url").strip_prefix('$').expect("the address is a variable");
+        assert!(grafana["environment"][variable].is_string(), "compose gives Grafana no {variable}");
+        if datasource["type"] == "prometheus" {
+            assert_eq!(datasource["jsonData"]["timeInterval"], prometheus["global"]["scrape_interval"]);
+        }
+    }
+    assert!(!prometheus.to_string().contains("static_configs"), "addresses belong into targets/");
+}

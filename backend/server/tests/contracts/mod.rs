@@ -1,0 +1,9 @@
+//! What files promise each other: the catalogue, dashboards and rules, the pages for readers, `.env.example`. None of these
+//! tests starts a server.
+
+mod catalogue;
+mod dashboards;
+mod docs;
+mod env_example;
+pub(crate) mod monitoring;
+mod test_names;

@@ -1,0 +1,217 @@
+//! The distribution as its user meets it: `./run.sh` in native mode, with the real Prometheus, Alertmanager and
+//! exporters, spoken to over HTTP alone. `./run.sh test` runs these; plain `cargo test` does not, because they
+//! need those programs on the machine.
+
+mod dashboards;
+mod running;
+mod services;
+
+use std::{
+    net::TcpListener,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use belfry_test_support::eventually;
+use reqwest::StatusCode;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use running::{PARTS, Stack};
+
+const NOW: Duration = Duration::ZERO;
+
+#[tokio::test]
+#[ignore = "starts the native stack: ./run.sh test"]
+async fn a_dataset_becomes_predictions_and_the_backend_is_scraped() {
+    let stack = Stack::up();
+
+    let (status, dataset) = stack.upload("penguins.csv").await;
+    assert_eq!(status, StatusCode::CREATED, "{dataset}");
+    let wanted = json!({ "dataset_id": dataset["id"], "target": "species" });
+    let (status, run) = stack.post("/api/v1/runs", &wanted).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{run}");
+    let path = format!("/api/v1/runs/{}", run["id"].as_str().expect("a run has an id"));
+    let ended = eventually("the run ends", Duration::from_secs(60), async || {
+        let (_, run) = stack.get("backend", &path).await;
+        ["completed", "failed", "cancelled"].iter().any(|end| run["status"] == *end).then_some(run)
+    })
+    .await;
+    assert_eq!(ended["status"], "completed", "{ended}");
+
+    let row = json!({ "island": "Torgersen", "bill_length_mm": 39.1, "bill_depth_mm": 18.7, "flipper_length_mm": 181,
+        "body_mass_g": 3750, "sex": "male", "year": 2007 });
+    let (status, predicted) = stack.post(&format!("{path}/predict"), &json!({ "rows": [row] })).await;
+    assert_eq!((status, &predicted["predictions"]), (StatusCode::OK, &json!(["Adelie"])), "{predicted}");
+
+    let target = eventually("Prometheus scrapes the backend", Duration::from_secs(40), async || {
+        let (_, answer) = stack.get("prometheus", "/api/v1/targets?state=active").await;
+        let targets = answer["data"]["activeTargets"].as_array().cloned().unwrap_or_default();
+        targets.into_iter().find(|target| target["labels"]["job"] == "backend" && target["health"] == "up")
+    })
+    .await;
+    assert_eq!(target["scrapeInterval"], "15s", "{target}");
+}
+
+#[tokio::test]
+#[ignore = "starts the native stack: ./run.sh test"]
+async fn every_dashboard_query_has_data_after_a_minute_of_demo() {
+    let stack = Stack::up();
+    let demo = stack.run(&["demo", "--for", "60s"]);
+
+    let allowed = dashboards::AllowedEmpty::read();
+    let queries = dashboards::queries();
+    assert!(!queries.is_empty(), "the dashboards hold no query");
+    let mut faults = Vec::new();
+    if !demo.succeeded {
+        faults.push(demo.text);
+    }
+    for query in &queries {
+        let before = if query.instant { NOW } else { Duration::from_secs(90) };
+        let fault = match stack.query(&query.expression, before).await {
+            Err(error) => error,
+            Ok(series) if series.iter().any(has_a_number) || allowed.holds(&query.place) => continue,
+            Ok(_) => "no data".to_owned(),
+        };
+        faults.push(format!("{}: {fault}\n    {}", query.place, query.expression));
+    }
+    assert!(faults.is_empty(), "{} faults, {} queries:\n{}", faults.len(), queries.len(), faults.join("\n"));
+}
+
+#[tokio::test]
+#[ignore = "starts the native stack: ./run.sh test"]
+async fn monitoring_off_and_on_keeps_the_service_and_its_history() {
+    const STARTED: &str = "app_start_time_seconds{job=\"backend\"}";
+    // The samples themselves: steps of a range query can pass over the only one before a gap.
+    const HISTORY: &str = "app_start_time_seconds{job=\"backend\"}[10m]";
+    let mut stack = Stack::up();
+    let (_, dataset) = stack.upload("iris.csv").await;
+    let first_start =
+        eventually("the first scrape", Duration::from_secs(40), async || newest(&stack, STARTED).await).await;
+
+    stack.set("PROMETHEUS__ENABLED", "false");
+    let said = stack.start();
+    assert!(said.contains("backend runs with other settings"), "{said}");
+    assert!(!said.contains("prometheus runs with other settings"), "{said}");
+    let (status, _) = stack.get("backend", "/metrics").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    let (status, answer) = stack.upload("wine.csv").await;
+    assert_eq!(status, StatusCode::CREATED, "{answer}");
+    let all_up = stack.run(&["status"]);
+    assert!(all_up.succeeded, "{}", all_up.text);
+    let history = stack.query(HISTORY, NOW).await.expect("a query");
+    assert!(holds(&history, &first_start), "{history:?}");
+
+    stack.set("PROMETHEUS__ENABLED", "true");
+    stack.start();
+    let dataset = format!("/api/v1/datasets/{}", dataset["id"].as_str().expect("a dataset has an id"));
+    assert_eq!(stack.get("backend", &dataset).await.0, StatusCode::OK);
+    eventually("the backend is scraped again", Duration::from_secs(40), async || {
+        newest(&stack, STARTED).await.filter(|start| *start != first_start)
+    })
+    .await;
+    let history = stack.query(HISTORY, NOW).await.expect("a query");
+    assert!(holds(&history, &first_start), "{history:?}");
+}
+
+#[test]
+#[ignore = "starts the native stack: ./run.sh test"]
+fn a_second_start_changes_nothing() {
+    let stack = Stack::up();
+    let before = PARTS.map(|(part, _)| stack.pid(part));
+    let said = stack.start();
+    assert!(said.contains("Everything runs already"), "{said}");
+    assert_eq!(PARTS.map(|(part, _)| stack.pid(part)), before);
+}
+
+#[test]
+#[ignore = "starts the native stack: ./run.sh test"]
+fn a_taken_port_is_named_before_anything_starts() {
+    let stack = Stack::prepared();
+    let port = stack.port("prometheus");
+    let _taken = TcpListener::bind(("127.0.0.1", port)).expect("the port was free");
+
+    let answer = stack.run(&["native"]);
+    assert!(!answer.succeeded);
+    assert!(answer.text.contains(&format!("PROMETHEUS_PORT={port}: used by")), "{}", answer.text);
+    assert!(answer.text.contains(&format!("(process {})", std::process::id())), "{}", answer.text);
+    for (part, _) in PARTS {
+        assert!(!stack.pid_file(part).exists(), "{part} was started");
+    }
+}
+
+#[tokio::test]
+#[ignore = "starts the native stack: ./run.sh test"]
+async fn status_names_a_part_that_died_and_a_start_brings_it_back() {
+    let stack = Stack::up();
+    assert!(stack.run(&["status"]).succeeded);
+    let number = stack.pid("backend");
+    kill_process(pid(number), Signal::KILL).expect("the backend runs");
+    eventually("the backend ends", Duration::from_secs(10), async || (!runs(number)).then_some(())).await;
+
+    let answer = stack.run(&["status"]);
+    assert!(!answer.succeeded);
+    let line = answer.text.lines().find(|line| line.starts_with("backend")).expect("a line for the backend");
+    assert!(line.contains("died"), "{line}");
+    assert_eq!(answer.text.matches(" up").count(), PARTS.len() - 1, "{}", answer.text);
+
+    let said = stack.start();
+    assert!(said.contains("backend had died"), "{said}");
+    assert!(stack.run(&["status"]).succeeded);
+}
+
+#[test]
+#[ignore = "starts the native stack: ./run.sh test"]
+fn down_stops_what_was_started_and_nothing_else() {
+    let stack = Stack::up();
+    let pids = PARTS.map(|(part, _)| stack.pid(part));
+    // As if the exporter had died and the system had given its number to somebody else.
+    let mut bystander = Command::new("sleep").arg("300").stdout(Stdio::null()).spawn().expect("sleep starts");
+    let record = std::fs::read_to_string(stack.pid_file("node-exporter")).expect("a recorded process");
+    kill_process(pid(stack.pid("node-exporter")), Signal::KILL).expect("the exporter runs");
+    let recycled = record.replacen(&format!(" {} ", pids[3]), &format!(" {} ", bystander.id()), 1);
+    assert_ne!(recycled, record);
+    std::fs::write(stack.pid_file("node-exporter"), recycled).expect("a writable record");
+
+    let answer = stack.run(&["down"]);
+    assert!(answer.succeeded, "{}", answer.text);
+    let spared = bystander.try_wait().expect("a child of ours").is_none();
+    bystander.kill().and_then(|()| bystander.wait()).expect("the bystander ends when we say so");
+    assert!(spared, "down killed a process it had not started");
+    for ((part, _), number) in PARTS.iter().zip(pids) {
+        assert!(!runs(number), "{part} still runs");
+        TcpListener::bind(("127.0.0.1", stack.port(part))).expect("its port is free again");
+    }
+
+    let again = stack.run(&["down"]);
+    assert!(again.succeeded && again.text.contains("Nothing of Belfry runs"), "{}", again.text);
+}
+
+/// A process that has ended but was not yet collected by its parent no longer runs.
+fn runs(number: i32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{number}/status"));
+    status.is_ok_and(|text| !text.contains("State:\tZ"))
+}
+
+fn pid(number: i32) -> Pid {
+    Pid::from_raw(number).expect("a process id")
+}
+
+/// The value that a query of one series has now.
+async fn newest(stack: &Stack, expression: &str) -> Option<String> {
+    let series = stack.query(expression, NOW).await.ok()?;
+    Some(series.first()?["value"][1].as_str()?.to_owned())
+}
+
+fn samples(series: &Value) -> impl Iterator<Item = &str> {
+    let many = series["values"].as_array().into_iter().flatten();
+    many.chain(series.get("value")).filter_map(|sample| sample[1].as_str())
+}
+
+fn has_a_number(series: &Value) -> bool {
+    samples(series).any(|value| value != "NaN")
+}
+
+fn holds(series: &[Value], wanted: &str) -> bool {
+    series.iter().any(|series| samples(series).any(|value| value == wanted))
+}

@@ -1,0 +1,13 @@
+//! What the tests of Belfry's crates share: waiting for a condition, free ports, and receivers for what a program sends.
+//!
+//! A development dependency only; nothing here is part of the program. A failed expectation panics, as in a test.
+#![allow(clippy::unwrap_used)] // As in tests.
+
+mod eventually;
+pub mod loki;
+pub mod otlp;
+pub mod ports;
+pub mod s3;
+pub mod stub;
+
+pub use eventually::{Answer, PATIENCE, eventually};
