@@ -55,10 +55,6 @@
 //!
 //! Environment variables, `SECTION__KEY`: those of [`TelemetrySettings`]. A service with settings of its own flattens them into
 //! its own [`clap::Args`] and calls [`Telemetry::start`]; [`settings`] reads, checks and prints them.
-//!
-//! # Cargo features
-//!
-//! `native-histograms`: for scrapers that read protobuf.
 
 pub mod catalogue;
 pub mod database;

@@ -22,7 +22,6 @@ pub(crate) const PATH: &str = "/metrics";
 
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-#[cfg(feature = "native-histograms")]
 const PROTOBUF_FORMAT: &str =
     "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
 
@@ -36,8 +35,8 @@ pub struct PrometheusSettings {
     #[arg(id = "PROMETHEUS__BEARER_TOKEN", default_value = "", value_parser = settings::secret, hide_default_value = true)]
     pub bearer_token: Secret,
     /// Whether a scraper that asks for protobuf is given native histograms beside the classic buckets, which everyone else
-    /// gets alone. Only in a build with the cargo feature `native-histograms`.
-    #[arg(id = "PROMETHEUS__NATIVE_HISTOGRAMS", default_value = "false", value_parser = native_histograms, action = clap::ArgAction::Set)]
+    /// gets alone.
+    #[arg(id = "PROMETHEUS__NATIVE_HISTOGRAMS", default_value = "false", value_parser = settings::switch, action = clap::ArgAction::Set)]
     pub native_histograms: bool,
     /// Where Prometheus can be asked whether it still scrapes this process, such as http://prometheus:9090; unset: not asked.
     #[arg(id = "PROMETHEUS__URL", value_parser = settings::http_url)]
@@ -45,14 +44,6 @@ pub struct PrometheusSettings {
     /// The `job` label under which Prometheus scrapes this service.
     #[arg(id = "PROMETHEUS__JOB", default_value = "backend", value_parser = job_label)]
     pub job: String,
-}
-
-fn native_histograms(text: &str) -> Result<bool, String> {
-    let wanted = settings::switch(text)?;
-    if wanted && !cfg!(feature = "native-histograms") {
-        return Err("false, or a build with the cargo feature native-histograms".to_owned());
-    }
-    Ok(wanted)
 }
 
 /// It stands in a query, so it keeps to what needs no quoting.
@@ -92,7 +83,7 @@ async fn show(State((page, token)): State<(&'static Page, Secret)>, headers: Hea
     if !token.is_empty() && !carries(&headers, &token) {
         return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")]).into_response();
     }
-    let protobuf = cfg!(feature = "native-histograms") && prefers_protobuf(&headers);
+    let protobuf = prefers_protobuf(&headers);
     // Rendering takes a while with many series; a request must not wait behind it.
     match tokio::task::spawn_blocking(move || render(page, protobuf)).await {
         Ok((format, body)) => ([(header::CONTENT_TYPE, format)], body).into_response(),
@@ -101,11 +92,9 @@ async fn show(State((page, token)): State<(&'static Page, Secret)>, headers: Hea
 }
 
 fn render(page: &Page, protobuf: bool) -> (&'static str, Vec<u8>) {
-    #[cfg(feature = "native-histograms")]
-    if protobuf && let Some(body) = page.render_native() {
+        if protobuf && let Some(body) = page.render_native() {
         return (PROTOBUF_FORMAT, body);
     }
-    let _ = protobuf;
     (TEXT_FORMAT, page.render().into_bytes())
 }
 

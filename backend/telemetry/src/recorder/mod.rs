@@ -4,7 +4,6 @@
 
 mod check;
 pub(crate) mod names;
-#[cfg(feature = "native-histograms")]
 mod native;
 mod readings;
 pub(crate) mod samples;
@@ -84,7 +83,6 @@ pub(crate) struct Installed {
 /// The page of metrics and what must be read just before it is written.
 pub(crate) struct Page {
     store: &'static Store,
-    #[cfg(feature = "native-histograms")]
     native: bool,
     before: Readings,
     last_bytes: AtomicUsize,
@@ -109,7 +107,6 @@ pub(crate) fn install(catalogues: &[&'static [&'static Row]], wanted: Wanted<'_>
     let page = wanted.prometheus.then(|| {
         &*Box::leak(Box::new(Page {
             store,
-            #[cfg(feature = "native-histograms")]
             native,
             before: Readings::default(),
             last_bytes: AtomicUsize::new(0),
@@ -154,7 +151,6 @@ impl Page {
     }
 
     /// The page as length-delimited protobuf with native histograms; `None` when that is off. Blocks as [`render`](Self::render).
-    #[cfg(feature = "native-histograms")]
     pub(crate) fn render_native(&self) -> Option<Vec<u8>> {
         if !self.native {
             return None;

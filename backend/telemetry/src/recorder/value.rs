@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use metrics::HistogramFn;
 
-#[cfg(feature = "native-histograms")]
 use super::native::Sparse;
 use super::samples::Samples;
 use crate::metric::Kind;
@@ -23,7 +22,6 @@ pub(crate) enum Value {
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Keep {
     /// Buckets that grow with the values, for Prometheus by protobuf.
-    #[cfg_attr(not(feature = "native-histograms"), expect(dead_code, reason = "refused in the settings"))]
     pub(crate) native: bool,
     /// The values themselves, for StatsD.
     pub(crate) samples: bool,
@@ -40,7 +38,6 @@ pub(crate) struct Distribution {
 
 /// What a histogram keeps besides its buckets.
 pub(crate) struct Further {
-    #[cfg(feature = "native-histograms")]
     pub(crate) native: Option<Sparse>,
     pub(crate) samples: Option<Samples>,
 }
@@ -67,11 +64,8 @@ impl Distribution {
     fn new(bounds: Arc<[(f64, String)]>, keep: Keep) -> Self {
         // One more for the sum, and one for what is above the last bound.
         let sum_and_counts = (0..bounds.len() + 2).map(|_| AtomicU64::new(0)).collect();
-        #[cfg(feature = "native-histograms")]
         let further =
             Further { native: keep.native.then(Sparse::default), samples: keep.samples.then(Samples::default) };
-        #[cfg(not(feature = "native-histograms"))]
-        let further = Further { samples: keep.samples.then(Samples::default) };
         Self { bounds, sum_and_counts, further: further.is_needed().then(|| Box::new(Mutex::new(further))) }
     }
 
@@ -100,11 +94,7 @@ impl Distribution {
 
 impl Further {
     fn is_needed(&self) -> bool {
-        #[cfg(feature = "native-histograms")]
-        if self.native.is_some() {
-            return true;
-        }
-        self.samples.is_some()
+        self.native.is_some() || self.samples.is_some()
     }
 }
 
@@ -121,7 +111,6 @@ impl HistogramFn for Distribution {
         let mut further = self.further();
         self.count(value, count);
         if let Some(further) = &mut further {
-            #[cfg(feature = "native-histograms")]
             if let Some(native) = &mut further.native {
                 native.record(value, count as u64);
             }
