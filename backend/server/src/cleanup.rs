@@ -4,7 +4,7 @@
 //! between leaves marked rows, which are expired for everybody and which the next cycle finishes. No lock is held while
 //! files are removed: the file store may take its time, and SQLite has one writer.
 
-use belfry_telemetry::jobs::Notes;
+use belfry_telemetry::jobs::JobMetadata as Notes;
 use futures::StreamExt;
 use futures::stream;
 use sqlx::AssertSqlSafe;

@@ -31,7 +31,7 @@ catalogue! {
 
 const TRIES: usize = 100_000;
 
-/// The most metrics without a catalogue, as `recorder/store.rs` has it.
+/// The most metrics without a catalogue, as `registry/caps.rs` has it.
 const FOREIGN_CAP: usize = 200;
 
 async fn ask(router: &Router, accept: &str) -> Vec<u8> {

@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use belfry_telemetry::health;
+use belfry_telemetry::health::{self, ServiceStatus};
 use serde_json::{Value, json};
 use tokio::time::MissedTickBehavior;
 
@@ -40,7 +40,7 @@ pub fn router() -> Router<Shared> {
 pub async fn watch(app: Shared) -> anyhow::Result<()> {
     let mut ticks = tokio::time::interval(WATCH_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut last = "ok";
+    let mut last = ServiceStatus::Ok;
     loop {
         tokio::select! {
             () = app.stopping.cancelled() => return Ok(()),
@@ -49,16 +49,17 @@ pub async fn watch(app: Shared) -> anyhow::Result<()> {
         let report = app.checks.report().await;
         if report.status != last {
             last = report.status;
+            let status: &str = last.into();
             match report.failing() {
-                failing if failing.is_empty() => tracing::info!(status = last, "health is well again"),
-                failing => tracing::warn!(status = last, failing, "health has changed"),
+                failing if failing.is_empty() => tracing::info!(status, "health is well again"),
+                failing => tracing::warn!(status, failing, "health has changed"),
             }
         }
     }
 }
 
 async fn health(State(app): State<Shared>) -> Response {
-    health::everything(app.checks.report().await).into_response()
+    health::full_report(app.checks.report().await).into_response()
 }
 
 async fn healthz(State(app): State<Shared>) -> (StatusCode, Json<Value>) {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use belfry_telemetry::health::Fresh;
+use belfry_telemetry::health::Cached as Fresh;
 use bytesize::ByteSize;
 use sysinfo::System;
 

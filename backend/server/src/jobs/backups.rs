@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use belfry_telemetry::jobs::Notes;
+use belfry_telemetry::jobs::JobMetadata as Notes;
 
 use crate::backup;
 use crate::error::{Error, Result};
@@ -86,7 +86,7 @@ mod tests {
         let (notes, stopping) = (Notes::default(), CancellationToken::new());
         let removal = Removal::begin(&notes, &stopping);
         let kept = keep_newest(folder, 2, Duration::from_secs(3_600), removal).await;
-        (kept, notes.so_far().into())
+        (kept, notes.snapshot().into())
     }
 
     #[tokio::test]

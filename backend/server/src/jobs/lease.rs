@@ -12,7 +12,7 @@ use crate::database::bounds::within;
 use crate::error::chain;
 use crate::insist::TRY;
 use crate::state::App;
-use belfry_telemetry::jobs::Notes;
+use belfry_telemetry::jobs::JobMetadata as Notes;
 
 /// How often a run shows that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(5);

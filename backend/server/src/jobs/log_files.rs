@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use belfry_telemetry::jobs::Notes;
+use belfry_telemetry::jobs::JobMetadata as Notes;
 use belfry_telemetry::logs;
 use jiff::{Span, Timestamp};
 
@@ -54,7 +54,7 @@ mod tests {
         std::fs::create_dir(folder.path().join("belfry.2019-01-01.jsonl")).unwrap();
         let (notes, stopping) = (Notes::default(), CancellationToken::new());
         remove_before(folder.path(), "2026-03-02", Removal::begin(&notes, &stopping)).await.unwrap();
-        assert_eq!(notes.so_far()["removed"], 2);
+        assert_eq!(notes.snapshot()["removed"], 2);
         for name in kept {
             assert!(folder.path().join(name).exists(), "{name}");
         }

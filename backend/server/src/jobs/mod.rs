@@ -24,7 +24,7 @@ mod snapshot;
 mod statistics;
 mod turn;
 
-use belfry_telemetry::jobs::Notes;
+use belfry_telemetry::jobs::JobMetadata as Notes;
 
 use crate::error::Result;
 use crate::state::App;

@@ -1,7 +1,7 @@
 //! Ends runs whose process died: those whose heartbeat stopped, and at once those of a process whose lock is free (see
 //! `training/workplace.rs`). And forgets the history that is old enough.
 
-use belfry_telemetry::jobs::Notes;
+use belfry_telemetry::jobs::JobMetadata as Notes;
 
 use super::Job;
 use super::plan::Plan;

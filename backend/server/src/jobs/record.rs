@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use belfry_telemetry::jobs::{Ended, Notes, Status};
+use belfry_telemetry::jobs::{EndedRun as Ended, JobMetadata as Notes, Status};
 use serde_json::Value;
 
 use super::Job;
@@ -49,7 +49,7 @@ pub(super) async fn beat(database: &Database, plan: &Plan, id: &str, notes: &Not
         .bind(id)
         .execute(&database.pool)
         .await?;
-    let metadata = Value::Object(notes.so_far()).to_string();
+    let metadata = Value::Object(notes.snapshot()).to_string();
     sqlx::query(BEAT).bind(now).bind(metadata).bind(id).execute(&database.pool).await?;
     Ok(held.rows_affected() > 0)
 }

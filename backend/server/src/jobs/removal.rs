@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use belfry_telemetry::jobs::Notes;
+use belfry_telemetry::jobs::JobMetadata as Notes;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};

@@ -1,7 +1,7 @@
 //! The job `resource_check`: holds disk and memory against their thresholds, as `/healthz` does, and raises or resolves
 //! an alert for each. The alert's source says of which data folder's machine.
 
-use belfry_telemetry::jobs::Notes;
+use belfry_telemetry::jobs::JobMetadata as Notes;
 
 use super::Job;
 use crate::alerts::{self, Finding, Severity};

@@ -1,6 +1,6 @@
 //! One run of a job: its work in a task of its own, with a heartbeat and a limit of time, and its end on record.
 
-use belfry_telemetry::jobs::{Ended, JobRun, Status};
+use belfry_telemetry::jobs::{EndedRun as Ended, JobRun, Status};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
@@ -32,9 +32,9 @@ pub(super) async fn run(app: Shared, job: Job, id: String, taken: Instant) {
     let _under_way = app.scheduler.under_way(&id);
     let monitor = JobRun::begin(job.name());
     let plan = &app.scheduler.of(job).plan;
-    let lease = Lease { app: &app, job, plan, id: &id, notes: monitor.notes() };
+    let lease = Lease { app: &app, job, plan, id: &id, notes: monitor.metadata() };
     let work = tokio::spawn({
-        let (app, notes) = (app.clone(), monitor.notes());
+        let (app, notes) = (app.clone(), monitor.metadata());
         async move { job.run(&app, &notes).await }
     });
     let ended = match watch(&lease, taken, work).await {
@@ -93,13 +93,14 @@ async fn put_on_record(lease: &Lease<'_>, ended: Ended) {
             if status == Status::Failed {
                 JobFailed { job_name }.emit();
             }
+            ended.record();
         }
         Ok(false) => {
-            ended.taken_over();
+            ended.discard();
             tracing::error!(job_name, "a job's run counts as aborted: another process has taken it over");
         }
         Err(error) => {
-            ended.taken_over();
+            ended.discard();
             tracing::error!(job_name, cause = chain(&error), "the end of a job's run could not be recorded");
         }
     }

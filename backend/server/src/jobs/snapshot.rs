@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use belfry_telemetry::jobs::Notes;
+use belfry_telemetry::jobs::JobMetadata as Notes;
 use serde_json::json;
 
 use crate::catalogue::RUN_STATUSES;

@@ -156,7 +156,7 @@ mod tests {
 
     use super::*;
     use crate::jobs::reaper;
-    use belfry_telemetry::jobs::{Ended, JobRun};
+    use belfry_telemetry::jobs::{EndedRun as Ended, JobRun};
 
     use crate::alerts::{Finding, Severity};
     use crate::config::Config;

@@ -4,7 +4,7 @@
 mod files;
 mod rows;
 
-use belfry_telemetry::jobs::Notes;
+use belfry_telemetry::jobs::JobMetadata as Notes;
 
 use crate::error::{Error, Result, chain};
 use crate::state::App;
