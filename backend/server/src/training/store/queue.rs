@@ -8,10 +8,11 @@ use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
 use super::claims::Claim;
-use super::{algorithm_from_row, spec_from_row};
+use super::{algorithm_from_row, spec_from_row, unreadable};
 use crate::database::{Database, Engine, micros, now_micros};
 use crate::error::{Error, Result};
 use crate::events::training::QueueDepth;
+use crate::labels::RunStatus;
 
 /// A run to be queued.
 pub struct NewRun {
@@ -121,8 +122,8 @@ pub async fn queue_depth(database: &Database) -> Result<QueueDepth> {
     let mut depth = QueueDepth::default();
     for row in sqlx::query(sql).fetch_all(&database.pool).await? {
         let hits: i64 = row.try_get("hits")?;
-        match row.try_get::<String, _>("status")?.as_str() {
-            "queued" => depth.queued = hits,
+        match row.try_get::<String, _>("status")?.parse::<RunStatus>().map_err(unreadable)? {
+            RunStatus::Queued => depth.queued = hits,
             _ => depth.running = hits,
         }
     }
