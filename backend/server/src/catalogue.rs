@@ -25,6 +25,9 @@ pub const RUN_OUTCOMES: &[&str] = Outcome::VARIANTS;
 /// Where a training run can be in its life cycle.
 pub const RUN_STATUSES: &[&str] = RunStatus::VARIANTS;
 
+/// Where a run is that has not ended: the first two.
+const UNFINISHED_STATUSES: &[&str] = RunStatus::VARIANTS.split_at(2).0;
+
 const SCORES: &[&str] = Score::VARIANTS;
 
 catalogue! {
@@ -50,7 +53,7 @@ catalogue! {
     /// Runs this process trains now.
     gauge TRAINING_IN_PROGRESS = "belfry_training_in_progress" {};
     /// Runs in the database that have not ended.
-    reading QUEUE_DEPTH = "belfry_queue_depth" { status: Closed(&["queued", "running"]) };
+    reading QUEUE_DEPTH = "belfry_queue_depth" { status: Closed(UNFINISHED_STATUSES) };
     /// Time a run waited before a worker took it.
     histogram TRAINING_QUEUE_WAIT_SECONDS = "belfry_training_queue_wait_seconds" {} buckets WORK_SECONDS;
     /// Training steps done: trees grown or solver rounds.
@@ -83,4 +86,24 @@ catalogue! {
     counter ALERTS_TOTAL = "belfry_alerts_total" { change: Closed(AlertChange::VARIANTS), severity: Closed(Severity::VARIANTS) };
     /// Size of the last backup of the database.
     reading BACKUP_SIZE_BYTES = "belfry_backup_size_bytes" {};
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn algorithms_are_labelled_by_name_and_the_fake_one_as_other() {
+        let mut expected = Algorithm::ALL.map(Algorithm::name).to_vec();
+        expected.push("other");
+        assert_eq!(ALGORITHMS, expected);
+    }
+
+    #[test]
+    fn unfinished_statuses_are_those_that_have_not_ended() {
+        let has_ended = |name: &str| name.parse::<RunStatus>().unwrap().has_ended();
+        for name in RUN_STATUSES {
+            assert_eq!(UNFINISHED_STATUSES.contains(name), !has_ended(name), "{name}");
+        }
+    }
 }

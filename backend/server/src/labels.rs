@@ -97,7 +97,6 @@ pub enum Severity {
 
 #[cfg(test)]
 mod tests {
-    use belfry_learning::algorithm::Algorithm;
     use belfry_learning::outcome::Outcome;
     use serde_json::Value;
 
@@ -113,12 +112,5 @@ mod tests {
             let outcome: Outcome = serde_json::from_value(Value::from(*name)).unwrap();
             assert_eq!(outcome.name(), *name);
         }
-    }
-
-    #[test]
-    fn algorithms_are_labelled_by_name_and_the_fake_one_as_other() {
-        let mut expected = Algorithm::ALL.map(Algorithm::name).to_vec();
-        expected.push("other");
-        assert_eq!(crate::catalogue::ALGORITHMS, expected);
     }
 }

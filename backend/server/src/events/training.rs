@@ -15,7 +15,7 @@ use crate::catalogue::{
     TRAINING_ITERATIONS_TOTAL, TRAINING_LAST_SCORE, TRAINING_QUEUE_WAIT_SECONDS, TRAINING_RUNS_TOTAL, TRAINING_WORKERS,
 };
 use crate::error::{Error, chain};
-use crate::labels::PredictionOutcome;
+use crate::labels::{PredictionOutcome, RunStatus};
 
 const COMPONENT: &str = "training";
 
@@ -202,14 +202,14 @@ pub struct QueueDepth {
 
 impl QueueDepth {
     pub fn emit(self) {
-        QUEUE_DEPTH.with(["queued"]).set(self.queued as f64);
-        QUEUE_DEPTH.with(["running"]).set(self.running as f64);
+        QUEUE_DEPTH.with([RunStatus::Queued.name()]).set(self.queued as f64);
+        QUEUE_DEPTH.with([RunStatus::Running.name()]).set(self.running as f64);
     }
 
     /// The database cannot be read: what was true before may not be now.
     pub fn forget() {
-        QUEUE_DEPTH.forget(["queued"]);
-        QUEUE_DEPTH.forget(["running"]);
+        QUEUE_DEPTH.forget([RunStatus::Queued.name()]);
+        QUEUE_DEPTH.forget([RunStatus::Running.name()]);
     }
 }
 

@@ -29,34 +29,43 @@ pub const CLOCK_SKEW: Duration = Duration::from_secs(10);
 /// ahead, can abort it and begin the next.
 pub const SELF_STOP_TIMEOUT: Duration = HEARTBEAT_TIMEOUT.saturating_sub(CLOCK_SKEW);
 
-/// Between which times the lease of a living job ends, in the tables' unit.
+/// A training run's lease that ends later than this many leases from now was written before the clock was put back. As many,
+/// so that servers may be configured with different leases.
+const MAX_TRAINING_LEASES_AHEAD: u32 = 10;
+
+/// Between which times a valid lease ends, in the tables' unit. One that ends later was written before a clock was put back.
 #[derive(Clone, Copy, Debug)]
 pub struct ValidLease {
     now: i64,
-    latest: i64,
+    /// The latest time at which a valid lease ends.
+    pub latest: i64,
 }
 
 impl ValidLease {
-    /// As judged at `now`.
-    pub fn at(now: i64) -> Self {
-        Self { now, latest: now.saturating_add(micros(HEARTBEAT_TIMEOUT + CLOCK_SKEW)) }
+    /// The leases of jobs, as judged at `now`.
+    pub fn of_jobs(now: i64) -> Self {
+        Self { now, latest: lease_until(now, HEARTBEAT_TIMEOUT + CLOCK_SKEW) }
     }
 
-    /// Whether a lease that ends at `lease_until` has expired. One that ends further ahead than any that is written now
-    /// was written before a clock was put back.
+    /// The leases of training runs, which last for `lease` here, as judged at `now`.
+    pub fn of_training_runs(now: i64, lease: Duration) -> Self {
+        Self { now, latest: lease_until(now, lease.saturating_mul(MAX_TRAINING_LEASES_AHEAD)) }
+    }
+
+    /// Whether a lease that ends at `lease_until` has expired.
     pub fn has_expired(self, lease_until: i64) -> bool {
         lease_until <= self.now || lease_until > self.latest
     }
 
-    /// The heartbeats of living runs: not before the first time, nor after the second.
+    /// The heartbeats of living runs of jobs: not before the first time, nor after the second.
     pub fn heartbeats(self) -> (i64, i64) {
         (self.now - micros(HEARTBEAT_TIMEOUT), self.latest)
     }
 }
 
-/// The end of a job's lease that is claimed or renewed at `now`.
-pub fn job_lease_until(now: i64) -> i64 {
-    now.saturating_add(micros(HEARTBEAT_TIMEOUT))
+/// The end of a lease that is claimed or renewed at `now`, in the tables' unit.
+pub fn lease_until(now: i64, lease: Duration) -> i64 {
+    now.saturating_add(micros(lease))
 }
 
 #[cfg(test)]
@@ -67,8 +76,8 @@ mod tests {
     #[test]
     fn a_lease_from_before_the_clock_was_put_back_has_expired() {
         let now = now_micros();
-        let valid = ValidLease::at(now);
-        assert!(!valid.has_expired(job_lease_until(now)));
+        let valid = ValidLease::of_jobs(now);
+        assert!(!valid.has_expired(lease_until(now, HEARTBEAT_TIMEOUT)));
         assert!(valid.has_expired(now));
         assert!(valid.has_expired(now + 3_600_000_000));
     }

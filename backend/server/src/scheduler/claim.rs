@@ -8,7 +8,7 @@ use super::history;
 use super::plan::ROW_SEPARATOR;
 use crate::database::{Database, Transaction, now_micros};
 use crate::error::Result;
-use crate::leases::{ValidLease, job_lease_until};
+use crate::leases::{HEARTBEAT_TIMEOUT, ValidLease, lease_until};
 
 /// There are as many rows as jobs, and for those about a folder as folders.
 pub(super) const ALL: &str = "SELECT job_name, next_due_at, holder, lease_until, waiting FROM jobs";
@@ -34,7 +34,7 @@ impl JobRow {
 
     /// Whether the lease of the run that has claimed the job has expired.
     pub(super) fn has_expired(&self, now: i64) -> bool {
-        ValidLease::at(now).has_expired(self.lease_until.unwrap_or(0))
+        ValidLease::of_jobs(now).has_expired(self.lease_until.unwrap_or(0))
     }
 
     /// Whether the job runs again as soon as the run in flight has ended.
@@ -79,7 +79,7 @@ impl JobRow {
              WHERE job_name = $4 AND next_due_at = $5 AND holder IS NULL",
         )
         .bind(&id)
-        .bind(job_lease_until(now_micros()))
+        .bind(lease_until(now_micros(), HEARTBEAT_TIMEOUT))
         .bind(next)
         .bind(&self.name)
         .bind(self.next_due_at)
@@ -136,7 +136,6 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::database::testing;
-    use crate::leases::HEARTBEAT_TIMEOUT;
     use crate::scheduler::plan::Plan;
     use crate::scheduler::reaper;
     use crate::timestamp::micros;

@@ -10,7 +10,7 @@ use super::job::JobMetadata;
 use super::plan::Plan;
 use crate::database::{Database, Transaction, micros, now_micros};
 use crate::error::Result;
-use crate::leases::job_lease_until;
+use crate::leases::{HEARTBEAT_TIMEOUT, lease_until};
 
 /// Old runs are forgotten this many at a time, so that no statement holds the database up.
 pub const FORGET_BATCH: i64 = 1_000;
@@ -18,7 +18,7 @@ pub const FORGET_BATCH: i64 = 1_000;
 const BEGIN: &str = "INSERT INTO job_runs (id, job_name, started_at, status, heartbeat_at, instance) \
     VALUES ($1, $2, $3, 'running', $4, $5)";
 
-pub(super) const HEARTBEAT: &str =
+pub(super) const RECORD_HEARTBEAT: &str =
     "UPDATE job_runs SET heartbeat_at = $1, metadata = $2 WHERE id = $3 AND status = 'running'";
 
 pub(super) const END: &str = "UPDATE job_runs SET status = $1, finished_at = $2, duration_seconds = $3, \
@@ -41,13 +41,13 @@ pub(super) async fn begin_run(transaction: &mut Transaction, job_name: &str, id:
 pub(super) async fn renew_lease(database: &Database, row: &str, id: &str, metadata: &JobMetadata) -> Result<bool> {
     let now = now_micros();
     let renewed = sqlx::query("UPDATE jobs SET lease_until = $1 WHERE job_name = $2 AND holder = $3")
-        .bind(job_lease_until(now))
+        .bind(lease_until(now, HEARTBEAT_TIMEOUT))
         .bind(row)
         .bind(id)
         .execute(&database.pool)
         .await?;
     let metadata = Value::Object(metadata.snapshot()).to_string();
-    sqlx::query(HEARTBEAT).bind(now).bind(metadata).bind(id).execute(&database.pool).await?;
+    sqlx::query(RECORD_HEARTBEAT).bind(now).bind(metadata).bind(id).execute(&database.pool).await?;
     Ok(renewed.rows_affected() > 0)
 }
 

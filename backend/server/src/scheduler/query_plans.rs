@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, Executor, Row};
 
 use super::claim::ALL;
-use super::history::{END, ENDED, FORGET, HEARTBEAT};
+use super::history::{END, ENDED, FORGET, RECORD_HEARTBEAT};
 use super::reaper::{ABORT, OF_INSTANCE, SILENT};
 use super::statistics::{DUE, DURATIONS, HISTORY, HISTORY_OF_JOB, IN_FLIGHT, LATEST, SAMPLE, Statistics, TOTALS};
 use crate::database::{Database, Engine};
@@ -20,7 +20,7 @@ const STATEMENTS: [(&str, &[&str]); 15] = [
     (DURATIONS, &["'ttl_cleanup'", "1000"]),
     (HISTORY_OF_JOB, &["'ttl_cleanup'", "500"]),
     (HISTORY, &["500"]),
-    (HEARTBEAT, &["1", "'{}'", "'run-7'"]),
+    (RECORD_HEARTBEAT, &["1", "'{}'", "'run-7'"]),
     (END, &["'success'", "1", "0.5", "NULL", "'{}'", "'run-7'"]),
     (ENDED, &["'run-7'"]),
     (SILENT, &["999970000000", "1000040000000"]),

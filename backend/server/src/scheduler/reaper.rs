@@ -32,7 +32,7 @@ impl Scheduler {
             // Living runs may look dead until they have renewed their leases; the job's next run is soon enough.
             return Ok(());
         }
-        let (earliest, latest) = ValidLease::at(now_micros()).heartbeats();
+        let (earliest, latest) = ValidLease::of_jobs(now_micros()).heartbeats();
         let silent: Vec<(String, String)> =
             sqlx::query_as(SILENT).bind(earliest).bind(latest).fetch_all(&self.options.database.pool).await?;
         for (id, job_name) in silent {

@@ -76,7 +76,7 @@ impl ShutdownTimes {
         let cut_off = before_flush.mul_f64((1.0 - WORK_SHARE) / 2.0);
         let work = before_flush.mul_f64(WORK_SHARE);
         let hand_back = HAND_BACK.min(before_flush.mul_f64(WORK_SHARE / 2.0));
-        let finish = (work + cut_off).saturating_sub(hand_back);
+        let finish = (work + cut_off).saturating_sub(hand_back).min(work);
         Self { drain: config.drain, finish, hand_back, until_cut_off: work.saturating_sub(finish), cut_off, flush }
     }
 }

@@ -7,14 +7,11 @@ use tokio::time::MissedTickBehavior;
 use super::instance::DeadInstance;
 use super::queue_depth::refresh_queue_depth;
 use super::store::reaper::take_back_runs;
-use crate::database::{bounds, micros, now_micros};
+use crate::database::{bounds, now_micros};
 use crate::error::Result;
 use crate::events::training::{RequeueReason, RunFinished, RunRequeued, log_background_failure};
+use crate::leases::ValidLease;
 use crate::state::{App, Shared};
-
-/// A lease that expires later than this many leases from now was written before the clock was put back. As many, so that
-/// servers may be configured with different leases.
-const MAX_LEASES_AHEAD: u32 = 10;
 
 /// Takes back the runs of lost workers: at once those of the dead processes of this data folder, whose lock is free, then
 /// all whose lease has expired.
@@ -51,7 +48,7 @@ fn can_judge_leases(app: &App) -> bool {
 /// Takes back the runs of the dead process `instance`, or all whose lease has expired.
 async fn reap(app: &App, instance: Option<&str>) -> Result<()> {
     let training = &app.config.training;
-    let latest_lease = now_micros().saturating_add(micros(training.lease.saturating_mul(MAX_LEASES_AHEAD)));
+    let latest_lease = ValidLease::of_training_runs(now_micros(), training.lease).latest;
     let taken_back = take_back_runs(&app.database, instance, latest_lease, training.max_attempts);
     let reaped = bounds::for_work(taken_back).await?;
     for run in &reaped.requeued {

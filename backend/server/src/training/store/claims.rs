@@ -8,8 +8,9 @@ use serde::Serialize;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use crate::database::{Database, micros, now_micros};
+use crate::database::{Database, now_micros};
 use crate::error::Result;
+use crate::leases::lease_until;
 use crate::training::run_end::RunEnd;
 
 /// A run that a worker has claimed.
@@ -40,8 +41,7 @@ pub enum ClaimState {
 pub async fn renew_claim(database: &Database, claim: &Claim, lease: Duration) -> Result<ClaimState> {
     let sql = "UPDATE runs SET lease_until = $1 WHERE id = $2 AND worker_id = $3 AND status = 'running' \
                RETURNING cancel_requested";
-    let query =
-        sqlx::query(sql).bind(now_micros().saturating_add(micros(lease))).bind(&claim.run_id).bind(&claim.worker_id);
+    let query = sqlx::query(sql).bind(lease_until(now_micros(), lease)).bind(&claim.run_id).bind(&claim.worker_id);
     claim_state(&query.fetch_all(&database.pool).await?)
 }
 

@@ -8,10 +8,12 @@ use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
 use super::claims::Claim;
-use super::{algorithm_from_row, spec_from_row};
-use crate::database::{Database, Engine, micros, now_micros};
+use super::{algorithm_from_row, spec_from_row, unreadable};
+use crate::database::{Database, Engine, now_micros};
 use crate::error::{Error, Result};
 use crate::events::training::QueueDepth;
+use crate::labels::RunStatus;
+use crate::leases::lease_until;
 
 /// A run to be queued.
 pub struct NewRun {
@@ -64,7 +66,7 @@ pub async fn claim_oldest(database: &Database, instance: &str, lease: Duration) 
     let mut transaction = database.begin().await?;
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(&worker_id)
-        .bind(now.saturating_add(micros(lease)))
+        .bind(lease_until(now, lease))
         .bind(now)
         .fetch_all(&mut *transaction)
         .await?;
@@ -121,8 +123,8 @@ pub async fn queue_depth(database: &Database) -> Result<QueueDepth> {
     let mut depth = QueueDepth::default();
     for row in sqlx::query(sql).fetch_all(&database.pool).await? {
         let hits: i64 = row.try_get("hits")?;
-        match row.try_get::<String, _>("status")?.as_str() {
-            "queued" => depth.queued = hits,
+        match row.try_get::<String, _>("status")?.parse::<RunStatus>().map_err(unreadable)? {
+            RunStatus::Queued => depth.queued = hits,
             _ => depth.running = hits,
         }
     }
