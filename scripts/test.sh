@@ -21,6 +21,9 @@ finish_tests() {
   exit "$result"
 }
 
+# The tests of the API start servers and wait for them most of the time.
+test_threads=6
+
 # run_tests [quick]: the closing lines are cargo's own.
 run_tests() {
   local what=${1:-all}
@@ -41,8 +44,7 @@ run_tests() {
 
   step 'the program from the build context alone' check_build_context
   step 'a private PostgreSQL' start_postgres
-  step 'API and job tests on PostgreSQL' \
-    env "BELFRY_TEST_DATABASE_URL=$postgres_url" cargo test --workspace --locked --bin belfry --test server api::
+  step 'API and job tests on PostgreSQL' test_on_postgres
   stop_postgres
   step 'the stack in containers' test_containers
   step 'the stack natively' \
@@ -70,6 +72,17 @@ test_workspace() {
     say 'SKIPPED: the test of native histograms by a real Prometheus, which is not installed'
     cargo test --workspace --locked -- --skip a_real_prometheus
   fi
+}
+
+# Without the tests that run no statement of their own: tests/api/same_on_postgresql.txt names them.
+test_on_postgres() {
+  local name skip=()
+  while IFS= read -r name; do
+    [[ -z $name || $name == '#'* ]] || skip+=(--skip "$name")
+  done <backend/server/tests/api/same_on_postgresql.txt
+  local -x BELFRY_TEST_DATABASE_URL=$postgres_url
+  cargo test --workspace --locked --bin belfry
+  cargo test --workspace --locked --test server api:: -- --test-threads="$test_threads" "${skip[@]}"
 }
 
 # Everything that is checked without compiling.

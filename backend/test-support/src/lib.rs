@@ -8,6 +8,7 @@ pub mod loki;
 pub mod otlp;
 pub mod ports;
 pub mod s3;
+pub mod statsd;
 pub mod stub;
 
 pub use eventually::{Answer, PATIENCE, eventually};

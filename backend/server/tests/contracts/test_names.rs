@@ -1,6 +1,7 @@
 //! A test's name is a claim that can be read at a glance; its module says the subject.
 
 use std::path::Path;
+use std::process::Command;
 
 /// Names are shorter than this.
 const LIMIT: usize = 60;
@@ -16,6 +17,20 @@ fn every_test_name_is_short() {
     });
     assert!(seen > 200, "only {seen} tests were found");
     assert!(long.is_empty(), "{}", long.join("\n"));
+}
+
+/// A name that is no more would leave nothing out; one that is part of another would leave out both.
+#[test]
+fn each_test_left_out_on_postgresql_exists_once() {
+    let list = include_str!("../api/same_on_postgresql.txt");
+    let output = Command::new(std::env::current_exe().unwrap()).arg("--list").output().unwrap();
+    let known = String::from_utf8(output.stdout).unwrap();
+    let left_out: Vec<&str> = list.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    assert!(left_out.len() > 10, "{left_out:?}");
+    for name in left_out {
+        let found: Vec<&str> = known.lines().filter(|line| line.contains(name)).collect();
+        assert_eq!(found, [format!("{name}: test")], "same_on_postgresql.txt names {name}");
+    }
 }
 
 /// Calls `found` with the name of every test of a folder.

@@ -3,11 +3,10 @@
 //! Each pair of switches stands in each of its four combinations: the rows of an orthogonal array of strength two, in which
 //! a switch is on where its number and the row's have an even number of bits in common.
 
-use std::net::UdpSocket;
-
 use belfry_test_support::eventually;
 use belfry_test_support::loki::Receiver;
 use belfry_test_support::otlp::Collector;
+use belfry_test_support::statsd::Agent;
 use belfry_test_support::stub::StubService;
 use futures::StreamExt;
 use reqwest::StatusCode;
@@ -41,7 +40,7 @@ const AT_A_TIME: usize = 3;
 
 /// A listener for all that a server can send.
 struct World {
-    statsd: UdpSocket,
+    statsd: Agent,
     loki: Receiver,
     collector: Collector,
     telegram: StubService,
@@ -52,14 +51,13 @@ struct World {
 
 impl World {
     async fn new(is_on: impl Fn(&str) -> bool) -> Self {
-        let statsd = UdpSocket::bind("127.0.0.1:0").unwrap();
-        statsd.set_nonblocking(true).unwrap();
+        let statsd = Agent::start();
         let ((loki, loki_url), (collector, collector_url)) = (Receiver::start().await, Collector::start().await);
         let ((telegram, telegram_url), (ai, ai_url)) =
             (StubService::start(StatusCode::OK).await, StubService::start(StatusCode::OK).await);
         let logs = tempfile::tempdir().unwrap();
         let mut variables = vec![
-            ("STATSD__ADDRESS", statsd.local_addr().unwrap().to_string()),
+            ("STATSD__ADDRESS", statsd.address().to_owned()),
             ("STATSD__INTERVAL", "100ms".to_owned()),
             ("LOKI__URL", loki_url),
             ("TRACING__ENDPOINT", collector_url),
@@ -74,17 +72,6 @@ impl World {
             variables.push(("LOG__DIR", logs.path().display().to_string()));
         }
         Self { statsd, loki, collector, telegram, ai, logs, variables }
-    }
-
-    /// What StatsD was sent, which comes now and then.
-    fn packets(&self) -> String {
-        let mut all = String::new();
-        let mut packet = [0; 65_536];
-        while let Ok(size) = self.statsd.recv(&mut packet) {
-            all.push_str(&String::from_utf8_lossy(&packet[..size]));
-            all.push('\n');
-        }
-        all
     }
 
     /// The switches whose listeners heard something.
@@ -151,17 +138,16 @@ async fn try_out(is_on: impl Fn(&str) -> bool + Copy) -> Value {
     } else {
         problem(server.get("/metrics").await, StatusCode::NOT_FOUND, "not_found").await;
     }
-    let mut packets = world.packets();
     if is_on("STATSD__ENABLED") {
         eventually("StatsD is sent the requests", PATIENCE, async || {
-            packets.push_str(&world.packets());
-            if packets.contains("http_requests_total") { Ok(()) } else { Err(packets.clone()) }
+            let packets = world.statsd.packets();
+            if packets.contains("http_requests_total") { Ok(()) } else { Err(packets) }
         })
         .await;
     }
     // The end delivers what is pending, so that from then on silence means that there is nothing.
     assert_eq!(server.stop().await, Some(0));
-    packets.push_str(&world.packets());
+    let packets = world.statsd.all_packets().await;
     let senders =
         ["STATSD__ENABLED", "LOKI__ENABLED", "TRACING__ENABLED", "TELEGRAM__ENABLED", "AI__ENABLED", "LOG__DIR"];
     let on: Vec<&str> = senders.into_iter().filter(|switch| is_on(switch)).collect();

@@ -10,6 +10,7 @@ mod supply;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use belfry_test_support::eventually;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use reqwest::{Client, StatusCode};
@@ -149,14 +150,11 @@ async fn under_load(server: &mut Server, database: &AnyPool, seed: u64, kills: u
 /// Waits for a sweep that begins and ends from now on.
 async fn await_sweep(database: &AnyPool) {
     let began = now_micros();
-    let started = Instant::now();
     let swept = format!(
         "SELECT COUNT(*) FROM job_runs WHERE job_name = 'orphan_sweep' AND status = 'success' AND started_at > {began}"
     );
-    while count(database, &swept).await == 0 {
-        assert!(started.elapsed() < LEASES + PATIENCE, "no sweep comes to its end under load");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+    eventually("a sweep comes to its end under load", LEASES + PATIENCE, async || count(database, &swept).await > 0)
+        .await;
 }
 
 fn now_micros() -> i64 {
@@ -189,12 +187,13 @@ async fn await_ends(server: &Server, ledger: &Ledger, broken: &mut Vec<String>) 
 /// All that was to expire is removed.
 async fn await_clean_up(server: &Server, database: &AnyPool) {
     tokio::time::sleep(SHORT).await;
-    let started = Instant::now();
-    while count(database, "SELECT COUNT(*) FROM datasets WHERE expires_at < created_at + 60000000").await > 0 {
-        assert!(started.elapsed() < LEASES + PATIENCE, "expired datasets are still there");
+    let expiring = "SELECT COUNT(*) FROM datasets WHERE expires_at < created_at + 60000000";
+    eventually("all that expires is removed", LEASES + PATIENCE, async || {
         server.post("/jobs/ttl_cleanup/run", &json!({})).await;
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
+        let left = count(database, expiring).await;
+        if left == 0 { Ok(()) } else { Err(format!("{left} are left")) }
+    })
+    .await;
 }
 
 /// No run of a job stays `running` without a heartbeat, and no sweep is asked for any more.
