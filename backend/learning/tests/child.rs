@@ -203,7 +203,7 @@ fn closing_standard_input_cancels_before_the_next_step() {
 }
 
 #[test]
-fn a_terminate_signal_cancels_as_well_and_uncalled_for_is_an_interruption() {
+fn a_terminate_signal_cancels_or_interrupts() {
     let folder = TempDir::new().unwrap();
     let mut run = Run::start(&fake("slow", &folder), &folder);
     run.wait_for_step(2);

@@ -128,7 +128,7 @@ fn a_row_that_lacks_columns_is_named_with_them() {
 }
 
 #[test]
-fn a_row_with_strange_columns_is_named_with_them_and_the_known_ones() {
+fn an_unexpected_column_is_named_with_the_expected_ones() {
     let mut long = gentoo();
     long.insert("wing_span".to_owned(), json!(1));
     let error = penguin_model().predict(&[long]).unwrap_err();
