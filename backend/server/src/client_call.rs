@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use belfry_telemetry::outgoing::{Failure, OutgoingCall};
+use belfry_telemetry::client_call::{ClientCall, Failure};
 use belfry_telemetry::settings::Secret;
 use reqwest::redirect::Policy;
 
@@ -44,7 +44,7 @@ impl ServiceClient {
         url: &str,
         token: Option<&Secret>,
     ) -> Result<Answer, Failure> {
-        let call = OutgoingCall::begin(service, endpoint);
+        let call = ClientCall::begin(service, endpoint);
         let mut request = self.0.get(url);
         for (name, value) in call.headers() {
             request = request.header(name, value);

@@ -150,7 +150,7 @@ impl Database {
     /// Sets the pool's gauges.
     pub fn emit_pool(&self) {
         let (open, idle) = (self.pool.size(), self.pool.num_idle());
-        PoolReading::of(open.into(), idle as u64, self.pool.options().get_max_connections().into()).emit();
+        PoolReading::new(open.into(), idle as u64, self.pool.options().get_max_connections().into()).emit();
     }
 }
 

@@ -138,9 +138,6 @@ fn with_runtime(future: impl Future<Output = anyhow::Result<()>>) -> anyhow::Res
 async fn until_signal(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     tokio::select! {
         ended = work => ended,
-        stopped = shutdown::signals::shutdown_signal() => {
-            stopped?;
-            anyhow::bail!("interrupted")
-        }
+        () = belfry_telemetry::shutdown_signal() => anyhow::bail!("interrupted"),
     }
 }

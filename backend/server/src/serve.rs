@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
-use belfry_telemetry::{Identity, Telemetry};
+use belfry_telemetry::{Identity, Signals, Telemetry};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -18,7 +18,6 @@ use crate::leases::LeaseClock;
 use crate::resources::Resources;
 use crate::router::router;
 use crate::scheduler::{self, Scheduler};
-use crate::shutdown::signals::Signals;
 use crate::shutdown::{Shutdown, ShutdownTimes};
 use crate::startup_gate::StartupGate;
 use crate::state::App;

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::routing::get;
-use belfry_telemetry::{Identity, Telemetry, TelemetrySettings, asked_to_stop};
+use belfry_telemetry::{Identity, Telemetry, TelemetrySettings, shutdown_signal};
 use tracing_subscriber::prelude::*;
 
 /// The service's own logger, for the `log` crate.
@@ -52,5 +52,5 @@ async fn main() -> anyhow::Result<()> {
         .route("/statements", get(async || tracing::enabled!(target: "sqlx::query", tracing::Level::DEBUG).to_string()))
         .nest("/internal", telemetry.routes());
     let listener = tokio::net::TcpListener::bind(std::env::var("ADDRESS")?).await?;
-    Ok(axum::serve(listener, telemetry.observe(router)).with_graceful_shutdown(asked_to_stop()).await?)
+    Ok(axum::serve(listener, telemetry.observe(router)).with_graceful_shutdown(shutdown_signal()).await?)
 }

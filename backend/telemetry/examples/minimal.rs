@@ -1,7 +1,7 @@
 //! A whole service of somebody else's, observed: HTTP metrics, logs, traces, health and one metric of its own.
 
 use axum::{Router, extract::Path, routing::get};
-use belfry_telemetry::{Telemetry, asked_to_stop, catalogue, health, metric::Values::Closed};
+use belfry_telemetry::{Telemetry, catalogue, health, metric::Values::Closed, shutdown_signal};
 
 catalogue! {
     /// Greetings given, by language.
@@ -20,5 +20,5 @@ async fn main() -> anyhow::Result<()> {
     let router = Router::new().route("/greet/{language}", get(greet)).merge(health::router(health::Checks::default()));
     let address = std::env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
     let listener = tokio::net::TcpListener::bind(address).await?;
-    Ok(axum::serve(listener, telemetry.observe(router)).with_graceful_shutdown(asked_to_stop()).await?)
+    Ok(axum::serve(listener, telemetry.observe(router)).with_graceful_shutdown(shutdown_signal()).await?)
 }

@@ -10,7 +10,7 @@ use axum::http::{StatusCode, header};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
-use belfry_telemetry::{Telemetry, asked_to_stop};
+use belfry_telemetry::{Telemetry, shutdown_signal};
 use futures::{StreamExt, stream};
 use hyper_util::rt::TokioIo;
 use tower::service_fn;
@@ -33,10 +33,10 @@ async fn main() -> anyhow::Result<()> {
         .route("/late-panic", get(late_panic))
         .route("/upgrade", get(upgrade))
         .nest_service("/static", service_fn(async |_: Request| Ok::<_, Infallible>("a file".into_response())))
-        .route("/calls", get(async || axum::Json(belfry_telemetry::traces::outgoing_headers())));
+        .route("/calls", get(async || axum::Json(belfry_telemetry::traces::trace_headers())));
     let address = std::env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
     let listener = tokio::net::TcpListener::bind(address).await?;
-    Ok(axum::serve(listener, telemetry.observe(router)).with_graceful_shutdown(asked_to_stop()).await?)
+    Ok(axum::serve(listener, telemetry.observe(router)).with_graceful_shutdown(shutdown_signal()).await?)
 }
 
 type Piece = Result<Bytes, Infallible>;

@@ -1,7 +1,19 @@
 //! The standard metrics: what every observed service has. A service's own metrics stand in its own catalogue.
+//!
+//! ```
+//! use belfry_telemetry::catalogue::ERRORS_TOTAL;
+//!
+//! ERRORS_TOTAL.with(["payment_refused", "checkout"]).increment(1);
+//! ```
+
+mod labels;
+
+use strum::VariantNames;
 
 use crate::catalogue;
 use crate::metric::Values::{Closed, Open, Status};
+
+pub use labels::{CallFailure, DatabaseErrorKind, JobStatus, LogLevel, LokiStage, QueryType, SpanStage};
 
 /// Request methods as label values; an unknown method is `OTHER`.
 pub const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "OTHER"];
@@ -47,7 +59,7 @@ catalogue! {
     /// Errors handled, by kind and by the part that met them.
     counter ERRORS_TOTAL = "errors_total" { error_type: Open, component: Open };
     /// Log events, by level, whether or not they were shipped.
-    counter LOG_EVENTS_TOTAL = "log_events_total" { level: Closed(&["error", "warn", "info", "debug", "trace"]) };
+    counter LOG_EVENTS_TOTAL = "log_events_total" { level: Closed(LogLevel::VARIANTS) };
 
     /// Connections in use by a query or a transaction.
     reading DB_CONNECTIONS_ACTIVE = "db_connections_active" {};
@@ -56,14 +68,14 @@ catalogue! {
     /// The largest number of connections the pool may open.
     reading DB_CONNECTIONS_MAX = "db_connections_max" {};
     /// Time a statement took, by its first word.
-    histogram DB_QUERY_DURATION_SECONDS = "db_query_duration_seconds" { query_type: Closed(QUERY_TYPES) } buckets LATENCY_SECONDS;
+    histogram DB_QUERY_DURATION_SECONDS = "db_query_duration_seconds" { query_type: Closed(QueryType::VARIANTS) } buckets LATENCY_SECONDS;
     /// Time waited for a connection from the pool.
     histogram DB_CONNECTION_ACQUIRE_DURATION_SECONDS = "db_connection_acquire_duration_seconds" {} buckets LATENCY_SECONDS;
     /// Database errors, by kind.
-    counter DB_ERRORS_TOTAL = "db_errors_total" { kind: Closed(&["timeout", "connection", "constraint", "other"]) };
+    counter DB_ERRORS_TOTAL = "db_errors_total" { kind: Closed(DatabaseErrorKind::VARIANTS) };
 
     /// Runs of scheduled jobs that ended, by outcome.
-    counter SCHEDULER_JOBS_TOTAL = "scheduler_jobs_total" { job_name: Open, status: Closed(&["success", "failed", "aborted"]) };
+    counter SCHEDULER_JOBS_TOTAL = "scheduler_jobs_total" { job_name: Open, status: Closed(JobStatus::VARIANTS) };
     /// Time a scheduled job took.
     histogram SCHEDULER_JOB_DURATION_SECONDS = "scheduler_job_duration_seconds" { job_name: Open } buckets WORK_SECONDS;
     /// Scheduled jobs under way.
@@ -78,7 +90,7 @@ catalogue! {
     counter SCHEDULER_JOB_MISSES_TOTAL = "scheduler_job_misses_total" { job_name: Open };
 
     /// Calls to other services that ended, by their status, or by why they have none.
-    counter EXTERNAL_API_REQUESTS_TOTAL = "external_api_requests_total" { service: Open, endpoint: Open, status: Status(&["timeout", "unreachable", "broken", "cancelled"]) };
+    counter EXTERNAL_API_REQUESTS_TOTAL = "external_api_requests_total" { service: Open, endpoint: Open, status: Status(CallFailure::VARIANTS) };
     /// Time from the beginning of a call to another service to the end of its answer.
     histogram EXTERNAL_API_DURATION_SECONDS = "external_api_duration_seconds" { service: Open } buckets LATENCY_SECONDS;
 
@@ -139,9 +151,9 @@ catalogue! {
     counter TELEMETRY_SERIES_DROPPED_TOTAL = "telemetry_series_dropped_total" { metric: Open };
     /// Log events on their way to Loki: `emitted` are in time `sent`, `refused` by Loki for good, or `dropped` by a full queue;
     /// `retried` counts those whose batch had to be sent again, each time.
-    counter TELEMETRY_LOKI_EVENTS_TOTAL = "telemetry_loki_events_total" { stage: Closed(&["emitted", "sent", "retried", "refused", "dropped"]) };
+    counter TELEMETRY_LOKI_EVENTS_TOTAL = "telemetry_loki_events_total" { stage: Closed(LokiStage::VARIANTS) };
     /// Spans: those that `ended` here are in time `exported`, `failed` to reach the collector, or were `dropped` by a full queue.
-    counter TELEMETRY_SPANS_TOTAL = "telemetry_spans_total" { stage: Closed(&["ended", "exported", "failed", "dropped"]) };
+    counter TELEMETRY_SPANS_TOTAL = "telemetry_spans_total" { stage: Closed(SpanStage::VARIANTS) };
     /// Samples on the page of metrics before this one.
     reading TELEMETRY_PAGE_SAMPLES = "telemetry_page_samples" {};
     /// Size of the page of metrics before this one.
@@ -151,6 +163,3 @@ catalogue! {
     /// Time to write one page of metrics.
     histogram TELEMETRY_RENDER_DURATION_SECONDS = "telemetry_render_duration_seconds" {} buckets LATENCY_SECONDS;
 }
-
-/// Statements by first word, as the `query_type` label shows them.
-pub const QUERY_TYPES: &[&str] = &["select", "insert", "update", "delete", "transaction", "other"];

@@ -12,7 +12,7 @@
 //! # struct Pool; impl Pool { fn size(&self) -> u32 { 5 } fn num_idle(&self) -> usize { 3 } }
 //! # fn watch(telemetry: Telemetry, pool: Pool) {
 //! // With sqlx; any pool that knows its numbers will do.
-//! telemetry.before_scrape(move || PoolReading::of(pool.size().into(), pool.num_idle() as u64, 10).emit());
+//! telemetry.before_scrape(move || PoolReading::new(pool.size().into(), pool.num_idle() as u64, 10).emit());
 //! # }
 //! ```
 
@@ -25,10 +25,10 @@ use tracing_subscriber::layer::Context;
 
 use crate::catalogue::{
     DB_CONNECTION_ACQUIRE_DURATION_SECONDS, DB_CONNECTIONS_ACTIVE, DB_CONNECTIONS_IDLE, DB_CONNECTIONS_MAX,
-    DB_QUERY_DURATION_SECONDS,
+    DB_QUERY_DURATION_SECONDS, QueryType,
 };
 
-/// A pool of connections at one moment.
+/// A snapshot of a pool of connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolReading {
     /// Connections in use by a query or a transaction.
@@ -41,7 +41,7 @@ pub struct PoolReading {
 
 impl PoolReading {
     /// A pool with `open` connections, of which `idle` wait for work, and never more than `max`.
-    pub fn of(open: u64, idle: u64, max: u64) -> Self {
+    pub fn new(open: u64, idle: u64, max: u64) -> Self {
         // The two are read one after the other, so more may be idle than there were.
         Self { active: open.saturating_sub(idle), idle, max }
     }
@@ -56,7 +56,7 @@ impl PoolReading {
 
 /// Records a statement that sqlx does not report, by its first word.
 pub fn statement_took(statement: &str, elapsed: Duration) {
-    DB_QUERY_DURATION_SECONDS.with([query_type(statement)]).record(elapsed.as_secs_f64());
+    DB_QUERY_DURATION_SECONDS.with([query_type(statement).into()]).record(elapsed.as_secs_f64());
 }
 
 /// Records a `BEGIN`, `COMMIT` or `ROLLBACK` of a driver that does not report them: SQLite's.
@@ -69,25 +69,26 @@ pub(crate) struct QueryMetrics;
 
 impl<S: Subscriber> Layer<S> for QueryMetrics {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut seen = Seen::default();
-        event.record(&mut seen);
+        let mut fields = QueryFields::default();
+        event.record(&mut fields);
         match event.metadata().target() {
             "sqlx::query" => {
-                DB_QUERY_DURATION_SECONDS.with([seen.query_type.unwrap_or("other")]).record(seen.seconds);
+                let query_type = fields.query_type.unwrap_or(QueryType::Other);
+                DB_QUERY_DURATION_SECONDS.with([query_type.into()]).record(fields.seconds);
             }
-            "sqlx::pool::acquire" => DB_CONNECTION_ACQUIRE_DURATION_SECONDS.record(seen.seconds),
+            "sqlx::pool::acquire" => DB_CONNECTION_ACQUIRE_DURATION_SECONDS.record(fields.seconds),
             _ => {}
         }
     }
 }
 
 #[derive(Default)]
-struct Seen {
-    query_type: Option<&'static str>,
+struct QueryFields {
+    query_type: Option<QueryType>,
     seconds: f64,
 }
 
-impl Visit for Seen {
+impl Visit for QueryFields {
     fn record_f64(&mut self, field: &Field, value: f64) {
         if matches!(field.name(), "elapsed_secs" | "acquired_after_secs") {
             self.seconds = value;
@@ -104,15 +105,15 @@ impl Visit for Seen {
 }
 
 /// The kind of a statement, from its first word.
-fn query_type(statement: &str) -> &'static str {
+fn query_type(statement: &str) -> QueryType {
     let word = statement.split_ascii_whitespace().next().unwrap_or_default().trim_end_matches(';');
     match word.to_ascii_lowercase().as_str() {
-        "select" | "with" => "select",
-        "insert" => "insert",
-        "update" => "update",
-        "delete" => "delete",
-        "begin" | "commit" | "rollback" | "savepoint" | "release" => "transaction",
-        _ => "other",
+        "select" | "with" => QueryType::Select,
+        "insert" => QueryType::Insert,
+        "update" => QueryType::Update,
+        "delete" => QueryType::Delete,
+        "begin" | "commit" | "rollback" | "savepoint" | "release" => QueryType::Transaction,
+        _ => QueryType::Other,
     }
 }
 
@@ -123,21 +124,21 @@ mod tests {
 
     #[test]
     fn a_statement_is_known_by_its_first_word() {
-        assert_eq!(query_type("SELECT id FROM runs"), "select");
-        assert_eq!(query_type("commit;"), "transaction");
-        assert_eq!(query_type("PRAGMA optimize"), "other");
-        assert_eq!(query_type(""), "other");
+        assert_eq!(query_type("SELECT id FROM runs"), QueryType::Select);
+        assert_eq!(query_type("commit;"), QueryType::Transaction);
+        assert_eq!(query_type("PRAGMA optimize"), QueryType::Other);
+        assert_eq!(query_type(""), QueryType::Other);
     }
 
     #[test]
-    fn a_pool_is_what_was_read_of_it() {
+    fn a_pool_reading_sets_its_gauges() {
         let expected = ["db_connections_active 2", "db_connections_idle 3", "db_connections_max 10"];
-        assert_eq!(moved(|| PoolReading::of(5, 3, 10).emit()), expected);
-        assert_eq!(PoolReading::of(2, 3, 10).active, 0);
+        assert_eq!(moved(|| PoolReading::new(5, 3, 10).emit()), expected);
+        assert_eq!(PoolReading::new(2, 3, 10).active, 0);
     }
 
     #[test]
-    fn a_statement_that_nobody_reported_can_be_recorded() {
+    fn a_statement_that_the_driver_does_not_report_is_recorded() {
         let half = Duration::from_millis(500);
         assert_eq!(
             moved(|| statement_took("DELETE FROM runs", half)),

@@ -1,15 +1,41 @@
-//! What is delivered to elsewhere: logs to Loki, spans to a collector, lines to files; and their end.
+//! What is delivered elsewhere: logs to Loki, spans to a collector, lines to files; and the final flush.
 //!
-//! A thread of its own delivers. A service that is busy, blocked or about to end therefore does not hold its own last words
-//! back, and whoever waits for them may block a thread of the service's runtime, or have none any more.
+//! A runtime with a thread of its own delivers. So a service that is busy, blocked or about to end does not delay its own last
+//! log lines, and the flush may block a thread of the service's runtime, or run without one.
 
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::logs::{Destinations, LogFiles, Shipping};
-use crate::traces::Traces;
-use crate::{Identity, StartError, TelemetrySettings};
+use crate::identity::Identity;
+use crate::logs::{Destinations, LogFiles, LogSettings, LokiSettings, Shipping};
+use crate::settings::SettingsError;
+use crate::traces::{Traces, TracingSettings};
+
+/// The settings of all deliveries.
+#[derive(Clone, Copy)]
+pub(crate) struct DeliverySettings<'s> {
+    pub(crate) log: &'s LogSettings,
+    pub(crate) loki: &'s LokiSettings,
+    pub(crate) tracing: &'s TracingSettings,
+    /// Whether metrics are recorded, so that sqlx's statements are measured.
+    pub(crate) metrics: bool,
+}
+
+/// Why deliveries could not start.
+#[derive(Debug)]
+pub(crate) enum DeliveryError {
+    /// A setting cannot be used.
+    Settings(SettingsError),
+    /// There is no thread for them.
+    Thread(std::io::Error),
+}
+
+impl From<SettingsError> for DeliveryError {
+    fn from(error: SettingsError) -> Self {
+        Self::Settings(error)
+    }
+}
 
 /// Everything that may hold what was not delivered yet.
 pub(crate) struct Deliveries {
@@ -21,21 +47,23 @@ pub(crate) struct Deliveries {
 }
 
 impl Deliveries {
-    /// Opens what the settings switch on, and with it where events are to go.
-    pub(crate) fn open(identity: &Identity, settings: &TelemetrySettings) -> Result<(Self, Destinations), StartError> {
-        let far = settings.loki.enabled || settings.tracing.enabled;
-        let thread = far.then(DeliveryThread::start).transpose().map_err(StartError::Deliveries)?;
+    /// Opens what the settings switch on, and the destinations of log events.
+    pub(crate) fn open(
+        identity: &Identity,
+        settings: DeliverySettings<'_>,
+    ) -> Result<(Self, Destinations), DeliveryError> {
+        let is_needed = settings.loki.enabled || settings.tracing.enabled;
+        let thread = is_needed.then(DeliveryThread::start).transpose().map_err(DeliveryError::Thread)?;
         let handle = thread.as_ref().map(DeliveryThread::handle);
         let tracing = handle.filter(|_| settings.tracing.enabled);
         let traces = tracing.map(|runtime| settings.tracing.connect(identity, runtime)).transpose()?;
-        let measured = settings.prometheus.enabled || settings.statsd.enabled;
         let (destinations, shipping, files) =
-            Destinations::open(identity, &settings.log, &settings.loki, traces.as_ref(), handle, measured)?;
+            Destinations::open(identity, settings.log, settings.loki, traces.as_ref(), handle, settings.metrics)?;
         Ok((Self { shipping, traces, files, _thread: thread }, destinations))
     }
 
-    /// Delivers what is pending, for at most `grace`. Returns whether all of it got through. Blocks.
-    pub(crate) fn finish(self, grace: Duration) -> bool {
+    /// Delivers what is pending, for at most `grace`. Returns whether all of it was delivered. Blocks.
+    pub(crate) fn flush(self, grace: Duration) -> bool {
         let deadline = Instant::now() + grace;
         // All at the same time, within one deadline.
         if let Some(shipping) = &self.shipping {
@@ -49,7 +77,7 @@ impl Deliveries {
     }
 }
 
-/// The runtime of deliveries. Ends without a wait when dropped.
+/// The runtime of deliveries. Dropping it does not wait.
 struct DeliveryThread(Option<Runtime>);
 
 impl DeliveryThread {
@@ -66,7 +94,7 @@ impl DeliveryThread {
 impl Drop for DeliveryThread {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
-            // Dropping a runtime blocks, which another runtime would not allow.
+            // Dropping a runtime blocks, which is not allowed inside another runtime.
             runtime.shutdown_background();
         }
     }
@@ -86,13 +114,24 @@ mod tests {
     use super::*;
     use crate::settings;
 
-    type Taken = Arc<Mutex<Vec<Value>>>;
+    #[derive(clap::Args)]
+    struct Settings {
+        #[command(flatten)]
+        log: LogSettings,
+        #[command(flatten)]
+        loki: LokiSettings,
+        #[command(flatten)]
+        tracing: TracingSettings,
+    }
 
-    /// A Loki on a thread of its own, and what it took.
-    fn loki() -> (String, Taken) {
-        let taken = Taken::default();
-        let push = async |State(taken): State<Taken>, Json(body): Json<Value>| taken.lock().unwrap().push(body);
-        let router = Router::new().route("/loki/api/v1/push", post(push)).with_state(taken.clone());
+    type Received = Arc<Mutex<Vec<Value>>>;
+
+    /// A Loki on a thread of its own, and what it received.
+    fn loki() -> (String, Received) {
+        let received = Received::default();
+        let push =
+            async |State(received): State<Received>, Json(body): Json<Value>| received.lock().unwrap().push(body);
+        let router = Router::new().route("/loki/api/v1/push", post(push)).with_state(received.clone());
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -100,31 +139,32 @@ mod tests {
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async { axum::serve(tokio::net::TcpListener::from_std(listener).unwrap(), router).await })
         });
-        (url, taken)
+        (url, received)
     }
 
-    fn emit_and_finish(url: &str) -> bool {
+    fn emit_and_flush(url: &str) -> bool {
         let variables = [("LOKI__ENABLED", "true"), ("LOKI__URL", url)];
         let settings = settings::read(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        let settings: TelemetrySettings = settings.unwrap();
+        let Settings { log, loki, tracing } = settings.unwrap();
+        let settings = DeliverySettings { log: &log, loki: &loki, tracing: &tracing, metrics: true };
         let identity = Identity { service: "unit", version: "0", environment: "test".to_owned() };
-        let (deliveries, destinations) = Deliveries::open(&identity, &settings).unwrap();
-        let subscriber = Registry::default().with(destinations.layers(&settings.log, false));
-        tracing::subscriber::with_default(subscriber, || tracing::info!("the last words"));
-        deliveries.finish(Duration::from_secs(20))
+        let (deliveries, destinations) = Deliveries::open(&identity, settings).unwrap();
+        let subscriber = Registry::default().with(destinations.layers(&log, false));
+        tracing::subscriber::with_default(subscriber, || tracing::info!("the last line"));
+        deliveries.flush(Duration::from_secs(20))
     }
 
     #[tokio::test]
-    async fn the_only_thread_of_a_runtime_may_wait_for_deliveries() {
-        let (url, taken) = loki();
-        assert!(emit_and_finish(&url));
-        assert!(taken.lock().unwrap()[0].to_string().contains("the last words"));
+    async fn the_only_thread_of_a_runtime_may_wait_for_the_flush() {
+        let (url, received) = loki();
+        assert!(emit_and_flush(&url));
+        assert!(received.lock().unwrap()[0].to_string().contains("the last line"));
     }
 
     #[test]
     fn deliveries_need_no_runtime_of_the_service() {
-        let (url, taken) = loki();
-        assert!(emit_and_finish(&url));
-        assert_eq!(taken.lock().unwrap().len(), 1);
+        let (url, received) = loki();
+        assert!(emit_and_flush(&url));
+        assert_eq!(received.lock().unwrap().len(), 1);
     }
 }

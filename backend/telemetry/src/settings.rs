@@ -25,6 +25,11 @@ pub struct SettingsError {
 }
 
 /// Text that is never shown: a token, a password, a URL with either.
+///
+/// ```
+/// let token = belfry_telemetry::settings::secret("hunter2").unwrap();
+/// assert_eq!(format!("{token:?}"), "set");
+/// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -48,7 +53,7 @@ impl fmt::Debug for Secret {
 
 /// The environment of this process, as far as it concerns `T`: to be given to [`read`].
 ///
-/// What other variables hold is of no concern, and need not even be text; one in a section of `T` must be.
+/// Other variables are ignored and need not even be text; one in a section of `T` must be.
 pub fn environment<T: clap::Args>() -> Result<Vec<(String, String)>, SettingsError> {
     texts_of::<T>(std::env::vars_os())
 }
@@ -60,8 +65,8 @@ fn texts_of<T: clap::Args>(
     let known: Vec<&str> = command.get_arguments().filter_map(|argument| argument.get_long()).collect();
     // A name with bytes that are no text is in no section, or an unknown key of one.
     let named = variables.map(|(variable, value)| (variable.to_string_lossy().into_owned(), value));
-    let concerning = named.filter(|(variable, _)| is_in_a_section(variable, &known));
-    concerning.map(|(variable, value)| Ok((variable.clone(), text_of(&variable, value)?))).collect()
+    let relevant = named.filter(|(variable, _)| is_in_a_section(variable, &known));
+    relevant.map(|(variable, value)| Ok((variable.clone(), text_of(&variable, value)?))).collect()
 }
 
 /// The value of one variable as text. It may be a secret, so it is not shown when it is none.
@@ -232,22 +237,27 @@ mod tests {
     use std::os::unix::ffi::OsStringExt;
 
     use super::*;
-    use crate::http::HttpOptions;
+
+    #[derive(clap::Args, Debug, PartialEq)]
+    struct Section {
+        #[arg(id = "SHOP__NAME", default_value = "")]
+        name: String,
+    }
 
     fn no_text() -> OsString {
         OsString::from_vec(vec![b'a', 0xff])
     }
 
     #[test]
-    fn a_variable_of_somebody_else_need_not_be_text() {
+    fn a_variable_of_another_program_need_not_be_text() {
         let variables = [OsString::from("LS_COLORS"), OsString::from("OTHER__SETTING"), no_text()];
-        let texts = texts_of::<HttpOptions>(variables.into_iter().map(|name| (name, no_text())));
+        let texts = texts_of::<Section>(variables.into_iter().map(|name| (name, no_text())));
         assert_eq!(texts, Ok(Vec::new()));
     }
 
     #[test]
     fn a_setting_that_is_no_text_is_named() {
-        let error = texts_of::<HttpOptions>([("HTTP_METRICS__SIZES".into(), no_text())].into_iter()).unwrap_err();
-        assert_eq!(error.to_string(), "HTTP_METRICS__SIZES: found bytes that are not UTF-8, expected text");
+        let error = texts_of::<Section>([("SHOP__NAME".into(), no_text())].into_iter()).unwrap_err();
+        assert_eq!(error.to_string(), "SHOP__NAME: found bytes that are not UTF-8, expected text");
     }
 }

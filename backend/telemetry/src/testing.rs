@@ -14,7 +14,7 @@ use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 
 use crate::metric;
 
-/// Runs `emits` on this thread and returns the series it touched, as the page would show them, in order.
+/// Runs `emits` on this thread and returns the series it moved, as the page would show them, in order.
 ///
 /// A histogram shows each value that was recorded. Emits of other threads are not seen. It changes how all later emits of
 /// the process find their recorder, so a process that tests with it must not also install one.
@@ -23,7 +23,7 @@ pub fn moved(emits: impl FnOnce()) -> Vec<String> {
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
     metrics::with_local_recorder(&recorder, emits);
-    let touched = snapshotter.snapshot().into_vec().into_iter().map(|(key, _, _, value)| {
+    let series = snapshotter.snapshot().into_vec().into_iter().map(|(key, _, _, value)| {
         let labels: Vec<String> =
             key.key().labels().map(|label| format!("{}=\"{}\"", label.key(), label.value())).collect();
         let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
@@ -34,9 +34,9 @@ pub fn moved(emits: impl FnOnce()) -> Vec<String> {
         };
         format!("{}{labels} {value}", key.key().name())
     });
-    let mut touched: Vec<String> = touched.collect();
-    touched.sort_unstable();
-    touched
+    let mut series: Vec<String> = series.collect();
+    series.sort_unstable();
+    series
 }
 
 /// As [`moved`], of code that waits: it is run to its end on a runtime of this thread alone, and so is all that it spawns.

@@ -31,7 +31,7 @@ catalogue! {
 
 const TRIES: usize = 100_000;
 
-/// The most metrics without a catalogue, as `recorder/store.rs` has it.
+/// The most metrics without a catalogue, as `registry/caps.rs` has it.
 const FOREIGN_CAP: usize = 200;
 
 async fn ask(router: &Router, accept: &str) -> Vec<u8> {
@@ -81,12 +81,11 @@ async fn a_hundred_thousand_random_requests_and_names_stay_within_the_caps() {
     socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let address = socket.local_addr().unwrap().to_string();
     let agent = std::thread::spawn(move || series_of_agent(socket));
-    let native = if cfg!(feature = "native-histograms") { "true" } else { "false" };
     let set = [
         ("STATSD__ENABLED", "true"),
         ("STATSD__ADDRESS", &address),
         ("STATSD__INTERVAL", "1s"),
-        ("PROMETHEUS__NATIVE_HISTOGRAMS", native),
+        ("PROMETHEUS__NATIVE_HISTOGRAMS", "true"),
     ];
     let set = set.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let settings: TelemetrySettings = settings::read(set).unwrap();
@@ -177,11 +176,9 @@ async fn a_hundred_thousand_random_requests_and_names_stay_within_the_caps() {
     assert_eq!(value(r#"telemetry_series_dropped_total{metric="library.requests"}"#), TRIES as u64);
 
     // The other formats show the same store.
-    if cfg!(feature = "native-histograms") {
-        let accept = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
-        let protobuf = ask(&router, accept).await;
-        assert!(!protobuf.starts_with(b"#") && protobuf.len() < 2 * page.len(), "{} bytes", protobuf.len());
-    }
+    let accept = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
+    let protobuf = ask(&router, accept).await;
+    assert!(!protobuf.starts_with(b"#") && protobuf.len() < 2 * page.len(), "{} bytes", protobuf.len());
     assert!(telemetry.shut_down(Duration::from_secs(30)).await);
     let of_agent = agent.join().unwrap();
     assert!(of_agent["library_requests"] > 1, "{of_agent:?}");

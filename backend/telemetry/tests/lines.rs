@@ -19,7 +19,7 @@ fn a_line_that_is_not_hidden_has_the_id_of_its_request() {
         let line = loop {
             let file = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
             let lines = std::fs::read_to_string(file).unwrap();
-            if let Some(line) = lines.lines().find(|line| line.contains("a handler panicked")) {
+            if let Some(line) = lines.lines().find(|line| line.contains("handler panicked")) {
                 break line.to_owned();
             }
             assert!(started.elapsed() < PATIENCE, "{level}: no line in {lines}");

@@ -1,6 +1,6 @@
 //! Native histograms, with the one program whose word counts: a real Prometheus scrapes the minimal example and is asked.
 //!
-//! Needs `prometheus` on the path, the cargo feature, and the example built with it; `./run.sh test` sees to all three.
+//! Needs the program `prometheus` on the path, which `./run.sh test` installs.
 //! What that Prometheus does not show, the page is read for by a decoder that was not written here.
 
 #![allow(clippy::unwrap_used)]

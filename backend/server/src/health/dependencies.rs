@@ -2,8 +2,8 @@
 //!
 //! Their sentences are made here from statuses; nothing that a service or the HTTP client says is passed on.
 
+use belfry_telemetry::client_call::Failure;
 use belfry_telemetry::health::Outcome;
-use belfry_telemetry::outgoing::Failure;
 use belfry_telemetry::settings::Secret;
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -85,6 +85,7 @@ fn sentence(failure: Failure) -> &'static str {
         Failure::Timeout => "no answer in time",
         Failure::Unreachable => "cannot be reached",
         Failure::Broken => "broke its answer off",
+        Failure::Cancelled => "was cancelled",
     }
 }
 

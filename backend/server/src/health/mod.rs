@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use belfry_telemetry::health;
+use belfry_telemetry::health::{self, ServiceStatus};
 use serde_json::{Value, json};
 use tokio::time::MissedTickBehavior;
 
@@ -26,7 +26,7 @@ const WATCH_EVERY: Duration = Duration::from_secs(10);
 pub async fn watch(app: Shared) -> anyhow::Result<()> {
     let mut ticks = tokio::time::interval(WATCH_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut last = "ok";
+    let mut last = ServiceStatus::Ok;
     loop {
         tokio::select! {
             () = app.shutdown.stopping.cancelled() => return Ok(()),
@@ -35,9 +35,10 @@ pub async fn watch(app: Shared) -> anyhow::Result<()> {
         let report = app.checks.report().await;
         if report.status != last {
             last = report.status;
+            let status: &str = last.into();
             match report.failing() {
-                failing if failing.is_empty() => tracing::info!(status = last, "health recovered"),
-                failing => tracing::warn!(status = last, failing, "health changed"),
+                failing if failing.is_empty() => tracing::info!(status, "health recovered"),
+                failing => tracing::warn!(status, failing, "health changed"),
             }
         }
     }
@@ -45,7 +46,7 @@ pub async fn watch(app: Shared) -> anyhow::Result<()> {
 
 /// `GET /health`: every check.
 pub async fn health(State(app): State<Shared>) -> Response {
-    health::everything(app.checks.report().await).into_response()
+    health::full_report(app.checks.report().await).into_response()
 }
 
 /// `GET /healthz`: database, disk and memory in one answer.

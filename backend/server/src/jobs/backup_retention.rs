@@ -86,7 +86,7 @@ mod tests {
         let (metadata, stopping) = (JobMetadata::default(), CancellationToken::new());
         let removal = FileRemoval::begin(&metadata, &stopping);
         let kept = keep_newest(folder, 2, Duration::from_secs(3_600), removal).await;
-        (kept, metadata.so_far().into())
+        (kept, metadata.snapshot().into())
     }
 
     #[tokio::test]

@@ -74,7 +74,7 @@ mod tests {
         std::fs::create_dir(folder.path().join("belfry.2019-01-01.jsonl")).unwrap();
         let (metadata, stopping) = (JobMetadata::default(), CancellationToken::new());
         remove_before(folder.path(), "2026-03-02", FileRemoval::begin(&metadata, &stopping)).await.unwrap();
-        assert_eq!(metadata.so_far()["removed"], 2);
+        assert_eq!(metadata.snapshot()["removed"], 2);
         for name in stay {
             assert!(folder.path().join(name).exists(), "{name}");
         }

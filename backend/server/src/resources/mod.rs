@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use belfry_telemetry::health::Fresh;
+use belfry_telemetry::health::Cached;
 use bytesize::ByteSize;
 use sysinfo::System;
 
@@ -77,8 +77,8 @@ pub struct Resources {
     disk_warning_percent: u32,
     memory_warning_percent: u32,
     deadline: Duration,
-    disk: Fresh<Reading>,
-    memory: Fresh<Reading>,
+    disk: Cached<Reading>,
+    memory: Cached<Reading>,
 }
 
 /// A usage, or a sentence that says why there is none.
@@ -92,8 +92,8 @@ impl Resources {
             disk_warning_percent: config.alerts.threshold_disk,
             memory_warning_percent: config.alerts.threshold_memory,
             deadline,
-            disk: Fresh::default(),
-            memory: Fresh::default(),
+            disk: Cached::default(),
+            memory: Cached::default(),
         }
     }
 

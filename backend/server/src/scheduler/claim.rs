@@ -131,7 +131,7 @@ pub async fn forget_jobs_of_folders(transaction: &mut Transaction, time: i64) ->
 mod tests {
     use std::time::Duration;
 
-    use belfry_telemetry::jobs::{Ended, JobRun};
+    use belfry_telemetry::jobs::{EndedRun, JobRun};
 
     use super::*;
     use crate::config::Config;
@@ -151,11 +151,11 @@ mod tests {
         Plan::new(config.jobs.business_snapshot_schedule.clone(), &config.jobs)
     }
 
-    async fn end(database: &Database, id: &str, how: impl FnOnce(JobRun) -> Ended) {
+    async fn end(database: &Database, id: &str, how: impl FnOnce(JobRun) -> EndedRun) {
         assert!(history::end_run(database, JOB, &plan(), id, &how(JobRun::begin(JOB))).await.unwrap());
     }
 
-    fn fail(run: JobRun) -> Ended {
+    fn fail(run: JobRun) -> EndedRun {
         run.failed("no room")
     }
 

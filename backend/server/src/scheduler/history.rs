@@ -3,7 +3,7 @@
 //!
 //! A run ends once, in one transaction with its job's row and the totals: by itself, here, or aborted by `reaper.rs`.
 
-use belfry_telemetry::jobs::{Ended, Status};
+use belfry_telemetry::jobs::{EndedRun, Status};
 use serde_json::Value;
 
 use super::job::JobMetadata;
@@ -46,7 +46,7 @@ pub(super) async fn renew_lease(database: &Database, row: &str, id: &str, metada
         .bind(id)
         .execute(&database.pool)
         .await?;
-    let metadata = Value::Object(metadata.so_far()).to_string();
+    let metadata = Value::Object(metadata.snapshot()).to_string();
     sqlx::query(RECORD_HEARTBEAT).bind(now).bind(metadata).bind(id).execute(&database.pool).await?;
     Ok(renewed.rows_affected() > 0)
 }
@@ -54,7 +54,7 @@ pub(super) async fn renew_lease(database: &Database, row: &str, id: &str, metada
 /// Records how a run ended, and releases its job in the same transaction: whoever sees the end may ask for the next run. A
 /// run that did not succeed brings its job's next due time nearer, as the plan says. Returns false if it had ended
 /// otherwise.
-pub(super) async fn end_run(database: &Database, row: &str, plan: &Plan, id: &str, ended: &Ended) -> Result<bool> {
+pub(super) async fn end_run(database: &Database, row: &str, plan: &Plan, id: &str, ended: &EndedRun) -> Result<bool> {
     let mut transaction = database.begin().await?;
     let (status, seconds) = (ended.status.as_str(), ended.duration.as_secs_f64());
     let written = sqlx::query(END)

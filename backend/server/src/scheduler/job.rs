@@ -6,7 +6,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 /// What a run records of its work as it goes, as JSON; kept however the run ends.
-pub use belfry_telemetry::jobs::Notes as JobMetadata;
+pub use belfry_telemetry::jobs::JobMetadata;
 
 use super::Scheduler;
 use super::plan::Plan;

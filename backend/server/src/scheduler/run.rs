@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use belfry_telemetry::jobs::{Ended, JobRun, Status};
+use belfry_telemetry::jobs::{EndedRun, JobRun, Status};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
@@ -35,9 +35,10 @@ pub(super) async fn run_job(scheduler: Arc<Scheduler>, job_name: &'static str, i
     let Some(job) = scheduler.job_named(job_name) else { return };
     let _in_flight = scheduler.guard_in_flight(&id);
     let monitor = JobRun::begin(job_name);
-    let lease = Lease { scheduler: &scheduler, job, id: &id, metadata: monitor.notes() };
+    let lease = Lease { scheduler: &scheduler, job, id: &id, metadata: monitor.metadata() };
     let work = tokio::spawn({
-        let context = RunContext { job_row: job.row.clone(), metadata: monitor.notes(), scheduler: scheduler.clone() };
+        let context =
+            RunContext { job_row: job.row.clone(), metadata: monitor.metadata(), scheduler: scheduler.clone() };
         let job = job.job.clone();
         async move { job.run(&context).await }
     });
@@ -89,7 +90,7 @@ async fn watch_work(lease: &Lease<'_>, claimed: Instant, mut work: JoinHandle<Re
 
 /// Records how the run ended, for as long as it takes. A process that is cut off meanwhile leaves the run to the reaper.
 /// Only what the database took is counted.
-async fn record_end(lease: &Lease<'_>, ended: Ended) {
+async fn record_end(lease: &Lease<'_>, ended: EndedRun) {
     let (job_name, status) = (ended.job_name, ended.status);
     let PlannedJob { row, plan, .. } = lease.job;
     let write = || history::end_run(&lease.scheduler.options.database, row, plan, lease.id, &ended);
@@ -97,16 +98,17 @@ async fn record_end(lease: &Lease<'_>, ended: Ended) {
     let gives_up = |error: &Error, elapsed| !error.is_passing() && elapsed >= HEARTBEAT_TIMEOUT;
     match retry_until_written("the end of a job's run", gives_up, write).await {
         Ok(true) => {
+            ended.record();
             if status == Status::Failed {
                 JobFailed { job_name }.emit();
             }
         }
         Ok(false) => {
-            ended.taken_over();
+            ended.discard();
             tracing::error!(job_name, "job run taken over by another process; it counts as aborted");
         }
         Err(error) => {
-            ended.taken_over();
+            ended.discard();
             tracing::error!(job_name, cause = chain(&error), "end of a job's run not recorded");
         }
     }

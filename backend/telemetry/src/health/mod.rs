@@ -1,6 +1,18 @@
-//! Health checks that run side by side, each with its own deadline, so that one hanging dependency never hangs the answer.
+//! Health checks that run side by side, each with its own deadline, so that one hanging dependency never delays the response.
+//!
+//! ```
+//! use std::time::Duration;
+//! use belfry_telemetry::health::{self, Checks};
+//!
+//! let checks = Checks::default()
+//!     .required("database", Duration::from_secs(2), || async { Ok("answers".to_owned()) })
+//!     .disabled("mail", "MAIL__ENABLED is false");
+//! // `/livez`, `/readyz` and `/health`.
+//! let router: axum::Router = health::router(checks);
+//! # drop(router);
+//! ```
 
-mod fresh;
+mod cached;
 mod report;
 mod routes;
 
@@ -12,9 +24,9 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 
-pub use fresh::Fresh;
-pub use report::{CheckResult, Report, Status};
-pub use routes::{everything, readiness, router};
+pub use cached::Cached;
+pub use report::{CheckResult, Report, ServiceStatus, Status};
+pub use routes::{full_report, readiness, router};
 
 use crate::catalogue::{HEALTH_CHECK_DURATION_SECONDS, HEALTH_CHECK_STATUS};
 
@@ -24,16 +36,16 @@ type Work = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Outcome> + Send>> + Send
 
 #[derive(Clone)]
 enum Kind {
-    Asked { required: bool, deadline: Duration, work: Work },
-    // Why nothing is asked.
+    Enabled { required: bool, deadline: Duration, work: Work },
+    // Why it is switched off.
     Disabled(String),
 }
 
-/// One check, and what it last found.
+/// One check, and its last result.
 struct Check {
     name: &'static str,
     kind: Kind,
-    last: Fresh<CheckResult>,
+    last: Cached<CheckResult>,
 }
 
 /// The checks of a service.
@@ -50,7 +62,7 @@ impl Checks {
         F: Future<Output = Outcome> + Send + 'static,
     {
         let work: Work = Arc::new(move || Box::pin(work()));
-        self.add(name, Kind::Asked { required: true, deadline, work })
+        self.add(name, Kind::Enabled { required: true, deadline, work })
     }
 
     /// Adds a check whose failure leaves the service usable.
@@ -60,36 +72,36 @@ impl Checks {
         F: Future<Output = Outcome> + Send + 'static,
     {
         let work: Work = Arc::new(move || Box::pin(work()));
-        self.add(name, Kind::Asked { required: false, deadline, work })
+        self.add(name, Kind::Enabled { required: false, deadline, work })
     }
 
-    /// Names a dependency that is switched off, and says by what: neither healthy nor failed, and without a series.
+    /// Adds a dependency that is switched off, and why: neither healthy nor failed, and without a series.
     pub fn disabled(self, name: &'static str, reason: impl Into<String>) -> Self {
         self.add(name, Kind::Disabled(reason.into()))
     }
 
     fn add(mut self, name: &'static str, kind: Kind) -> Self {
-        self.checks.push(Check { name, kind, last: Fresh::default() });
+        self.checks.push(Check { name, kind, last: Cached::default() });
         self
     }
 
-    /// What all checks found: each is asked now, side by side, unless its last answer is under a second old.
+    /// The results of all checks: each runs now, side by side, unless its last result is under a second old.
     ///
     /// Takes as long as the slowest check, and never longer than the largest deadline.
     pub async fn report(&self) -> Report {
-        self.of(|_| true).await
+        self.report_of(|_| true).await
     }
 
-    /// The same of the required checks alone. Whoever only asks whether to send requests here must not wait for a
-    /// dependency that the service can do without.
+    /// The results of the required checks alone: a load balancer that asks whether to send requests here must not wait for
+    /// a dependency that the service can do without.
     pub async fn report_required(&self) -> Report {
-        self.of(|check| matches!(check.kind, Kind::Asked { required: true, .. })).await
+        self.report_of(|check| matches!(check.kind, Kind::Enabled { required: true, .. })).await
     }
 
-    async fn of(&self, which: impl Fn(&Check) -> bool) -> Report {
+    async fn report_of(&self, which: impl Fn(&Check) -> bool) -> Report {
         let chosen = self.checks.iter().filter(|check| which(check));
         let results = join_all(chosen.map(|check| async move { (check.name, check.result().await) })).await;
-        Report::of(results.into_iter().collect::<BTreeMap<_, _>>())
+        Report::from_checks(results.into_iter().collect::<BTreeMap<_, _>>())
     }
 }
 
@@ -101,19 +113,19 @@ impl Check {
 
 async fn run(name: &'static str, kind: Kind) -> CheckResult {
     let (required, deadline, work) = match kind {
-        Kind::Asked { required, deadline, work } => (required, deadline, work),
+        Kind::Enabled { required, deadline, work } => (required, deadline, work),
         Kind::Disabled(message) => {
             return CheckResult { status: Status::Disabled, healthy: None, required: false, message, latency_ms: 0.0 };
         }
     };
     let started = Instant::now();
-    // A task of its own: it may panic, and one that blocks its thread must not hold up the deadline.
-    let mut asked = tokio::spawn(async move { work().await });
-    let outcome = match tokio::time::timeout(deadline, &mut asked).await {
+    // In a task of its own: it may panic, or block its thread, and must not delay the deadline.
+    let mut task = tokio::spawn(async move { work().await });
+    let outcome = match tokio::time::timeout(deadline, &mut task).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(_)) => Err("the check panicked".to_owned()),
         Err(_) => {
-            asked.abort();
+            task.abort();
             Err(format!("no answer within {} ms", deadline.as_millis()))
         }
     };

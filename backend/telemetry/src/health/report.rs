@@ -1,14 +1,29 @@
-//! What the checks found: values, as they are shown.
+//! The results of health checks, as they are shown.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use strum::{Display, IntoStaticStr};
 
-/// Where a dependency stands.
-#[derive(Clone, Copy, Debug, Serialize, PartialEq, Eq)]
+/// The state of a service, from all its checks.
+#[derive(Clone, Copy, Debug, Display, IntoStaticStr, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum ServiceStatus {
+    /// Every check passes.
+    Ok,
+    /// An optional check fails.
+    Degraded,
+    /// A required check fails.
+    Error,
+}
+
+/// The state of a dependency.
+#[derive(Clone, Copy, Debug, Display, IntoStaticStr, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Status {
-    /// It does its work.
+    /// It works.
     Ok,
     /// It does not, or not in time.
     Failed,
@@ -16,14 +31,14 @@ pub enum Status {
     Disabled,
 }
 
-/// What one check found.
+/// The result of one check.
 #[derive(Clone, Debug, Serialize, PartialEq)]
 pub struct CheckResult {
-    /// Where the dependency stands.
+    /// The state of the dependency.
     pub status: Status,
-    /// The same as a truth value. `None` when it is switched off.
+    /// Whether it works. `None` when it is switched off.
     pub healthy: Option<bool>,
-    /// Whether the service cannot do without it.
+    /// Whether the service needs it.
     pub required: bool,
     /// One sentence for a person.
     pub message: String,
@@ -31,11 +46,11 @@ pub struct CheckResult {
     pub latency_ms: f64,
 }
 
-/// What all checks found.
+/// The results of all checks.
 #[derive(Clone, Debug, Serialize, PartialEq)]
 pub struct Report {
-    /// `ok`, `degraded` (an optional check fails) or `error` (a required one fails).
-    pub status: &'static str,
+    /// The state of the service.
+    pub status: ServiceStatus,
     /// Each check by name.
     pub checks: BTreeMap<&'static str, CheckResult>,
 }
@@ -43,7 +58,7 @@ pub struct Report {
 impl Report {
     /// Whether every required check passed.
     pub fn is_serving(&self) -> bool {
-        self.status != "error"
+        self.status != ServiceStatus::Error
     }
 
     /// The checks that failed, each with its sentence; empty when none did.
@@ -52,12 +67,12 @@ impl Report {
         failing.map(|(name, check)| format!("{name}: {}", check.message)).collect::<Vec<_>>().join("; ")
     }
 
-    pub(super) fn of(checks: BTreeMap<&'static str, CheckResult>) -> Self {
+    pub(super) fn from_checks(checks: BTreeMap<&'static str, CheckResult>) -> Self {
         let failed = |required| checks.values().any(|check| check.healthy == Some(false) && check.required == required);
         let status = match (failed(true), failed(false)) {
-            (true, _) => "error",
-            (false, true) => "degraded",
-            (false, false) => "ok",
+            (true, _) => ServiceStatus::Error,
+            (false, true) => ServiceStatus::Degraded,
+            (false, false) => ServiceStatus::Ok,
         };
         Self { status, checks }
     }

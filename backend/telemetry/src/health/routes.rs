@@ -9,27 +9,27 @@ use serde_json::{Value, json};
 
 use super::{Checks, Report};
 
-/// `/livez` answers while the process can; `/readyz` and `/health` ask the checks, and are 503 when a required one fails.
+/// `/livez` answers as long as the process can; `/readyz` and `/health` run the checks, and are 503 when a required one fails.
 ///
-/// A service that must say more, such as that it is being drained, writes routes of its own around [`Checks::report`],
-/// [`readiness`] and [`everything`].
+/// A service that must say more, for example that it is draining, writes routes of its own around [`Checks::report`],
+/// [`readiness`] and [`full_report`].
 pub fn router<S: Clone + Send + Sync + 'static>(checks: Checks) -> Router<S> {
     let checks = Arc::new(checks);
     let ready = checks.clone();
     Router::new()
         .route("/livez", get(async || "ok"))
         .route("/readyz", get(async move || readiness(&ready.report_required().await)))
-        .route("/health", get(async move || everything(checks.report().await)))
+        .route("/health", get(async move || full_report(checks.report().await)))
 }
 
-/// The answer of `/readyz`.
+/// The response of `/readyz`.
 pub fn readiness(report: &Report) -> (StatusCode, Json<Value>) {
     let message = if report.is_serving() { "serving".to_owned() } else { report.failing() };
     (status(report), Json(json!({ "ready": report.is_serving(), "message": message })))
 }
 
-/// The answer of `/health`.
-pub fn everything(report: Report) -> (StatusCode, Json<Report>) {
+/// The response of `/health`.
+pub fn full_report(report: Report) -> (StatusCode, Json<Report>) {
     (status(&report), Json(report))
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 
 #[tokio::test]
-async fn a_hanging_check_fails_at_its_deadline_while_the_others_answer() {
+async fn a_hanging_check_fails_alone_at_its_deadline() {
     let checks = Checks::default()
         .required("database", Duration::from_secs(1), || async { Ok("fine".to_owned()) })
         .optional("provider", Duration::from_millis(50), || async { std::future::pending().await })
@@ -9,7 +9,7 @@ async fn a_hanging_check_fails_at_its_deadline_while_the_others_answer() {
     let started = Instant::now();
     let report = checks.report().await;
     assert!(started.elapsed() < Duration::from_secs(1));
-    assert_eq!(report.status, "degraded");
+    assert_eq!(report.status, ServiceStatus::Degraded);
     assert!(report.is_serving());
     assert_eq!(report.checks["database"].healthy, Some(true));
     assert_eq!(report.checks["provider"].message, "no answer within 50 ms");
@@ -23,7 +23,7 @@ async fn a_failed_required_check_is_an_error() {
     let checks = Checks::default()
         .required("database", Duration::from_secs(1), || async { Err("connection refused".to_owned()) });
     let report = checks.report().await;
-    assert_eq!(report.status, "error");
+    assert_eq!(report.status, ServiceStatus::Error);
     assert!(!report.is_serving());
 }
 
@@ -36,7 +36,7 @@ async fn a_panicking_check_fails_alone() {
     );
     let report = checks.report().await;
     assert_eq!(report.checks["fragile"].healthy, Some(false));
-    assert_eq!(report.status, "degraded", "an optional check stays optional when it panics");
+    assert_eq!(report.status, ServiceStatus::Degraded, "an optional check stays optional when it panics");
     assert_eq!(report.checks["database"].healthy, Some(true));
 }
 
@@ -52,7 +52,7 @@ async fn a_check_that_blocks_its_thread_fails_at_its_deadline() {
 }
 
 #[tokio::test]
-async fn who_asks_for_the_required_alone_does_not_wait_for_the_others() {
+async fn the_required_checks_alone_do_not_wait_for_the_others() {
     let checks = Checks::default()
         .required("database", Duration::from_secs(1), || async { Ok("fine".to_owned()) })
         .optional("provider", Duration::from_secs(5), || async { std::future::pending().await })
@@ -60,11 +60,14 @@ async fn who_asks_for_the_required_alone_does_not_wait_for_the_others() {
     let started = Instant::now();
     let report = checks.report_required().await;
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
-    assert_eq!((report.status, report.checks.keys().copied().collect::<Vec<_>>()), ("ok", vec!["database"]));
+    assert_eq!(
+        (report.status, report.checks.keys().copied().collect::<Vec<_>>()),
+        (ServiceStatus::Ok, vec!["database"])
+    );
 }
 
 #[tokio::test]
-async fn whichever_way_a_check_is_asked_it_runs_once_a_second() {
+async fn a_check_runs_once_a_second_whatever_report_asks() {
     let runs = Arc::new(std::sync::atomic::AtomicU32::new(0));
     let counted = runs.clone();
     let checks = Checks::default().required("database", Duration::from_secs(5), move || {
@@ -78,9 +81,9 @@ async fn whichever_way_a_check_is_asked_it_runs_once_a_second() {
 }
 
 #[test]
-fn a_switched_off_check_has_no_series_and_the_others_have_theirs() {
+fn a_switched_off_check_has_no_series() {
     let work: Work = Arc::new(|| Box::pin(async { Err("gone".to_owned()) }));
-    let on = Kind::Asked { required: false, deadline: Duration::from_secs(1), work };
+    let on = Kind::Enabled { required: false, deadline: Duration::from_secs(1), work };
     let series = crate::testing::moved_by(async {
         run("loki", on).await;
         run("telegram", Kind::Disabled("off".to_owned())).await;

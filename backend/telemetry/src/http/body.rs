@@ -1,4 +1,4 @@
-//! Bodies that are measured as they pass: the answer to its end, and the request as far as it is read.
+//! Bodies that are measured as they pass: the response to its end, and the request as far as it is read.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -14,22 +14,22 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::panics;
-use super::series::Flight;
+use super::request_guard::RequestGuard;
 
 pin_project! {
     /// A response body that ends its request's measurement when it ends or is dropped.
     pub(super) struct MeasuredBody<B> {
         #[pin]
         inner: B,
-        flight: Option<Flight>,
-        // The connection stops asking once this many bytes were sent.
+        guard: Option<RequestGuard>,
+        // The connection stops polling once this many bytes were sent.
         length: Option<u64>,
     }
 }
 
 impl<B> MeasuredBody<B> {
-    pub(super) fn new(inner: B, flight: Flight, length: Option<u64>) -> Self {
-        Self { inner, flight: Some(flight), length }
+    pub(super) fn new(inner: B, guard: RequestGuard, length: Option<u64>) -> Self {
+        Self { inner, guard: Some(guard), length }
     }
 }
 
@@ -42,8 +42,8 @@ where
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
         let mut this = self.project();
-        let Some(flight) = this.flight else { return this.inner.poll_frame(context).map_err(Into::into) };
-        // A panic would tear down the whole connection, and with it the other answers on it.
+        let Some(guard) = this.guard else { return this.inner.poll_frame(context).map_err(Into::into) };
+        // A panic would close the whole connection, and break off the other responses on it.
         let polled = catch_unwind(AssertUnwindSafe(|| this.inner.as_mut().poll_frame(context)));
         let polled = polled
             .map(|polled| polled.map_err(Into::into))
@@ -51,22 +51,15 @@ where
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(data) = frame.data_ref() {
-                    flight.sent(data.remaining() as u64);
+                    guard.add_sent(data.remaining() as u64);
                 }
-                if this.inner.is_end_stream() || this.length.is_some_and(|length| flight.sent_bytes() >= length) {
-                    flight.finished();
-                    *this.flight = None;
+                if this.inner.is_end_stream() || this.length.is_some_and(|length| guard.sent_bytes() >= length) {
+                    this.guard.take().into_iter().for_each(RequestGuard::finish);
                 }
             }
-            Poll::Ready(None) => {
-                flight.finished();
-                *this.flight = None;
-            }
-            // The rest of the answer is lost: the client sees a broken connection.
-            Poll::Ready(Some(Err(_))) => {
-                flight.broke();
-                *this.flight = None;
-            }
+            Poll::Ready(None) => this.guard.take().into_iter().for_each(RequestGuard::finish),
+            // The rest of the response is lost: the client sees a broken connection.
+            Poll::Ready(Some(Err(_))) => this.guard.take().into_iter().for_each(RequestGuard::fail),
             Poll::Pending => {}
         }
         polled
@@ -81,15 +74,15 @@ where
     }
 }
 
-/// Counts the request's body as it is read. What a client only announces, it may never send.
-pub(super) fn measure_request(request: Request, mut flight: Flight) -> (Request, Flight) {
-    // Most requests have no body, and of those nothing more is asked.
-    if request.body().is_end_stream() || !flight.measures_sizes() {
-        return (request, flight);
+/// Counts the request's body as it is read, because a client may announce more than it sends.
+pub(super) fn measure_request(request: Request, mut guard: RequestGuard) -> (Request, RequestGuard) {
+    // Most requests have no body.
+    if request.body().is_end_stream() || !guard.measures_sizes() {
+        return (request, guard);
     }
     let counter = Arc::new(AtomicU64::new(0));
-    flight.received = Some(counter.clone());
-    (request.map(|inner| AxumBody::new(CountedBody { inner, counter })), flight)
+    guard.received = Some(counter.clone());
+    (request.map(|inner| AxumBody::new(CountedBody { inner, counter })), guard)
 }
 
 pin_project! {

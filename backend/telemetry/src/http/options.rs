@@ -3,9 +3,18 @@
 use clap::{ArgAction, Args};
 use regex::Regex;
 
+use crate::catalogue::{HTTP_REQUEST_DURATION_SECONDS, HTTP_REQUEST_SIZE_BYTES, HTTP_RESPONSE_SIZE_BYTES};
 use crate::settings;
 
 /// Options of [`HttpLayer`](super::HttpLayer).
+///
+/// ```
+/// use belfry_telemetry::http::{HttpLayer, HttpOptions};
+///
+/// let layer = HttpLayer::new(HttpOptions { group_status_codes: true, ..HttpOptions::default() });
+/// let router: axum::Router = axum::Router::new().layer(layer);
+/// # drop(router);
+/// ```
 #[derive(Args, Clone, Debug)]
 pub struct HttpOptions {
     /// Whether the status label is the class (`2xx`) rather than the exact code (`200`).
@@ -50,6 +59,18 @@ impl Default for HttpOptions {
             latency_buckets: None,
             size_buckets: None,
         }
+    }
+}
+
+impl HttpOptions {
+    /// The histograms whose buckets are set here, by metric name.
+    pub(crate) fn buckets(&self) -> Vec<(&'static str, Vec<f64>)> {
+        let set = [
+            (HTTP_REQUEST_DURATION_SECONDS.row, &self.latency_buckets),
+            (HTTP_REQUEST_SIZE_BYTES.row, &self.size_buckets),
+            (HTTP_RESPONSE_SIZE_BYTES.row, &self.size_buckets),
+        ];
+        set.into_iter().filter_map(|(row, buckets)| Some((row.name, buckets.as_ref()?.0.clone()))).collect()
     }
 }
 

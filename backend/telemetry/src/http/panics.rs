@@ -1,4 +1,4 @@
-//! A handler that panics is answered for, logged and counted, and takes nothing else with it.
+//! A panic in a handler is answered with 500, logged and counted, and ends nothing else.
 
 use std::any::Any;
 
@@ -8,22 +8,22 @@ use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::catalogue::ERRORS_TOTAL;
-use crate::recorder::said;
+use crate::registry::panic_message;
 
-/// Answers 500 for a handler that panics. A service that has an answer of its own puts its own layer inside of this one.
+/// Answers 500 for a handler that panics. A service that has a response of its own puts its own layer inside of this one.
 pub fn catch_panics() -> CatchPanicLayer<fn(Box<dyn Any + Send>) -> Response> {
-    CatchPanicLayer::custom(answer)
+    CatchPanicLayer::custom(respond)
 }
 
-fn answer(panic: Box<dyn Any + Send>) -> Response {
+fn respond(panic: Box<dyn Any + Send>) -> Response {
     ERRORS_TOTAL.with(["panic", "http"]).increment(1);
-    tracing::error!(cause = said(&*panic), "a handler panicked");
+    tracing::error!(cause = panic_message(&*panic), "handler panicked");
     (StatusCode::INTERNAL_SERVER_ERROR, "internal server error\n").into_response()
 }
 
-/// An answer's body panicked, when its head was long sent. Returns what ends the answer.
+/// A response's body panicked after its head was sent. Returns the error that ends the response.
 pub(super) fn body_panicked(panic: &(dyn Any + Send)) -> BoxError {
     ERRORS_TOTAL.with(["panic", "http"]).increment(1);
-    tracing::error!(cause = said(panic), "the body of an answer panicked");
-    BoxError::from("the body of an answer panicked")
+    tracing::error!(cause = panic_message(panic), "response body panicked");
+    BoxError::from("response body panicked")
 }

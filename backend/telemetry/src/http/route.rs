@@ -12,34 +12,34 @@ use axum::routing::any;
 use axum::{Extension, Router};
 use tower::Service;
 
-/// A router whose every answer carries the template under which it was reached.
+/// A router whose every response carries the template under which it was reached.
 ///
-/// Of a service that was nested (`Router::nest_service`), axum notes the template where only its own routers can read it:
-/// one that is nested in turn makes its whole template of it. So one is asked.
+/// For a service that was nested with `Router::nest_service`, axum stores the template where only its own routers can read
+/// it. So a request is sent through such a router, which returns the whole template.
 static INNER: LazyLock<Router> =
     LazyLock::new(|| Router::new().route("/{*path}", any(async |template: MatchedPath| Extension(template))));
 
 /// What [`INNER`] adds of its own.
-const OWN: &str = "/{*path}";
+const INNER_TEMPLATE: &str = "/{*path}";
 
-/// What was found of a request for which axum notes nothing.
+/// The template of a request for which axum stores none.
 #[derive(Clone)]
-struct Found(Option<MatchedPath>);
+struct NestedTemplate(Option<MatchedPath>);
 
-/// Finds the template for [`matched`].
-pub(super) fn find(request: &mut Request) {
+/// Finds the template for [`matched_template`].
+pub(super) fn find_template(request: &mut Request) {
     let extensions = request.extensions();
-    // As nearly always.
-    if extensions.get::<MatchedPath>().is_some() || extensions.get::<Found>().is_some() {
+    // Nearly always.
+    if extensions.get::<MatchedPath>().is_some() || extensions.get::<NestedTemplate>().is_some() {
         return;
     }
-    let found = Found(nested(extensions));
+    let found = NestedTemplate(nested(extensions));
     request.extensions_mut().insert(found);
 }
 
 /// The template, such as `/items/{id}`, or `/static/{*path}` for all of a nested service; `None` when no route matched.
-pub(super) fn matched(extensions: &Extensions) -> Option<&str> {
-    let found = || extensions.get::<Found>()?.0.as_ref();
+pub(super) fn matched_template(extensions: &Extensions) -> Option<&str> {
+    let found = || extensions.get::<NestedTemplate>()?.0.as_ref();
     extensions.get::<MatchedPath>().or_else(found).map(MatchedPath::as_str)
 }
 
@@ -48,8 +48,8 @@ fn nested(extensions: &Extensions) -> Option<MatchedPath> {
     *request.uri_mut() = Uri::from_static("/path");
     *request.extensions_mut() = extensions.clone();
     let answer = pin!(INNER.clone().call(request));
-    // It waits for nothing.
+    // It waits for nothing, so one poll is enough.
     let Poll::Ready(answer) = Future::poll(answer, &mut Context::from_waker(Waker::noop())) else { return None };
     let mut answer = answer.unwrap_or_else(|error: Infallible| match error {});
-    answer.extensions_mut().remove::<MatchedPath>().filter(|template| template.as_str() != OWN)
+    answer.extensions_mut().remove::<MatchedPath>().filter(|template| template.as_str() != INNER_TEMPLATE)
 }

@@ -1,20 +1,20 @@
-//! How a run is counted, noted down and told.
+//! How a run is counted, and the log line of its end.
 
 use super::*;
 use crate::testing::moved;
 
 /// What a run moves when `end` ends it, without the values of times.
-fn ended(end: impl FnOnce(JobRun)) -> Vec<String> {
+fn series_of(end: impl FnOnce(JobRun)) -> Vec<String> {
     let series = moved(|| end(JobRun::begin("nightly"))).into_iter();
     series.filter(|line| !line.contains("_seconds")).collect()
 }
 
 fn succeed(run: JobRun) {
-    drop(run.succeeded());
+    run.succeeded().record();
 }
 
 fn fail(run: JobRun) {
-    drop(run.failed("no room"));
+    run.failed("no room").record();
 }
 
 #[test]
@@ -25,36 +25,42 @@ fn a_run_is_counted_once_by_how_it_ended() {
             format!(r#"scheduler_jobs_total{{job_name="nightly",status="{status}"}} 1"#),
         ]
     };
-    assert_eq!(ended(succeed), expected("success"));
-    assert_eq!(ended(fail), expected("failed"));
-    assert_eq!(ended(|run| drop(run.aborted("the process stops"))), expected("aborted"));
-    assert_eq!(ended(drop), expected("aborted"));
-    assert_eq!(ended(|run| run.succeeded().taken_over()), expected("")[..1]);
+    assert_eq!(series_of(succeed), expected("success"));
+    assert_eq!(series_of(fail), expected("failed"));
+    assert_eq!(series_of(|run| run.aborted("the process stops").record()), expected("aborted"));
+    assert_eq!(series_of(drop), expected("aborted"));
+    assert_eq!(series_of(|run| drop(run.succeeded())), expected("aborted"), "its end was not stored");
+    assert_eq!(series_of(|run| run.succeeded().discard()), expected("")[..1]);
 }
 
 #[test]
-fn a_run_that_has_ended_is_in_progress_until_it_is_on_record() {
-    assert_eq!(ended(|run| std::mem::forget(run.succeeded())), [r#"scheduler_jobs_in_progress{job_name="nightly"} 1"#]);
+fn an_ended_run_is_in_progress_until_it_is_recorded() {
+    assert_eq!(
+        series_of(|run| std::mem::forget(run.succeeded())),
+        [r#"scheduler_jobs_in_progress{job_name="nightly"} 1"#]
+    );
 }
 
 #[test]
-fn what_was_noted_down_is_kept_however_the_run_ends() {
-    let ends: [fn(JobRun) -> Ended; 3] = [JobRun::succeeded, |run| run.failed("no room"), |run| run.aborted("stopped")];
+fn metadata_is_kept_however_the_run_ends() {
+    let ends: [fn(JobRun) -> EndedRun; 3] =
+        [JobRun::succeeded, |run| run.failed("no room"), |run| run.aborted("stopped")];
     for end in ends {
         let run = JobRun::begin("nightly");
-        let notes = run.notes();
-        notes.add("removed", 2);
-        notes.clone().add("removed", 1);
-        notes.set("folder", "old");
+        let metadata = run.metadata();
+        metadata.add("removed", 2);
+        metadata.clone().add("removed", 1);
+        metadata.set("folder", "old");
         let ended = end(run);
-        notes.add("removed", 1);
+        metadata.add("removed", 1);
         assert_eq!(Value::Object(ended.metadata.clone()), serde_json::json!({ "removed": 3, "folder": "old" }));
         assert_eq!(ended.message.is_some(), ended.status != Status::Success);
+        ended.discard();
     }
 }
 
 #[test]
-fn a_panic_in_a_run_is_an_abortion() {
+fn a_run_that_panics_is_aborted() {
     let series = moved(|| {
         let panicked = std::panic::catch_unwind(|| {
             let _run = JobRun::begin("nightly");
@@ -97,21 +103,21 @@ fn logged(emits: impl FnOnce()) -> Vec<Value> {
 }
 
 #[test]
-fn the_end_of_a_run_is_one_log_line_with_its_message_and_its_notes() {
+fn the_end_of_a_run_is_one_log_line_with_its_metadata() {
     let lines = logged(|| {
         let run = JobRun::begin("nightly");
-        run.notes().set("removed", 2);
-        drop(run.failed("no room"));
+        run.metadata().set("removed", 2);
+        run.failed("no room").record();
     });
     let [line] = &lines[..] else { panic!("not one line: {lines:?}") };
-    assert_eq!((&line["level"], &line["message"]), (&"ERROR".into(), &"a job failed".into()), "{line}");
+    assert_eq!((&line["level"], &line["message"]), (&"ERROR".into(), &"job failed".into()), "{line}");
     assert_eq!((&line["job_name"], &line["cause"]), (&"nightly".into(), &"no room".into()), "{line}");
     assert_eq!(line["metadata"], r#"{"removed":2}"#);
     assert!(line["duration_seconds"].is_f64());
 }
 
 #[test]
-fn turns_that_were_not_taken() {
+fn overlaps_and_misses_are_counted() {
     let series = moved(|| {
         overlapped("nightly");
         missed("nightly", 3);

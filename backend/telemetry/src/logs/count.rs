@@ -4,20 +4,14 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-use crate::catalogue::LOG_EVENTS_TOTAL;
+use crate::catalogue::{LOG_EVENTS_TOTAL, LogLevel};
 
 /// Counts each event it sees.
 pub(super) struct CountEvents;
 
 impl<S: Subscriber> Layer<S> for CountEvents {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let level = match *event.metadata().level() {
-            tracing::Level::ERROR => "error",
-            tracing::Level::WARN => "warn",
-            tracing::Level::INFO => "info",
-            tracing::Level::DEBUG => "debug",
-            tracing::Level::TRACE => "trace",
-        };
-        LOG_EVENTS_TOTAL.with([level]).increment(1);
+        let level = LogLevel::from(*event.metadata().level());
+        LOG_EVENTS_TOTAL.with([level.into()]).increment(1);
     }
 }

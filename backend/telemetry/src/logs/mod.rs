@@ -1,4 +1,5 @@
-//! Where log events go: the console, files and Loki when switched on, and two counters. `database.rs` turns sqlx's own events into metrics.
+//! Where log events go: the console, files and Loki when switched on, and a counter. `database.rs` turns sqlx's own events
+//! into metrics.
 
 mod count;
 mod file;
@@ -24,8 +25,8 @@ use loki::LokiLayer;
 pub use loki::LokiSettings;
 pub(crate) use loki::Shipping;
 
-use crate::Identity;
 use crate::database::QueryMetrics;
+use crate::identity::Identity;
 use crate::settings::SettingsError;
 use crate::traces::Traces;
 
@@ -52,7 +53,7 @@ pub struct LogSettings {
     pub dir: Option<PathBuf>,
 }
 
-/// What takes events and spans, to be added to a subscriber of type `S`.
+/// The layers that receive events and spans, to be added to a subscriber of type `S`.
 pub type Layers<S> = Box<dyn Layer<S> + Send + Sync>;
 
 /// Where events go besides the console.
@@ -60,18 +61,18 @@ pub(crate) struct Destinations {
     loki: Option<LokiLayer>,
     writer: Option<NonBlocking>,
     tracer: Option<SdkTracer>,
-    measured: bool,
+    metrics: bool,
 }
 
 impl Destinations {
-    /// Opens files, and connects to Loki by the runtime for deliveries. `measured`: whether metrics are on.
+    /// Opens files, and connects to Loki on the runtime for deliveries. `metrics`: whether they are on.
     pub(crate) fn open(
         identity: &Identity,
         settings: &LogSettings,
         loki: &LokiSettings,
         traces: Option<&Traces>,
         deliveries: Option<&Handle>,
-        measured: bool,
+        metrics: bool,
     ) -> Result<(Self, Option<Shipping>, Option<LogFiles>), SettingsError> {
         let connected = deliveries.filter(|_| loki.enabled);
         let connected = connected.map(|runtime| loki.connect(identity.service, &identity.environment, runtime));
@@ -79,10 +80,10 @@ impl Destinations {
         let opened = settings.dir.as_ref().map(|folder| LogFiles::open(folder, identity.service)).transpose()?;
         let (writer, files) = opened.unzip();
         let tracer = traces.map(Traces::tracer);
-        Ok((Self { loki, writer, tracer, measured }, shipping, files))
+        Ok((Self { loki, writer, tracer, metrics }, shipping, files))
     }
 
-    /// The layers of these destinations, for a subscriber that somebody else installs; with `console` also one that prints.
+    /// The layers of these destinations, for a subscriber that is installed elsewhere; with `console` also one that prints.
     pub(crate) fn layers<S>(self, settings: &LogSettings, console: bool) -> Layers<S>
     where
         S: Subscriber + for<'l> LookupSpan<'l> + Send + Sync,
@@ -95,12 +96,12 @@ impl Destinations {
         let mut layers = vec![visible.with_filter(env_filter(&settings.level)).boxed()];
         if let Some(tracer) = self.tracer {
             let spans = tracing_opentelemetry::layer().with_tracer(tracer).with_location(false).with_threads(false);
-            // Spans, not events: those are the logs' affair.
-            let wanted = filter_fn(|metadata| metadata.is_span() && *metadata.level() <= Level::INFO);
-            layers.push(spans.with_filter(wanted).boxed());
+            // Spans, not events, which are logged.
+            let spans_only = filter_fn(|metadata| metadata.is_span() && *metadata.level() <= Level::INFO);
+            layers.push(spans.with_filter(spans_only).boxed());
         }
         // Without metrics sqlx need not report its statements at all.
-        if self.measured {
+        if self.metrics {
             layers.push(QueryMetrics.with_filter(Targets::new().with_target("sqlx", LevelFilter::TRACE)).boxed());
         }
         layers.boxed()
@@ -119,16 +120,16 @@ fn console_layer<S: Subscriber + for<'l> LookupSpan<'l>>(format: Format) -> Laye
 pub(crate) fn install(layers: Layers<Registry>) -> bool {
     let installed = tracing::subscriber::set_global_default(Registry::default().with(layers)).is_ok();
     if installed {
-        // A logger that the service has for the `log` crate keeps its records; without one they become events.
+        // If the service has a logger for the `log` crate, it keeps its records; without one they become events.
         let _ = LogTracer::builder().with_max_level(LevelFilter::current().as_log()).init();
     }
     installed
 }
 
-/// Statements are measured, not logged; and what the HTTP client says of a delivery to Loki would become a line to deliver.
+/// Statements are measured, not logged; and events of the HTTP client about a delivery to Loki would be delivered in turn.
 const QUIET: [&str; 5] = ["sqlx", "hyper", "hyper_util", "reqwest", "h2"];
 
-/// The span of a request, whatever else is hidden: the lines that are not hidden need its id. No event is written there.
+/// The span of a request is never hidden, because lines that are shown need its id. No event is emitted there.
 const REQUEST_SPAN: &str = "belfry_telemetry::http::identity=error";
 
 fn env_filter(level: &str) -> EnvFilter {

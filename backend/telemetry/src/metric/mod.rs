@@ -1,20 +1,48 @@
-//! A metric's row, the switch that all emits pass, and the three metric types.
+//! How a metric is declared and emitted: its row, its labels, and the three metric types.
 //!
-//! A metric can only be emitted through its row, so its name, labels and bounds are checked in one place.
-//! Which metrics exist is said in `catalogue.rs` (standard) and in each service's own catalogue.
-//! How values are kept and shown is said in `recorder/`.
+//! A metric can only be emitted through its row, so its name and labels are checked in one place. Which metrics exist is
+//! said in [`catalogue`](mod@crate::catalogue) (standard) and in each service's own catalogue. Where values are stored and
+//! how many series there may be is said in `registry/`.
+//!
+//! # Labels
+//!
+//! A label whose values are known is closed. Make it an enum, with strum's derives: then its names stand once, the
+//! catalogue takes its list from it, and a misspelt value does not compile.
+//!
+//! ```
+//! use belfry_telemetry::catalogue;
+//! use belfry_telemetry::metric::Values::{Closed, Open};
+//! use strum::VariantNames;
+//!
+//! /// How an order ended.
+//! #[derive(Clone, Copy, strum::Display, strum::IntoStaticStr, strum::VariantNames)]
+//! #[strum(serialize_all = "snake_case")]
+//! enum Outcome {
+//!     Paid,
+//!     SentBack,
+//! }
+//!
+//! catalogue! {
+//!     /// Orders that ended.
+//!     counter ORDERS_TOTAL = "shop_orders_total" { outcome: Closed(Outcome::VARIANTS), shop: Open };
+//! }
+//! // Typed and open labels in one list: `into` gives the enum's name.
+//! ORDERS_TOTAL.with([Outcome::SentBack.into(), "north"]).increment(1);
+//! assert_eq!(Outcome::VARIANTS, ["paid", "sent_back"]);
+//! ```
+//!
+//! An open label takes any text, and the metric's series cap bounds it.
 
-mod count;
 mod declare;
 mod series;
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use metrics::{Key, Label as KeyLabel, SharedString};
 
-pub(crate) use count::{Counted, dropped, dropped_of_too_many};
-pub use series::{Counter, Gauge, Handle, Histogram, InProgress, Metric};
-pub(crate) use series::{METADATA, touched};
+pub use series::{Counter, Gauge, Histogram, InProgress, Metric};
+pub(crate) use series::{METADATA, record_gauges};
 
 /// What a metric is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +68,7 @@ pub enum Values {
     /// Not known in advance; bounded by the metric's series cap.
     Open,
     /// An HTTP status, exact (`404`) or as a class (`4xx`), or one of these words; anything else is counted as `other`. Too
-    /// many to be there as 0 from the start, and too telling to be folded into `overflow`.
+    /// many to be there as 0 from the start, and too telling to be counted in `overflow`.
     Status(&'static [&'static str]),
 }
 
@@ -76,7 +104,7 @@ pub const SERIES_CAP: usize = 1_000;
 /// Stands for every closed-label value that is not in the list.
 pub const OTHER: &str = "other";
 
-/// The open labels of the series that take what the cap keeps out.
+/// The value of open labels in the series that counts what came past the cap.
 pub const OVERFLOW: &str = "overflow";
 
 /// Where emits go.
@@ -85,8 +113,8 @@ pub const OVERFLOW: &str = "overflow";
 enum Mode {
     /// Nowhere: no recorder is installed, and an emit costs one atomic load.
     Off,
-    /// To the installed recorder, through handles that are kept.
-    Kept,
+    /// To the installed registry, through cached handles.
+    Cached,
     /// To whichever recorder the thread has, looked up each time: for tests.
     Local,
 }
@@ -96,17 +124,28 @@ static MODE: AtomicU8 = AtomicU8::new(Mode::Off as u8);
 fn mode() -> Mode {
     match MODE.load(Ordering::Relaxed) {
         off if off == Mode::Off as u8 => Mode::Off,
-        kept if kept == Mode::Kept as u8 => Mode::Kept,
+        cached if cached == Mode::Cached as u8 => Mode::Cached,
         _ => Mode::Local,
     }
 }
 
-/// Emits go to the installed recorder and its handles are kept. Before this, none may have been kept.
-pub(crate) fn switch_on() {
-    MODE.store(Mode::Kept as u8, Ordering::Release);
+/// The registry, as far as a metric must know it.
+pub(crate) trait SeriesLookup: Sync {
+    /// Whether this key has a series of its own, rather than the one for what came past the cap.
+    fn has_own_series(&self, key: &Key) -> bool;
 }
 
-/// For tests that install a recorder for one thread: no handle is kept between emits.
+// Unset until a registry is installed.
+static REGISTRY: OnceLock<&'static dyn SeriesLookup> = OnceLock::new();
+
+/// Emits go to the installed registry and its handles are cached. None may have been cached before.
+pub(crate) fn switch_on(registry: &'static dyn SeriesLookup) {
+    // There is one recorder in a process, so this is set once.
+    let _ = REGISTRY.set(registry);
+    MODE.store(Mode::Cached as u8, Ordering::Release);
+}
+
+/// For tests that install a recorder for one thread: no handle is cached between emits.
 pub(crate) fn switch_to_local_recorders() {
     MODE.store(Mode::Local as u8, Ordering::Release);
 }
@@ -118,7 +157,7 @@ pub fn is_on() -> bool {
 
 impl Row {
     /// The value as this row's label `position` may show it: itself, or `other` when the list does not hold it.
-    fn bounded<'v>(&self, position: usize, value: &'v str) -> &'v str {
+    fn allowed_value<'v>(&self, position: usize, value: &'v str) -> &'v str {
         match self.labels[position].values {
             Values::Open => value,
             Values::Closed(list) if list.contains(&value) => value,
@@ -128,7 +167,7 @@ impl Row {
     }
 
     /// The value of label `position` past the cap: what is bounded stays, so that errors can still be told from the rest.
-    fn folded<'v>(&self, position: usize, value: &'v str) -> &'v str {
+    pub(crate) fn overflow_value<'v>(&self, position: usize, value: &'v str) -> &'v str {
         if self.labels[position].values == Values::Open { OVERFLOW } else { value }
     }
 
@@ -157,7 +196,7 @@ impl Row {
     }
 
     /// Registers each series this row is known to have, so that it is on the page from the first scrape.
-    pub(crate) fn touch_known_series(&self) {
+    pub(crate) fn register_known_series(&self) {
         if !self.is_seeded() {
             return;
         }

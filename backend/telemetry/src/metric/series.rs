@@ -1,13 +1,13 @@
-//! Counter, gauge and histogram: a row with the handles of its series, kept after their first use and bounded by the cap.
+//! Counter, gauge and histogram: a row with the handles of its series, cached after their first use.
 
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use hashbrown::{Equivalent, HashMap};
 use metrics::{Key, Level, Metadata, SharedString};
 
-use super::count::{self, Counted};
-use super::{Mode, Row, mode};
+use super::{Mode, REGISTRY, Row, SeriesLookup, mode};
 
 /// A counter with `N` labels.
 pub type Counter<const N: usize> = Metric<N, metrics::Counter>;
@@ -23,18 +23,25 @@ pub struct Metric<const N: usize, H> {
     /// Its description.
     pub row: &'static Row,
     // None until the first use, because a hash map cannot be made in a static.
-    handles: RwLock<Option<HashMap<Kept<N>, H>>>,
+    handles: RwLock<Option<HashMap<OwnedLabels<N>, H>>>,
+    // Whether the registry has given out the series for what comes past the cap.
+    is_over_cap: AtomicBool,
 }
 
-/// What moves one series: the facade's three handle types.
-pub trait Handle: Counted {
-    /// A handle that does nothing.
-    fn noop() -> Self;
-    /// The present recorder's handle of a series.
-    fn register(key: &Key) -> Self;
-    /// Told of each handle that is given out for a series that may be absent.
-    fn noted(&self) {}
+mod sealed {
+    use metrics::Key;
+
+    /// What moves one series: the facade's three handle types, and nothing else.
+    pub trait Handle: Clone {
+        /// A handle that does nothing.
+        fn noop() -> Self;
+        /// The present recorder's handle of a series.
+        fn register(key: &Key) -> Self;
+        /// Called for each handle that is given out for a series that may be absent.
+        fn record_use(&self) {}
+    }
 }
+use sealed::Handle;
 
 pub(crate) static METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
 
@@ -57,10 +64,10 @@ impl Handle for metrics::Gauge {
         metrics::with_recorder(|recorder| recorder.register_gauge(key, &METADATA))
     }
 
-    fn noted(&self) {
-        TOUCHED.with_borrow_mut(|touched| {
-            if let Some(touched) = touched {
-                touched.push(self.clone());
+    fn record_use(&self) {
+        RECORDED_GAUGES.with_borrow_mut(|recorded| {
+            if let Some(recorded) = recorded {
+                recorded.push(self.clone());
             }
         });
     }
@@ -77,28 +84,28 @@ impl Handle for metrics::Histogram {
 }
 
 thread_local! {
-    // None on every thread that takes no readings.
-    static TOUCHED: RefCell<Option<Vec<metrics::Gauge>>> = const { RefCell::new(None) };
+    // None on every thread that runs no readings.
+    static RECORDED_GAUGES: RefCell<Option<Vec<metrics::Gauge>>> = const { RefCell::new(None) };
 }
 
-/// The series that may be absent for which `reading` asked, so that they can be forgotten when it fails.
-pub(crate) fn touched(reading: impl FnOnce()) -> Vec<metrics::Gauge> {
-    TOUCHED.set(Some(Vec::new()));
+/// The gauges that may be absent and that `reading` used, so that they can be hidden when it fails.
+pub(crate) fn record_gauges(reading: impl FnOnce()) -> Vec<metrics::Gauge> {
+    RECORDED_GAUGES.set(Some(Vec::new()));
     reading();
-    TOUCHED.take().unwrap_or_default()
+    RECORDED_GAUGES.take().unwrap_or_default()
 }
 
-/// Label values as they are kept beside a handle.
+/// Label values as the cache stores them.
 #[derive(PartialEq, Eq, Hash)]
-struct Kept<const N: usize>([SharedString; N]);
+struct OwnedLabels<const N: usize>([SharedString; N]);
 
-/// Label values as a caller brings them; hashes like [`Kept`].
+/// Label values as a caller passes them, to look up without allocating; hashes like [`OwnedLabels`].
 #[derive(Hash)]
-struct Brought<'v, const N: usize>([&'v str; N]);
+struct BorrowedLabels<'v, const N: usize>([&'v str; N]);
 
-impl<const N: usize> Equivalent<Kept<N>> for Brought<'_, N> {
-    fn equivalent(&self, kept: &Kept<N>) -> bool {
-        self.0.iter().zip(&kept.0).all(|(brought, kept)| *brought == kept.as_ref())
+impl<const N: usize> Equivalent<OwnedLabels<N>> for BorrowedLabels<'_, N> {
+    fn equivalent(&self, owned: &OwnedLabels<N>) -> bool {
+        self.0.iter().zip(&owned.0).all(|(borrowed, owned)| *borrowed == owned.as_ref())
     }
 }
 
@@ -106,7 +113,7 @@ impl<const N: usize, H: Handle> Metric<N, H> {
     /// Declares the metric; [`catalogue!`](crate::catalogue!) is the only caller.
     #[doc(hidden)]
     pub const fn new(row: &'static Row) -> Self {
-        Self { row, handles: RwLock::new(None) }
+        Self { row, handles: RwLock::new(None), is_over_cap: AtomicBool::new(false) }
     }
 
     /// The series with these label values, in the order of the row.
@@ -118,62 +125,55 @@ impl<const N: usize, H: Handle> Metric<N, H> {
         let mut position = 0;
         let values = values.map(|value| {
             position += 1;
-            self.row.bounded(position - 1, value)
+            self.row.allowed_value(position - 1, value)
         });
         if mode == Mode::Local {
             return self.register(values);
         }
-        let handle = self.kept(values).unwrap_or_else(|| self.add(values));
+        let handle = self.cached(values).unwrap_or_else(|| self.add(values, REGISTRY.get().copied()));
         if self.row.may_be_absent() {
-            handle.noted();
+            handle.record_use();
         }
         handle
     }
 
-    /// The one series in which every label is absent, for who wants no more than the sum.
+    /// The one series in which every label is absent, for callers that want only the sum.
     pub(crate) fn without_labels(&self) -> H {
         if mode() == Mode::Off { H::noop() } else { self.register([""; N]) }
     }
 
-    /// The handle of a series that is there, or the overflow's when no more may be.
-    fn kept(&self, values: [&str; N]) -> Option<H> {
+    /// The cached handle of a series, or of the overflow series once there is one.
+    fn cached(&self, values: [&str; N]) -> Option<H> {
         let read = self.handles.read().unwrap_or_else(PoisonError::into_inner);
         let handles = read.as_ref()?;
-        let handle = handles.get(&Brought(values));
-        // Who comes too late must not wait for the lock of those who add.
-        let overflow = || self.is_full(handles).then(|| handles.get(&Brought(self.folded(values)))).flatten();
-        handle.or_else(overflow).cloned()
+        let handle = handles.get(&BorrowedLabels(values));
+        // Past the cap every emit comes here, and must not wait for the write lock.
+        let is_over_cap = || self.is_over_cap.load(Ordering::Relaxed);
+        handle.or_else(|| is_over_cap().then(|| handles.get(&BorrowedLabels(self.overflow(values)))).flatten()).cloned()
     }
 
-    /// Keeps the handle of a new series, or of the overflow when there are as many as there may be.
-    fn add(&self, values: [&str; N]) -> H {
+    /// Caches the handle of a new series: its own, or the overflow series if the registry decided so.
+    fn add(&self, values: [&str; N], registry: Option<&dyn SeriesLookup>) -> H {
         let mut write = self.handles.write().unwrap_or_else(PoisonError::into_inner);
         let handles = write.get_or_insert_with(HashMap::new);
         // Another thread may have added it between the two locks.
-        if let Some(handle) = handles.get(&Brought(values)) {
+        if let Some(handle) = handles.get(&BorrowedLabels(values)) {
             return handle.clone();
         }
-        let is_over = self.is_full(handles);
-        let values = if is_over { self.folded(values) } else { values };
-        if let Some(handle) = handles.get(&Brought(values)) {
-            return handle.clone();
-        }
-        let handle = self.register(values);
-        // The metric that counts these has handles and a lock of its own.
-        let handle = if is_over { handle.counted(count::dropped(self.row.name)) } else { handle };
-        handles.insert(Kept(values.map(owned)), handle.clone());
-        handle
+        // If this is counted as dropped, the metric that counts it has a cache and a lock of its own.
+        let key = self.row.key(values.map(owned));
+        let handle = H::register(&key);
+        let is_own = registry.is_none_or(|registry| registry.has_own_series(&key));
+        let values = if is_own { values } else { self.overflow(values) };
+        self.is_over_cap.fetch_or(!is_own, Ordering::Relaxed);
+        handles.entry(OwnedLabels(values.map(owned))).or_insert(handle).clone()
     }
 
-    fn is_full(&self, handles: &HashMap<Kept<N>, H>) -> bool {
-        self.row.is_open() && handles.len() >= self.row.cap
-    }
-
-    fn folded<'v>(&self, values: [&'v str; N]) -> [&'v str; N] {
+    fn overflow<'v>(&self, values: [&'v str; N]) -> [&'v str; N] {
         let mut position = 0;
         values.map(|value| {
             position += 1;
-            self.row.folded(position - 1, value)
+            self.row.overflow_value(position - 1, value)
         })
     }
 
@@ -219,11 +219,23 @@ impl Histogram<0> {
     }
 }
 
-/// Adds 1 to a gauge for as long as it lives.
+/// A guard: adds 1 to a gauge for as long as it lives.
+///
+/// ```
+/// use belfry_telemetry::{catalogue, metric::InProgress};
+///
+/// catalogue! {
+///     /// Orders being packed.
+///     gauge ORDERS_IN_PROGRESS = "shop_orders_in_progress" {};
+/// }
+/// let packing = InProgress::enter(ORDERS_IN_PROGRESS.with([]));
+/// // One order less, also after an early return or a panic.
+/// drop(packing);
+/// ```
 pub struct InProgress(metrics::Gauge);
 
 impl InProgress {
-    /// Counts one more thing under way.
+    /// Counts one more thing in progress.
     pub fn enter(gauge: metrics::Gauge) -> Self {
         gauge.increment(1.0);
         Self(gauge)
@@ -241,8 +253,17 @@ mod tests {
     use super::*;
     use crate::metric::{Kind, Label, Values};
 
+    /// A registry in which every metric is at its cap.
+    struct Full;
+
+    impl SeriesLookup for Full {
+        fn has_own_series(&self, _: &Key) -> bool {
+            false
+        }
+    }
+
     #[test]
-    fn past_the_cap_nobody_waits_for_who_adds() {
+    fn past_the_cap_an_emit_needs_no_write_lock() {
         static ROW: Row = Row {
             name: "shop_orders_total",
             kind: Kind::Counter,
@@ -255,16 +276,20 @@ mod tests {
             cap: 1,
         };
         let metric: Counter<2> = Metric::new(&ROW);
-        let _own = metric.add(["north", "paid"]);
-        assert!(metric.kept(["south", "paid"]).is_none());
-        let _overflow = metric.add(["south", "paid"]);
-        // Whoever would add waits for this.
+        let _own = metric.add(["north", "paid"], None);
+        assert!(metric.cached(["south", "paid"]).is_none());
+        let _overflow = metric.add(["south", "paid"], Some(&Full));
+        // Adding would wait for this.
         let reading = metric.handles.read().unwrap();
-        assert!(metric.kept(["east", "paid"]).is_some());
+        assert!(metric.cached(["east", "paid"]).is_some());
         // The overflow of another closed value comes with its first emit.
-        assert!(metric.kept(["east", "cancelled"]).is_none());
-        let labels: Vec<[&str; 2]> =
-            reading.as_ref().unwrap().keys().map(|Kept(values)| [values[0].as_ref(), values[1].as_ref()]).collect();
+        assert!(metric.cached(["east", "cancelled"]).is_none());
+        let labels: Vec<[&str; 2]> = reading
+            .as_ref()
+            .unwrap()
+            .keys()
+            .map(|OwnedLabels(values)| [values[0].as_ref(), values[1].as_ref()])
+            .collect();
         assert!(labels.len() == 2 && labels.contains(&["overflow", "paid"]), "{labels:?}");
     }
 }

@@ -1,6 +1,14 @@
 //! Readings of the machine, the process and the runtime, taken just before a page of metrics is written.
 //!
-//! A reading is a value; tests build it by hand. What cannot be read is taken off the page rather than left as it was.
+//! A reading is a value; tests build it by hand. What cannot be read is removed from the page rather than left as it was.
+//! [`Telemetry`](crate::Telemetry) takes all of them by itself; these are for services that want to read them too:
+//!
+//! ```
+//! use belfry_telemetry::sample::DiskReading;
+//!
+//! let disk = DiskReading::take(std::path::Path::new("/")).unwrap();
+//! assert!(disk.used_bytes <= disk.total_bytes);
+//! ```
 
 mod host;
 mod process;
@@ -21,7 +29,7 @@ use crate::catalogue::{
     APP_UPTIME_SECONDS, PROCESS_CPU_SECONDS_TOTAL, PROCESS_MAX_FDS, PROCESS_OPEN_FDS, PROCESS_RESIDENT_MEMORY_BYTES,
     PROCESS_THREADS,
 };
-use crate::recorder::Reading;
+use crate::registry::Reading;
 
 /// What every service reads: its uptime, its process, its runtime and its machine. Must be called inside a Tokio runtime.
 pub(crate) fn standard() -> Vec<Reading> {
@@ -32,13 +40,13 @@ pub(crate) fn standard() -> Vec<Reading> {
         Box::new(|| DiskReading::emit(DiskReading::take(Path::new("/")).ok(), "root")),
     ];
     if let Ok(system) = System::new() {
-        readings.push(again(system, |system| match ProcessReading::take(system) {
+        readings.push(with_state(system, |system| match ProcessReading::take(system) {
             Some(reading) => reading.emit(),
             None => forget_process(),
         }));
     }
     if let Some(host) = Host::begin() {
-        readings.push(again(host, |host| host.read().emit()));
+        readings.push(with_state(host, |host| host.read().emit()));
     }
     readings
 }
@@ -55,8 +63,8 @@ fn forget_process() {
     }
 }
 
-/// A reading that keeps `state` for the next.
-fn again<T: Send + 'static>(state: T, read: impl Fn(&mut T) + Send + 'static) -> Reading {
+/// A reading that keeps `state` between its runs.
+fn with_state<T: Send + 'static>(state: T, read: impl Fn(&mut T) + Send + 'static) -> Reading {
     let state = Mutex::new(state);
     Box::new(move || read(&mut state.lock().unwrap_or_else(PoisonError::into_inner)))
 }

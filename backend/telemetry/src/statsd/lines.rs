@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use super::HistogramType;
 use crate::metric::Kind;
-use crate::recorder::{Store, Value, names};
+use crate::registry::{Store, Value, names};
 
 /// What was sent, so that of a counter only its growth is.
 pub(super) struct Lines {
@@ -26,41 +26,43 @@ impl Lines {
     pub(super) fn since_last(&mut self, store: &Store) -> Vec<String> {
         let mut lines = Vec::new();
         for (name, family) in store.families() {
-            // Copied, so that nobody who emits waits for this.
+            // Copied, so that emits do not wait for this.
             let series: Vec<(String, Value)> = {
                 let series = family.series.read().unwrap_or_else(PoisonError::into_inner);
                 series.iter().map(|(labels, value)| (labels.clone(), value.clone())).collect()
             };
             for (labels, value) in series {
-                let one = Line { name: &name, tags: tags(&labels) };
+                let line = Line { name: &name, tags: tags(&labels) };
                 match value {
                     Value::Count(count) => {
                         let key = format!("{name}{{{labels}}}");
-                        lines.extend(self.growth(key, count.load(Ordering::Relaxed)).map(|growth| one.of(growth, "c")));
+                        lines.extend(
+                            self.growth(key, count.load(Ordering::Relaxed)).map(|growth| line.format(growth, "c")),
+                        );
                     }
                     Value::Level(level) => {
                         let level = f64::from_bits(level.load(Ordering::Relaxed));
-                        // The protocol has no word for what is not known.
+                        // The protocol cannot say that a value is unknown.
                         if !level.is_finite() {
                             continue;
                         }
                         if family.kind == Kind::FloatCounter {
                             let key = format!("{name}{{{labels}}}");
-                            lines.extend(self.rise(key, level).map(|rise| one.of(rise, "c")));
+                            lines.extend(self.rise(key, level).map(|rise| line.format(rise, "c")));
                         } else {
-                            lines.push(one.of(level, "g"));
+                            lines.push(line.format(level, "g"));
                         }
                     }
                     Value::Distribution(distribution) => {
-                        let taken =
-                            distribution.further().and_then(|mut further| Some(further.samples.as_mut()?.take()));
-                        let (values, share) = taken.unwrap_or_default();
+                        let drained =
+                            distribution.detail().and_then(|mut detail| Some(detail.samples.as_mut()?.drain()));
+                        let (values, share) = drained.unwrap_or_default();
                         let kind = match self.histograms {
                             HistogramType::Distribution => "d",
                             HistogramType::Histogram => "h",
                         };
                         let kind = if share < 1.0 { format!("{kind}|@{share}") } else { kind.to_owned() };
-                        lines.extend(values.into_iter().map(|value| one.of(value, &kind)));
+                        lines.extend(values.into_iter().map(|value| line.format(value, &kind)));
                     }
                 }
             }
@@ -68,14 +70,14 @@ impl Lines {
         lines
     }
 
-    /// By how much a counter grew; a new one shows itself with a zero too.
+    /// By how much a counter grew; a new one is sent even with a growth of 0.
     fn growth(&mut self, key: String, count: u64) -> Option<u64> {
         let last = self.counts.insert(key, count);
         let growth = count.saturating_sub(last.unwrap_or(0));
         (growth > 0 || last.is_none()).then_some(growth)
     }
 
-    /// The same of a counter with fractions. It may be older than this process, so its first value is where it begins.
+    /// The same of a counter with fractions. It may be older than this process, so its first value counts as 0 growth.
     fn rise(&mut self, key: String, level: f64) -> Option<f64> {
         let last = self.levels.insert(key, level);
         let rise = last.map_or(0.0, |last| (level - last).max(0.0));
@@ -89,7 +91,7 @@ struct Line<'n> {
 }
 
 impl Line<'_> {
-    fn of(&self, value: impl std::fmt::Display, kind: &str) -> String {
+    fn format(&self, value: impl std::fmt::Display, kind: &str) -> String {
         format!("{}:{value}|{kind}{}\n", self.name, self.tags)
     }
 }
@@ -97,7 +99,7 @@ impl Line<'_> {
 /// Labels as tags, without what separates tags, fields and lines.
 fn tags(labels: &str) -> String {
     let mut text = String::new();
-    for (name, value) in names::pairs(labels) {
+    for (name, value) in names::parse_labels(labels) {
         let begin = if text.is_empty() { "|#" } else { "," };
         let value = value.replace(['|', ',', '\n', '\r'], "_");
         // Writing to a string cannot fail.

@@ -1,6 +1,6 @@
 //! The same metrics to a DogStatsD agent, beside Prometheus or alone.
 //!
-//! What is sent is read from the store behind the page, so both carry the same numbers: of a counter its growth, of a gauge
+//! What is sent is read from the registry, as the page is, so both have the same numbers: of a counter its growth, of a gauge
 //! its value while it is known, of a histogram its values. In datagrams of the DogStatsD protocol, version 1.0: tags
 //! (`|#name:value`), which an agent must understand, and distributions (`|d`) or histograms (`|h`).
 
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum};
 
-use crate::recorder::Store;
+use crate::registry::Store;
 use crate::settings::{self, SettingsError};
 use lines::Lines;
 
@@ -46,10 +46,10 @@ pub enum HistogramType {
     Histogram,
 }
 
-/// A datagram that no network on the way cuts in pieces: an Ethernet frame without its headers.
-const MOST_BYTES: usize = 1_432;
+/// The largest datagram that no network splits: an Ethernet frame without its headers.
+const MAX_DATAGRAM_BYTES: usize = 1_432;
 
-/// After so many datagrams the sender pauses, so that an agent's receive buffer does not run over.
+/// After this many datagrams the sender pauses, so that an agent's receive buffer does not overflow.
 const BURST: usize = 16;
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -61,14 +61,14 @@ pub(crate) struct Agent {
 }
 
 /// The thread that sends.
-pub(crate) struct Sending {
+pub(crate) struct StatsdSender {
     stop: Sender<()>,
     stopped: Receiver<()>,
 }
 
 impl StatsdSettings {
-    /// Finds the agent's address; whether anybody listens there cannot be told.
-    pub(crate) fn agent(&self) -> Result<Agent, SettingsError> {
+    /// Resolves the agent's address. Over UDP nobody can tell whether an agent listens there.
+    pub(crate) fn resolve(&self) -> Result<Agent, SettingsError> {
         let refused = |cause: String| SettingsError {
             variable: "STATSD__ADDRESS".to_owned(),
             found: format!("`{}`{cause}", self.address),
@@ -89,18 +89,18 @@ impl StatsdSettings {
 
 impl Agent {
     /// Sends what `store` holds from now on, from a thread of its own.
-    pub(crate) fn start(self, store: &'static Store) -> io::Result<Sending> {
+    pub(crate) fn start(self, store: &'static Store) -> io::Result<StatsdSender> {
         let (stop, stopping) = mpsc::channel::<()>();
         let (done, stopped) = mpsc::channel();
         let run = move || {
             let mut lines = Lines::new(self.histograms);
             loop {
                 let stop = stopping.recv_timeout(self.interval);
-                // Nobody is left who could end it, so it goes on, as the page does.
+                // Nothing is left that could stop it, so it goes on, as the page does.
                 if stop == Err(RecvTimeoutError::Disconnected) {
                     thread::sleep(self.interval);
                 }
-                // At the end too, so that nothing that was counted is missing.
+                // Once more after the request to stop, so that nothing that was counted is missing.
                 self.send(&lines.since_last(store));
                 if stop.is_ok() {
                     break;
@@ -109,15 +109,15 @@ impl Agent {
             drop(done);
         };
         thread::Builder::new().name("statsd".to_owned()).spawn(run)?;
-        Ok(Sending { stop, stopped })
+        Ok(StatsdSender { stop, stopped })
     }
 
-    /// Nobody answers a datagram, so what is lost on the way is not known; an agent that is away is met again next time.
+    /// Datagrams are not answered, so losses are not known. An agent that is away gets the next ones.
     fn send(&self, lines: &[String]) {
-        let mut datagram = String::with_capacity(MOST_BYTES);
+        let mut datagram = String::with_capacity(MAX_DATAGRAM_BYTES);
         let mut sent = 0;
         for line in lines {
-            if !datagram.is_empty() && datagram.len() + line.len() > MOST_BYTES {
+            if !datagram.is_empty() && datagram.len() + line.len() > MAX_DATAGRAM_BYTES {
                 let _ = self.socket.send(datagram.as_bytes());
                 datagram.clear();
                 sent += 1;
@@ -133,10 +133,10 @@ impl Agent {
     }
 }
 
-impl Sending {
+impl StatsdSender {
     /// Sends what is pending and ends, within `grace`; returns whether it did. Blocks.
     pub(crate) fn finish(self, grace: Duration) -> bool {
-        // It waits for this.
+        // The thread waits for this message; if it has ended, the next line returns at once.
         let _ = self.stop.send(());
         self.stopped.recv_timeout(grace) == Err(RecvTimeoutError::Disconnected)
     }

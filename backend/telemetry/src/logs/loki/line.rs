@@ -6,13 +6,13 @@ use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
 use super::Line;
-use crate::catalogue::TELEMETRY_LOKI_EVENTS_TOTAL;
+use crate::catalogue::{LogLevel, LokiStage, TELEMETRY_LOKI_EVENTS_TOTAL};
 
 /// Loki refuses lines of 256 KiB and more.
 const LONGEST_LINE_BYTES: usize = 255 << 10;
@@ -58,21 +58,12 @@ impl<S: Subscriber + for<'l> LookupSpan<'l>> Layer<S> for LokiLayer {
         }
         event.record(&mut fields);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let line = Line { time: now.as_nanos(), level: level(event), text: text(fields.0) };
-        TELEMETRY_LOKI_EVENTS_TOTAL.with(["emitted"]).increment(1);
+        let line =
+            Line { time: now.as_nanos(), level: LogLevel::from(*event.metadata().level()), text: text(fields.0) };
+        TELEMETRY_LOKI_EVENTS_TOTAL.with([LokiStage::Emitted.into()]).increment(1);
         if self.queue.try_send(line).is_err() {
-            TELEMETRY_LOKI_EVENTS_TOTAL.with(["dropped"]).increment(1);
+            TELEMETRY_LOKI_EVENTS_TOTAL.with([LokiStage::Dropped.into()]).increment(1);
         }
-    }
-}
-
-fn level(event: &Event<'_>) -> &'static str {
-    match *event.metadata().level() {
-        Level::ERROR => "error",
-        Level::WARN => "warn",
-        Level::INFO => "info",
-        Level::DEBUG => "debug",
-        Level::TRACE => "trace",
     }
 }
 

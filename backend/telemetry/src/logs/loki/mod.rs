@@ -20,6 +20,7 @@ use url::Url;
 pub(super) use line::LokiLayer;
 use ship::Shipper;
 
+use crate::catalogue::LogLevel;
 use crate::settings::{self, Secret, SettingsError, between};
 
 /// Logs to Loki.
@@ -42,11 +43,11 @@ pub struct LokiSettings {
     pub queue: usize,
 }
 
-/// One event on its way.
+/// One event on its way to Loki.
 struct Line {
     /// Nanoseconds since 1970 UTC.
     time: u128,
-    level: &'static str,
+    level: LogLevel,
     text: String,
 }
 

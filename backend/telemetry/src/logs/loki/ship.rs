@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{Line, LokiSettings};
-use crate::catalogue::TELEMETRY_LOKI_EVENTS_TOTAL;
+use crate::catalogue::{LogLevel, LokiStage, TELEMETRY_LOKI_EVENTS_TOTAL};
 
 /// A batch is sent when it holds this much, or when its first line has waited for [`BATCH_WAITS`].
 const BATCH_BYTES: usize = 900_000;
@@ -58,10 +58,10 @@ impl Shipper {
             let body = self.body(&batch).to_string();
             batch.clear();
             let stage = match self.deliver(&body, lines).await {
-                Ok(()) => "sent",
-                Err(_) => "refused",
+                Ok(()) => LokiStage::Sent,
+                Err(_) => LokiStage::Refused,
             };
-            TELEMETRY_LOKI_EVENTS_TOTAL.with([stage]).increment(lines);
+            TELEMETRY_LOKI_EVENTS_TOTAL.with([stage.into()]).increment(lines);
         }
     }
 
@@ -70,7 +70,7 @@ impl Shipper {
         (|| self.push(body))
             .retry(pauses)
             .when(|refused| matches!(refused, Refused::ForNow))
-            .notify(|_, _| TELEMETRY_LOKI_EVENTS_TOTAL.with(["retried"]).increment(lines))
+            .notify(|_, _| TELEMETRY_LOKI_EVENTS_TOTAL.with([LokiStage::Retried.into()]).increment(lines))
             .await
     }
 
@@ -96,14 +96,14 @@ impl Shipper {
 
     /// One stream a level, each with its lines in the order of their events.
     fn body(&self, batch: &[Line]) -> Value {
-        let mut streams: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+        let mut streams: BTreeMap<LogLevel, Vec<Value>> = BTreeMap::new();
         for line in batch {
             streams.entry(line.level).or_default().push(json!([line.time.to_string(), line.text]));
         }
-        let stream = |(level, lines)| {
+        let stream = |(level, lines): (LogLevel, Vec<Value>)| {
             let labels: BTreeMap<&str, &str> = self.labels.iter().map(|(name, value)| (&**name, &**value)).collect();
             let mut labels = json!(labels);
-            labels["level"] = Value::from(level);
+            labels["level"] = Value::from(<&str>::from(level));
             json!({ "stream": labels, "values": Value::Array(lines) })
         };
         json!({ "streams": streams.into_iter().map(stream).collect::<Vec<_>>() })

@@ -1,9 +1,9 @@
-//! A histogram's values since they were last sent to StatsD, which knows no buckets.
+//! A histogram's values since they were last sent to StatsD, which has no buckets.
 
 /// The most values of one series that are kept between two sendings: 32 KiB.
-pub(crate) const MOST_SAMPLES: usize = 4_096;
+pub(crate) const MAX_SAMPLES: usize = 4_096;
 
-/// All values, or past [`MOST_SAMPLES`] as many of them, each kept with the same likelihood (Vitter's algorithm R).
+/// All values, or past [`MAX_SAMPLES`] as many of them, each kept with the same likelihood (Vitter's algorithm R).
 #[derive(Default)]
 pub(crate) struct Samples {
     values: Vec<f64>,
@@ -15,7 +15,7 @@ impl Samples {
     pub(super) fn record(&mut self, value: f64, count: usize) {
         for _ in 0..count {
             self.seen += 1;
-            if self.values.len() < MOST_SAMPLES {
+            if self.values.len() < MAX_SAMPLES {
                 self.values.push(value);
                 continue;
             }
@@ -26,8 +26,8 @@ impl Samples {
         }
     }
 
-    /// The values, and which share of all they are; then there are none.
-    pub(crate) fn take(&mut self) -> (Vec<f64>, f64) {
+    /// Removes the values and returns them with the share of all recorded values that they are.
+    pub(crate) fn drain(&mut self) -> (Vec<f64>, f64) {
         let values = std::mem::take(&mut self.values);
         let share = if self.seen == 0 { 1.0 } else { values.len() as f64 / self.seen as f64 };
         self.seen = 0;
@@ -52,18 +52,18 @@ mod tests {
     fn every_value_is_kept_until_there_are_too_many() {
         let mut samples = Samples::default();
         samples.record(0.5, 3);
-        assert_eq!(samples.take(), (vec![0.5; 3], 1.0));
-        assert_eq!(samples.take(), (vec![], 1.0));
+        assert_eq!(samples.drain(), (vec![0.5; 3], 1.0));
+        assert_eq!(samples.drain(), (vec![], 1.0));
     }
 
     #[test]
-    fn of_too_many_an_even_share_is_kept_and_said() {
+    fn an_even_share_of_too_many_values_is_kept() {
         let mut samples = Samples::default();
-        (0..10 * MOST_SAMPLES).for_each(|value| samples.record(value as f64, 1));
-        let (values, share) = samples.take();
-        assert_eq!((values.len(), share), (MOST_SAMPLES, 0.1));
+        (0..10 * MAX_SAMPLES).for_each(|value| samples.record(value as f64, 1));
+        let (values, share) = samples.drain();
+        assert_eq!((values.len(), share), (MAX_SAMPLES, 0.1));
         let mean = values.iter().sum::<f64>() / values.len() as f64;
-        let expected = 5.0 * MOST_SAMPLES as f64;
+        let expected = 5.0 * MAX_SAMPLES as f64;
         assert!((mean / expected - 1.0).abs() < 0.05, "{mean} for {expected}");
     }
 }

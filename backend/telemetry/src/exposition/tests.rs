@@ -2,11 +2,9 @@
 
 use metrics::{Key, Label, Level, Metadata, Recorder};
 
-use super::check::check;
-use super::store::{FOREIGN_CAP, Store};
-use super::value::Keep;
-use super::{InstallError, text};
+use super::text;
 use crate::metric::{self, Kind, Row, SERIES_CAP, Values};
+use crate::registry::{FOREIGN_METRICS_CAP, HistogramOptions, Store};
 
 static METADATA: Metadata<'static> = Metadata::new("test", Level::INFO, None);
 
@@ -38,7 +36,7 @@ static CPU: Row = Row {
 };
 
 fn store() -> Store {
-    Store::new(&[&ORDERS, &WAIT, &QUEUE, &CPU], |row| row.buckets.to_vec(), Keep::default())
+    Store::new(&[&ORDERS, &WAIT, &QUEUE, &CPU], |row| row.buckets.to_vec(), HistogramOptions::default())
 }
 
 fn key(name: &'static str, labels: &[(&'static str, &'static str)]) -> Key {
@@ -166,72 +164,11 @@ fn labels_that_would_spoil_the_whole_page_are_refused() {
 #[test]
 fn the_number_of_metrics_without_a_catalogue_is_bounded() {
     let store = store();
-    for metric in 0..2 * FOREIGN_CAP {
+    for metric in 0..2 * FOREIGN_METRICS_CAP {
         store.register_counter(&Key::from_name(format!("other_{metric}")), &METADATA).increment(1);
     }
-    assert_eq!(page(&store).matches("# TYPE").count(), FOREIGN_CAP);
+    assert_eq!(page(&store).matches("# TYPE").count(), FOREIGN_METRICS_CAP);
     // The catalogue's own are there whatever others do.
     store.register_histogram(&key("shop_wait_seconds", &[]), &METADATA).record(1.0);
     assert!(page(&store).contains("shop_wait_seconds_count 1\n"));
-}
-
-#[test]
-fn rows_that_would_collide_or_cannot_count_are_refused_at_the_start() {
-    assert!(matches!(check(&[&ORDERS, &WAIT, &ORDERS]), Err(InstallError::Duplicate("shop_orders_total"))));
-    static FLAT: Row =
-        Row { name: "flat_seconds", kind: Kind::Histogram, help: "", labels: &[], buckets: &[], cap: SERIES_CAP };
-    static FALLING: Row = Row {
-        name: "falling_seconds",
-        kind: Kind::Histogram,
-        help: "",
-        labels: &[],
-        buckets: &[2.0, 1.0],
-        cap: SERIES_CAP,
-    };
-    for row in [&FLAT, &FALLING] {
-        assert!(matches!(check(&[row]), Err(InstallError::NoBuckets(_))));
-    }
-    // A histogram's lines would be those of another metric.
-    static CLASH: Row = Row {
-        name: "shop_wait_seconds_count",
-        kind: Kind::Gauge,
-        help: "",
-        labels: &[],
-        buckets: &[],
-        cap: SERIES_CAP,
-    };
-    assert!(matches!(check(&[&WAIT, &CLASH]), Err(InstallError::Duplicate("shop_wait_seconds_count"))));
-}
-
-#[test]
-fn rows_whose_names_or_labels_prometheus_would_not_take_are_refused_at_the_start() {
-    const COUNTER: Row =
-        Row { name: "a_total", kind: Kind::Counter, help: "", labels: &[], buckets: &[], cap: SERIES_CAP };
-    const fn label(name: &'static str) -> metric::Label {
-        metric::Label { name, values: Values::Open }
-    }
-    let said = |row: Row| check(&[Box::leak(Box::new(row))]).unwrap_err().to_string();
-    assert!(check(&[Box::leak(Box::new(COUNTER))]).is_ok());
-    for (name, kind, expected) in [
-        ("a-b_total", Kind::Counter, "letters, digits"),
-        ("9_total", Kind::Counter, "letters, digits"),
-        ("rule:a_total", Kind::Counter, "letters, digits"),
-        ("", Kind::Gauge, "letters, digits"),
-        ("a", Kind::Counter, "_total at the end"),
-        ("a_seconds", Kind::FloatCounter, "_total at the end"),
-        ("a_total", Kind::Gauge, "no _total"),
-    ] {
-        let said = said(Row { name, kind, ..COUNTER });
-        assert!(said.contains(&format!("metric {name}")) && said.contains(expected), "{said}");
-    }
-    static TWICE: &[metric::Label] = &[label("a"), label("a")];
-    static BUCKET: &[metric::Label] = &[label("le")];
-    static RESERVED: &[metric::Label] = &[label("__name__")];
-    static ILLEGAL: &[metric::Label] = &[label("a-b")];
-    for (labels, expected) in
-        [(TWICE, "each label once"), (BUCKET, "another name"), (RESERVED, "another name"), (ILLEGAL, "letters, digits")]
-    {
-        let said = said(Row { labels, ..COUNTER });
-        assert!(said.contains("of metric a_total") && said.contains(expected), "{said}");
-    }
 }

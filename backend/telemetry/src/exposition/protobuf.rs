@@ -1,31 +1,31 @@
 //! Writes the page as `io.prometheus.client.MetricFamily` messages, each with its length before it.
 //!
+//! In text a native histogram cannot be shown, so everyone else gets classic buckets. This page has both, and the scraper
+//! keeps either, or both.
+//!
 //! Source: `io/prometheus/client/metrics.proto` of prometheus/client_model; field numbers stand at their use.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-use super::sparse::{Sparse, ZERO};
 use crate::metric::Kind;
-use crate::recorder::names;
-use crate::recorder::store::{Family, Store};
-use crate::recorder::value::{Distribution, Value};
+use crate::registry::{Distribution, Family, NativeBuckets, Store, Value, ZERO_THRESHOLD, names};
 
 /// The page, and how many samples are on it, a native histogram being one.
-pub(in super::super) fn page(store: &Store, expected_bytes: usize) -> (Vec<u8>, usize) {
+pub(super) fn page(store: &Store, expected_bytes: usize) -> (Vec<u8>, usize) {
     let mut page = Message(Vec::with_capacity(expected_bytes));
     let mut samples = 0;
     for (name, family) in store.families() {
-        let (message, of_family) = written(&name, &family);
-        if of_family > 0 {
+        let (message, family_samples) = family_message(&name, &family);
+        if family_samples > 0 {
             page.bytes(&message.0);
-            samples += of_family;
+            samples += family_samples;
         }
     }
     (page.0, samples)
 }
 
-fn written(name: &str, family: &Family) -> (Message, usize) {
+fn family_message(name: &str, family: &Family) -> (Message, usize) {
     let mut message = Message::default();
     message.text(1, name);
     let help = family.help.read().unwrap_or_else(PoisonError::into_inner);
@@ -44,7 +44,7 @@ fn written(name: &str, family: &Family) -> (Message, usize) {
     let mut samples = 0;
     for (labels, value) in series.iter().filter(|(_, value)| !value.is_forgotten(family.kind)) {
         let mut metric = Message::default();
-        for (name, value) in names::pairs(labels) {
+        for (name, value) in names::parse_labels(labels) {
             metric.message(1, |pair| {
                 pair.text(1, name);
                 pair.text(2, &value);
@@ -63,12 +63,12 @@ fn written(name: &str, family: &Family) -> (Message, usize) {
                 metric.message(7, |histogram| histogram.distribution(family, distribution));
             }
         }
-        message.bytes_of(4, &metric.0);
+        message.bytes_field(4, &metric.0);
     }
     (message, samples)
 }
 
-/// A protobuf message as it is written. Zeros are written too: presence costs little and nobody has to know the defaults.
+/// A protobuf message as it is written. Zeros are written too: they cost little, and no reader has to know the defaults.
 #[derive(Default)]
 struct Message(Vec<u8>);
 
@@ -78,8 +78,8 @@ const WITH_LENGTH: u64 = 2;
 
 impl Message {
     fn distribution(&mut self, family: &Family, distribution: &Distribution) {
-        // Held, so that no value comes between the two kinds of buckets.
-        let further = distribution.further();
+        // Locked, so that both kinds of buckets hold the same values.
+        let detail = distribution.detail();
         let mut total = 0;
         let mut buckets = Self::default();
         for (bound, count) in
@@ -91,8 +91,8 @@ impl Message {
                 bucket.double(2, bound);
             });
         }
-        let native = further.as_ref().and_then(|further| further.native.as_ref());
-        self.unsigned(1, native.map_or(total, Sparse::count));
+        let native = detail.as_ref().and_then(|detail| detail.native.as_ref());
+        self.unsigned(1, native.map_or(total, NativeBuckets::count));
         self.double(2, distribution.sum());
         self.0.extend(buckets.0);
         if let Some(native) = native {
@@ -100,9 +100,9 @@ impl Message {
         }
     }
 
-    fn native(&mut self, native: &Sparse) {
+    fn native(&mut self, native: &NativeBuckets) {
         self.signed(5, i64::from(native.schema));
-        self.double(6, ZERO);
+        self.double(6, ZERO_THRESHOLD);
         self.unsigned(7, native.zero);
         for (side, spans, deltas) in [(&native.negative, 9, 10), (&native.positive, 12, 13)] {
             // Indices without a gap are one span; its offset counts from the end of the one before.
@@ -137,14 +137,14 @@ impl Message {
     fn message(&mut self, field: u64, write: impl FnOnce(&mut Self)) {
         let mut inner = Self::default();
         write(&mut inner);
-        self.bytes_of(field, &inner.0);
+        self.bytes_field(field, &inner.0);
     }
 
     fn text(&mut self, field: u64, text: &str) {
-        self.bytes_of(field, text.as_bytes());
+        self.bytes_field(field, text.as_bytes());
     }
 
-    fn bytes_of(&mut self, field: u64, bytes: &[u8]) {
+    fn bytes_field(&mut self, field: u64, bytes: &[u8]) {
         self.varint(field << 3 | WITH_LENGTH);
         self.bytes(bytes);
     }

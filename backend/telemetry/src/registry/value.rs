@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use metrics::HistogramFn;
 
-#[cfg(feature = "native-histograms")]
-use super::native::Sparse;
+use super::native_buckets::NativeBuckets;
 use super::samples::Samples;
 use crate::metric::Kind;
 
@@ -19,11 +18,10 @@ pub(crate) enum Value {
     Distribution(Arc<Distribution>),
 }
 
-/// What the histograms keep besides their buckets.
+/// What histograms record besides their classic buckets.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Keep {
+pub(crate) struct HistogramOptions {
     /// Buckets that grow with the values, for Prometheus by protobuf.
-    #[cfg_attr(not(feature = "native-histograms"), expect(dead_code, reason = "refused in the settings"))]
     pub(crate) native: bool,
     /// The values themselves, for StatsD.
     pub(crate) samples: bool,
@@ -35,28 +33,27 @@ pub(crate) struct Distribution {
     // The sum, as the bits of a float, then a count for each bucket. Apart from the bounds, which other threads read meanwhile.
     sum_and_counts: Box<[AtomicU64]>,
     // None with nothing but a text page, which then needs no lock.
-    further: Option<Box<Mutex<Further>>>,
+    detail: Option<Box<Mutex<Detail>>>,
 }
 
-/// What a histogram keeps besides its buckets.
-pub(crate) struct Further {
-    #[cfg(feature = "native-histograms")]
-    pub(crate) native: Option<Sparse>,
+/// What a histogram records besides its classic buckets.
+pub(crate) struct Detail {
+    pub(crate) native: Option<NativeBuckets>,
     pub(crate) samples: Option<Samples>,
 }
 
 impl Value {
-    pub(super) fn zero(kind: Kind, bounds: &Arc<[(f64, String)]>, keep: Keep) -> Self {
+    pub(super) fn zero(kind: Kind, bounds: &Arc<[(f64, String)]>, options: HistogramOptions) -> Self {
         match kind {
             Kind::Counter => Self::Count(Arc::default()),
             Kind::Gauge => Self::Level(Arc::default()),
             // Not known until it is first set.
             Kind::Reading | Kind::FloatCounter => Self::Level(Arc::new(AtomicU64::new(f64::NAN.to_bits()))),
-            Kind::Histogram => Self::Distribution(Arc::new(Distribution::new(bounds.clone(), keep))),
+            Kind::Histogram => Self::Distribution(Arc::new(Distribution::new(bounds.clone(), options))),
         }
     }
 
-    /// Not a number stands for what is not known any more, where a row says that it may be absent.
+    /// Whether it is to be left off the page. NaN means "not known any more" where the row says it may be absent.
     pub(crate) fn is_forgotten(&self, kind: Kind) -> bool {
         let Self::Level(level) = self else { return false };
         matches!(kind, Kind::Reading | Kind::FloatCounter) && f64::from_bits(level.load(Ordering::Relaxed)).is_nan()
@@ -64,47 +61,35 @@ impl Value {
 }
 
 impl Distribution {
-    fn new(bounds: Arc<[(f64, String)]>, keep: Keep) -> Self {
+    fn new(bounds: Arc<[(f64, String)]>, options: HistogramOptions) -> Self {
         // One more for the sum, and one for what is above the last bound.
         let sum_and_counts = (0..bounds.len() + 2).map(|_| AtomicU64::new(0)).collect();
-        #[cfg(feature = "native-histograms")]
-        let further =
-            Further { native: keep.native.then(Sparse::default), samples: keep.samples.then(Samples::default) };
-        #[cfg(not(feature = "native-histograms"))]
-        let further = Further { samples: keep.samples.then(Samples::default) };
-        Self { bounds, sum_and_counts, further: further.is_needed().then(|| Box::new(Mutex::new(further))) }
+        let native = options.native.then(NativeBuckets::default);
+        let samples = options.samples.then(Samples::default);
+        let is_needed = native.is_some() || samples.is_some();
+        Self { bounds, sum_and_counts, detail: is_needed.then(|| Box::new(Mutex::new(Detail { native, samples }))) }
     }
 
     /// Values in each bucket alone, the one above the last bound included.
-    pub(super) fn counts(&self) -> impl Iterator<Item = u64> {
+    pub(crate) fn counts(&self) -> impl Iterator<Item = u64> {
         self.sum_and_counts[1..].iter().map(|count| count.load(Ordering::Relaxed))
     }
 
-    pub(super) fn sum(&self) -> f64 {
+    pub(crate) fn sum(&self) -> f64 {
         f64::from_bits(self.sum_and_counts[0].load(Ordering::Relaxed))
     }
 
-    /// What is kept besides; nothing is recorded while this is held.
-    pub(crate) fn further(&self) -> Option<MutexGuard<'_, Further>> {
-        self.further.as_ref().map(|further| further.lock().unwrap_or_else(PoisonError::into_inner))
+    /// The native buckets and the samples; nothing is recorded while this lock is held.
+    pub(crate) fn detail(&self) -> Option<MutexGuard<'_, Detail>> {
+        self.detail.as_ref().map(|detail| detail.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn count(&self, value: f64, count: usize) {
         let bucket = self.bounds.partition_point(|(bound, _)| *bound < value);
         self.sum_and_counts[bucket + 1].fetch_add(count as u64, Ordering::Relaxed);
         let add = |sum: u64| Some((f64::from_bits(sum) + value * count as f64).to_bits());
-        // It always has a new value, so this never fails.
+        // The closure always returns a value, so this cannot fail.
         let _ = self.sum_and_counts[0].fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
-    }
-}
-
-impl Further {
-    fn is_needed(&self) -> bool {
-        #[cfg(feature = "native-histograms")]
-        if self.native.is_some() {
-            return true;
-        }
-        self.samples.is_some()
     }
 }
 
@@ -114,18 +99,17 @@ impl HistogramFn for Distribution {
     }
 
     fn record_many(&self, value: f64, count: usize) {
-        // Neither infinity nor what is not a number could ever be taken out of the sum again.
+        // Infinity and NaN would make the sum useless for good.
         if !value.is_finite() {
             return;
         }
-        let mut further = self.further();
+        let mut detail = self.detail();
         self.count(value, count);
-        if let Some(further) = &mut further {
-            #[cfg(feature = "native-histograms")]
-            if let Some(native) = &mut further.native {
+        if let Some(detail) = &mut detail {
+            if let Some(native) = &mut detail.native {
                 native.record(value, count as u64);
             }
-            if let Some(samples) = &mut further.samples {
+            if let Some(samples) = &mut detail.samples {
                 samples.record(value, count);
             }
         }

@@ -1,58 +1,59 @@
 //! Handles that count each emit through them in `telemetry_series_dropped_total`, because it moves no series of its own.
 //!
-//! Such a handle may be kept, as the HTTP layer does, so it is the emit that counts and not the asking for a handle.
+//! Such a handle may be cached, as the HTTP layer does, so each emit is counted rather than each request for a handle.
 
 use std::sync::Arc;
 
 use metrics::{Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn};
 
-use super::OVERFLOW;
 use crate::catalogue::TELEMETRY_SERIES_DROPPED_TOTAL;
+use crate::metric::OVERFLOW;
 
-/// A handle whose emits can be counted beside.
-pub trait Counted: Clone {
+/// A handle whose emits can also be counted as dropped.
+pub(super) trait CountDropped {
     /// The same handle, of which each emit also counts in `dropped`.
-    fn counted(self, dropped: Counter) -> Self;
+    fn count_dropped(self, dropped: Counter) -> Self;
 }
 
 /// Counts emits to the metric of this name that moved no series of their own.
-pub(crate) fn dropped(metric: &str) -> Counter {
-    // Its own label is bounded as any other, but counting that in itself would have no end.
+pub(super) fn dropped_of_metric(metric: &str) -> Counter {
+    // This metric is capped as any other, but counting that in itself would recurse without end.
     if metric == TELEMETRY_SERIES_DROPPED_TOTAL.row.name {
         return Counter::noop();
     }
     TELEMETRY_SERIES_DROPPED_TOTAL.with([metric])
 }
 
-/// The same where the names themselves are too many.
-pub(crate) fn dropped_of_too_many() -> Counter {
+/// Counts emits to metrics that are in no catalogue and past their cap.
+pub(super) fn dropped_of_further_metrics() -> Counter {
     TELEMETRY_SERIES_DROPPED_TOTAL.with([OVERFLOW])
 }
 
-struct Beside<H> {
+/// A handle with the counter of dropped emits.
+struct Dropping<H> {
     inner: H,
     dropped: Counter,
 }
 
-impl Counted for Counter {
-    fn counted(self, dropped: Counter) -> Self {
-        Self::from_arc(Arc::new(Beside { inner: self, dropped }))
+impl CountDropped for Counter {
+    fn count_dropped(self, dropped: Counter) -> Self {
+        Self::from_arc(Arc::new(Dropping { inner: self, dropped }))
     }
 }
 
-impl Counted for Gauge {
-    fn counted(self, dropped: Counter) -> Self {
-        Self::from_arc(Arc::new(Beside { inner: self, dropped }))
+impl CountDropped for Gauge {
+    fn count_dropped(self, dropped: Counter) -> Self {
+        Self::from_arc(Arc::new(Dropping { inner: self, dropped }))
     }
 }
 
-impl Counted for Histogram {
-    fn counted(self, dropped: Counter) -> Self {
-        Self::from_arc(Arc::new(Beside { inner: self, dropped }))
+impl CountDropped for Histogram {
+    fn count_dropped(self, dropped: Counter) -> Self {
+        Self::from_arc(Arc::new(Dropping { inner: self, dropped }))
     }
 }
 
-impl CounterFn for Beside<Counter> {
+impl CounterFn for Dropping<Counter> {
     fn increment(&self, value: u64) {
         self.dropped.increment(1);
         self.inner.increment(value);
@@ -64,7 +65,7 @@ impl CounterFn for Beside<Counter> {
     }
 }
 
-impl GaugeFn for Beside<Gauge> {
+impl GaugeFn for Dropping<Gauge> {
     fn increment(&self, value: f64) {
         self.dropped.increment(1);
         self.inner.increment(value);
@@ -81,7 +82,7 @@ impl GaugeFn for Beside<Gauge> {
     }
 }
 
-impl HistogramFn for Beside<Histogram> {
+impl HistogramFn for Dropping<Histogram> {
     fn record(&self, value: f64) {
         self.record_many(value, 1);
     }

@@ -1,4 +1,4 @@
-//! Names and labels as the page shows them, and back again for the other formats.
+//! Names and labels as text, as the registry stores and the text page shows them, and parsed again for other formats.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -9,8 +9,8 @@ use metrics::Key;
 const RESERVED_PREFIX: &str = "__";
 const BUCKET_LABEL: &str = "le";
 
-/// What the lines of a histogram are called after its name.
-pub(super) const LINES: [&str; 3] = ["_bucket", "_sum", "_count"];
+/// What follows a histogram's name in its lines.
+pub(super) const HISTOGRAM_SUFFIXES: [&str; 3] = ["_bucket", "_sum", "_count"];
 
 /// Whether a metric or a label may have this name. Prometheus would also take colons in metrics, but they are for rules.
 pub(super) fn is_legal(name: &str) -> bool {
@@ -35,22 +35,22 @@ pub(super) fn legal(name: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// The labels of a row's key as the page shows them, in the row's order.
-pub(super) fn labels(key: &Key) -> String {
-    written(key.labels().map(|label| (label.key(), label.value())))
+/// The labels of a row's key as text, in the row's order.
+pub(super) fn row_labels(key: &Key) -> String {
+    label_text(key.labels().map(|label| (label.key(), label.value())))
 }
 
-/// The same of a key without a row, whose labels stand in nobody's order and so are sorted; `None` when two of them would
-/// be one, or one is reserved.
-pub(super) fn foreign_labels<'k>(key: &'k Key, shown: impl Fn(&'k str) -> &'k str) -> Option<String> {
-    let mut labels: Vec<_> = key.labels().map(|label| (legal(label.key()), shown(label.value()))).collect();
+/// The labels of a key that is in no catalogue, sorted, because no row gives them an order. `None` when two of them would
+/// have one name, or one is reserved.
+pub(super) fn foreign_labels(key: &Key) -> Option<String> {
+    let mut labels: Vec<_> = key.labels().map(|label| (legal(label.key()), label.value())).collect();
     labels.sort_unstable();
     let distinct = labels.windows(2).all(|pair| pair[0].0 != pair[1].0);
     let usable = distinct && !labels.iter().any(|(name, _)| is_reserved(name));
-    usable.then(|| written(labels.iter().map(|(name, value)| (name.as_ref(), *value))))
+    usable.then(|| label_text(labels.iter().map(|(name, value)| (name.as_ref(), *value))))
 }
 
-fn written<'l>(labels: impl Iterator<Item = (&'l str, &'l str)>) -> String {
+fn label_text<'l>(labels: impl Iterator<Item = (&'l str, &'l str)>) -> String {
     let mut text = String::new();
     // To Prometheus an empty value and an absent label are the same.
     for (name, value) in labels.filter(|(_, value)| !value.is_empty()) {
@@ -70,8 +70,8 @@ fn escaped(value: &str) -> Cow<'_, str> {
     }
 }
 
-/// Names and values of labels that were written as above.
-pub(crate) fn pairs(labels: &str) -> Vec<(&str, String)> {
+/// Names and values of labels from their text.
+pub(crate) fn parse_labels(labels: &str) -> Vec<(&str, String)> {
     let mut pairs = Vec::new();
     let mut rest = labels;
     while let Some((name, quoted)) = rest.split_once("=\"") {
@@ -109,13 +109,9 @@ mod tests {
         let values = ["plain", "a\\b\"c\nd", "with,comma=\"and quotes\"", "ends in \\", "über"];
         let labels: Vec<Label> =
             values.iter().zip(["a", "b", "c", "d", "e"]).map(|(value, name)| Label::new(name, *value)).collect();
-        let written = labels_of(&Key::from_parts("x", labels));
-        assert_eq!(pairs(&written).into_iter().map(|(_, value)| value).collect::<Vec<_>>(), values);
-        assert_eq!(pairs(""), []);
-    }
-
-    fn labels_of(key: &Key) -> String {
-        labels(key)
+        let written = row_labels(&Key::from_parts("x", labels));
+        assert_eq!(parse_labels(&written).into_iter().map(|(_, value)| value).collect::<Vec<_>>(), values);
+        assert_eq!(parse_labels(""), []);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What no recorder could mend is refused before anything is emitted.
+//! Checks of a catalogue's rows: what no registry could repair is refused before anything is emitted.
 
 use super::{InstallError, names};
 use crate::metric::{Kind, Row};
@@ -6,7 +6,7 @@ use crate::metric::{Kind, Row};
 /// Whether these rows can be the metrics of one page.
 pub(super) fn check(rows: &[&'static Row]) -> Result<(), InstallError> {
     for (index, row) in rows.iter().enumerate() {
-        if rows[..index].iter().any(|earlier| earlier.name == row.name) || is_line_of_a_histogram(row, rows) {
+        if rows[..index].iter().any(|earlier| earlier.name == row.name) || is_histogram_line(row, rows) {
             return Err(InstallError::Duplicate(row.name));
         }
         check_name(row)?;
@@ -19,8 +19,8 @@ pub(super) fn check(rows: &[&'static Row]) -> Result<(), InstallError> {
     Ok(())
 }
 
-fn is_line_of_a_histogram(row: &Row, rows: &[&'static Row]) -> bool {
-    let base = names::LINES.iter().find_map(|suffix| row.name.strip_suffix(suffix));
+fn is_histogram_line(row: &Row, rows: &[&'static Row]) -> bool {
+    let base = names::HISTOGRAM_SUFFIXES.iter().find_map(|suffix| row.name.strip_suffix(suffix));
     base.is_some_and(|base| rows.iter().any(|other| other.kind == Kind::Histogram && other.name == base))
 }
 

@@ -2,29 +2,30 @@
 //!
 //! Sources: OTLP 1.x and the W3C Trace Context recommendation, both through the OpenTelemetry crates.
 
+mod context;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::{ArgAction, Args};
-use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
-use opentelemetry::trace::{TraceContextExt, TracerProvider};
+use opentelemetry::trace::TracerProvider;
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::{SpanExporter as OtlpExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider, Span, SpanData, SpanExporter,
     SpanProcessor,
 };
 use tokio::runtime::Handle;
-use tracing_opentelemetry::OpenTelemetrySpanExt;
 use url::Url;
 
-use crate::Identity;
-use crate::catalogue::TELEMETRY_SPANS_TOTAL;
+use crate::catalogue::{SpanStage, TELEMETRY_SPANS_TOTAL};
+use crate::identity::Identity;
 use crate::settings::{self, SettingsError, between};
+pub use context::trace_headers;
+pub(crate) use context::{continue_trace, trace_id};
 
 /// Traces to an OTLP collector.
 #[derive(Args, Clone, Debug)]
@@ -60,18 +61,18 @@ pub(crate) struct Traces {
     queue: Arc<Queue>,
 }
 
-/// How many spans wait. The SDK drops in silence what its own queue cannot hold, so that queue is never let run full.
+/// How many spans wait. The SDK drops what its own queue cannot hold without counting it, so that queue never gets full.
 #[derive(Debug)]
 struct Queue {
     waiting: AtomicUsize,
-    longest: usize,
+    max: usize,
 }
 
 impl TracingSettings {
     /// Connects lazily, on `runtime`: a collector that is not there yet does not hold up the start.
     pub(crate) fn connect(&self, identity: &Identity, runtime: &Handle) -> Result<Traces, SettingsError> {
-        // The connection is driven by the runtime it is made on.
-        let _on = runtime.enter();
+        // The connection runs on the runtime it is made in.
+        let _entered = runtime.enter();
         let exporter = OtlpExporter::builder()
             .with_tonic()
             .with_endpoint(self.endpoint.as_str())
@@ -87,7 +88,7 @@ impl TracingSettings {
             .with_attribute(KeyValue::new("service.version", identity.version))
             .with_attribute(KeyValue::new("deployment.environment.name", identity.environment.clone()))
             .build();
-        let queue = Arc::new(Queue { waiting: AtomicUsize::new(0), longest: self.queue });
+        let queue = Arc::new(Queue { waiting: AtomicUsize::new(0), max: self.queue });
         let batches = BatchConfigBuilder::default().with_max_queue_size(self.queue);
         let batches = batches.with_max_export_batch_size(BATCH_SPANS.min(self.queue)).build();
         let exporter = CountedExporter { exporter, queue: queue.clone() };
@@ -116,12 +117,12 @@ impl Traces {
 
 impl Queue {
     /// Takes a place for one more span; `false` when there is none.
-    fn enter(&self) -> bool {
-        let more = |waiting| (waiting < self.longest).then_some(waiting + 1);
+    fn try_add(&self) -> bool {
+        let more = |waiting| (waiting < self.max).then_some(waiting + 1);
         self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }
 
-    fn leave(&self, spans: usize) {
+    fn remove(&self, spans: usize) {
         self.waiting.fetch_sub(spans, Ordering::Relaxed);
     }
 }
@@ -137,8 +138,9 @@ impl SpanExporter for CountedExporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let spans = batch.len();
         let sent = self.exporter.export(batch).await;
-        TELEMETRY_SPANS_TOTAL.with([if sent.is_ok() { "exported" } else { "failed" }]).increment(spans as u64);
-        self.queue.leave(spans);
+        let stage = if sent.is_ok() { SpanStage::Exported } else { SpanStage::Failed };
+        TELEMETRY_SPANS_TOTAL.with([stage.into()]).increment(spans as u64);
+        self.queue.remove(spans);
         sent
     }
 
@@ -167,11 +169,11 @@ impl SpanProcessor for CountedProcessor {
         if !span.span_context.is_sampled() {
             return;
         }
-        TELEMETRY_SPANS_TOTAL.with(["ended"]).increment(1);
-        if self.queue.enter() {
+        TELEMETRY_SPANS_TOTAL.with([SpanStage::Ended.into()]).increment(1);
+        if self.queue.try_add() {
             self.processor.on_end(span);
         } else {
-            TELEMETRY_SPANS_TOTAL.with(["dropped"]).increment(1);
+            TELEMETRY_SPANS_TOTAL.with([SpanStage::Dropped.into()]).increment(1);
         }
     }
 
@@ -185,49 +187,5 @@ impl SpanProcessor for CountedProcessor {
 
     fn set_resource(&mut self, resource: &Resource) {
         self.processor.set_resource(resource);
-    }
-}
-
-/// Makes `span` a child of the trace that the headers name, if they name one.
-pub(crate) fn continue_trace(span: &tracing::Span, headers: &axum::http::HeaderMap) {
-    let context = TraceContextPropagator::new().extract(&Headers(headers));
-    if context.span().span_context().is_valid() {
-        // Refused only when no span is recorded, and then there is nothing to continue.
-        let _ = span.set_parent(context);
-    }
-}
-
-/// The id of the trace that `span` belongs to, as 32 hexadecimal digits.
-pub(crate) fn trace_id(span: &tracing::Span) -> Option<String> {
-    let context = span.context();
-    let id = context.span().span_context().trace_id();
-    (id != opentelemetry::TraceId::INVALID).then(|| id.to_string())
-}
-
-/// The present span as W3C headers, for a call to another service or a child process; empty when nothing is traced.
-pub fn outgoing_headers() -> Vec<(String, String)> {
-    let mut headers = Outgoing(Vec::new());
-    TraceContextPropagator::new().inject_context(&tracing::Span::current().context(), &mut headers);
-    headers.0.retain(|(_, value)| !value.is_empty());
-    headers.0
-}
-
-struct Headers<'h>(&'h axum::http::HeaderMap);
-
-impl Extractor for Headers<'_> {
-    fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key)?.to_str().ok()
-    }
-
-    fn keys(&self) -> Vec<&str> {
-        self.0.keys().map(axum::http::HeaderName::as_str).collect()
-    }
-}
-
-struct Outgoing(Vec<(String, String)>);
-
-impl Injector for Outgoing {
-    fn set(&mut self, key: &str, value: String) {
-        self.0.push((key.to_owned(), value));
     }
 }

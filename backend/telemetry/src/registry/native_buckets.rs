@@ -11,42 +11,42 @@ const FINEST_SCHEMA: i32 = 3;
 /// The coarsest schema there is.
 const COARSEST_SCHEMA: i32 = -4;
 
-/// With more buckets than this a histogram widens them, so that none grows without bound.
-const MOST_BUCKETS: usize = 160;
+/// Past this many buckets a histogram makes them wider, so that none grows without bound.
+const MAX_BUCKETS: usize = 160;
 
 /// Up to here a value counts as zero: a tenth of a microsecond, or of a byte.
-pub(super) const ZERO: f64 = 1e-7;
+pub(crate) const ZERO_THRESHOLD: f64 = 1e-7;
 
 /// The buckets of one series, by their index.
-pub(crate) struct Sparse {
-    pub(super) schema: i32,
-    pub(super) zero: u64,
-    pub(super) positive: BTreeMap<i32, u64>,
-    pub(super) negative: BTreeMap<i32, u64>,
+pub(crate) struct NativeBuckets {
+    pub(crate) schema: i32,
+    pub(crate) zero: u64,
+    pub(crate) positive: BTreeMap<i32, u64>,
+    pub(crate) negative: BTreeMap<i32, u64>,
 }
 
-impl Default for Sparse {
+impl Default for NativeBuckets {
     fn default() -> Self {
         Self { schema: FINEST_SCHEMA, zero: 0, positive: BTreeMap::new(), negative: BTreeMap::new() }
     }
 }
 
-impl Sparse {
+impl NativeBuckets {
     /// Counts a finite value.
-    pub(in super::super) fn record(&mut self, value: f64, count: u64) {
-        if value.abs() <= ZERO {
+    pub(super) fn record(&mut self, value: f64, count: u64) {
+        if value.abs() <= ZERO_THRESHOLD {
             self.zero += count;
             return;
         }
         let index = (value.abs().log2() * f64::from(self.schema).exp2()).ceil() as i32;
         let side = if value > 0.0 { &mut self.positive } else { &mut self.negative };
         *side.entry(index).or_default() += count;
-        while self.positive.len() + self.negative.len() > MOST_BUCKETS && self.schema > COARSEST_SCHEMA {
+        while self.positive.len() + self.negative.len() > MAX_BUCKETS && self.schema > COARSEST_SCHEMA {
             self.widen();
         }
     }
 
-    pub(super) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.zero + self.positive.values().sum::<u64>() + self.negative.values().sum::<u64>()
     }
 
@@ -73,9 +73,9 @@ mod tests {
     #[test]
     fn each_value_lies_between_the_bounds_of_its_bucket() {
         for value in [1e-6, 0.003, 0.25, 0.5, 0.99, 1.0, 1.01, 3.7, 4096.0, 1e12] {
-            let mut sparse = Sparse::default();
-            sparse.record(value, 2);
-            let (index, count) = sparse.positive.iter().next().unwrap();
+            let mut buckets = NativeBuckets::default();
+            buckets.record(value, 2);
+            let (index, count) = buckets.positive.iter().next().unwrap();
             assert_eq!(*count, 2);
             assert!(bound(3, index - 1) < value && value <= bound(3, *index), "{value} in {index}");
         }
@@ -83,27 +83,27 @@ mod tests {
 
     #[test]
     fn zero_and_below_have_buckets_too() {
-        let mut sparse = Sparse::default();
+        let mut buckets = NativeBuckets::default();
         for value in [0.0, 1e-9, -1e-9, -2.0, 2.0] {
-            sparse.record(value, 1);
+            buckets.record(value, 1);
         }
-        assert_eq!((sparse.zero, sparse.count()), (3, 5));
-        assert_eq!(sparse.negative, BTreeMap::from([(8, 1)]));
-        assert_eq!(sparse.positive, BTreeMap::from([(8, 1)]));
+        assert_eq!((buckets.zero, buckets.count()), (3, 5));
+        assert_eq!(buckets.negative, BTreeMap::from([(8, 1)]));
+        assert_eq!(buckets.positive, BTreeMap::from([(8, 1)]));
     }
 
     #[test]
     fn buckets_widen_before_there_are_too_many_and_lose_no_value() {
-        let mut sparse = Sparse::default();
+        let mut buckets = NativeBuckets::default();
         for step in 0..10_000 {
             // From 1e-6 to 1e9.
-            sparse.record(10_f64.powf(f64::from(step) / 10_000.0 * 15.0 - 6.0), 1);
+            buckets.record(10_f64.powf(f64::from(step) / 10_000.0 * 15.0 - 6.0), 1);
         }
-        assert!(sparse.positive.len() <= MOST_BUCKETS, "{}", sparse.positive.len());
-        assert_eq!((sparse.count(), sparse.schema), (10_000, 1));
+        assert!(buckets.positive.len() <= MAX_BUCKETS, "{}", buckets.positive.len());
+        assert_eq!((buckets.count(), buckets.schema), (10_000, 1));
         // A value still lies between the bounds of its bucket.
-        let mut last = Sparse { schema: 1, ..Sparse::default() };
+        let mut last = NativeBuckets { schema: 1, ..NativeBuckets::default() };
         last.record(1e-6, 1);
-        assert_eq!(sparse.positive.keys().next(), last.positive.keys().next());
+        assert_eq!(buckets.positive.keys().next(), last.positive.keys().next());
     }
 }

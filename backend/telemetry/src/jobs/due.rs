@@ -1,21 +1,31 @@
-//! What a scheduler says of its jobs beside their runs.
+//! What a scheduler counts besides the runs of its jobs.
+//!
+//! ```
+//! use std::time::{Duration, SystemTime};
+//! use belfry_telemetry::jobs;
+//!
+//! jobs::announce("nightly_removal");
+//! jobs::next_due("nightly_removal", SystemTime::now() + Duration::from_secs(3600));
+//! ```
 
 use std::time::SystemTime;
 
+use strum::VariantNames;
+
 use super::unix_seconds;
 use crate::catalogue::{
-    SCHEDULER_JOB_MISSES_TOTAL, SCHEDULER_JOB_NEXT_DUE_TIMESTAMP_SECONDS, SCHEDULER_JOB_OVERLAPS_TOTAL,
+    JobStatus, SCHEDULER_JOB_MISSES_TOTAL, SCHEDULER_JOB_NEXT_DUE_TIMESTAMP_SECONDS, SCHEDULER_JOB_OVERLAPS_TOTAL,
     SCHEDULER_JOBS_IN_PROGRESS, SCHEDULER_JOBS_TOTAL,
 };
 
-/// A run ended without a word, as somebody else has found.
+/// Counts a run whose process died, as another process has found.
 pub fn aborted(job_name: &'static str) {
-    SCHEDULER_JOBS_TOTAL.with([job_name, "aborted"]).increment(1);
+    SCHEDULER_JOBS_TOTAL.with([job_name, JobStatus::Aborted.into()]).increment(1);
 }
 
-/// Makes a job's series known before its first run.
+/// Registers a job's series before its first run.
 pub fn announce(job_name: &'static str) {
-    for status in ["success", "failed", "aborted"] {
+    for status in JobStatus::VARIANTS {
         SCHEDULER_JOBS_TOTAL.with([job_name, status]).increment(0);
     }
     SCHEDULER_JOBS_IN_PROGRESS.with([job_name]).increment(0.0);
@@ -23,12 +33,12 @@ pub fn announce(job_name: &'static str) {
     SCHEDULER_JOB_MISSES_TOTAL.with([job_name]).increment(0);
 }
 
-/// Says when the job is next due.
+/// Sets when the job is next due.
 pub fn next_due(job_name: &'static str, due: SystemTime) {
     SCHEDULER_JOB_NEXT_DUE_TIMESTAMP_SECONDS.with([job_name]).set(unix_seconds(due));
 }
 
-/// The job was due while its last run was still under way.
+/// The job was due while its last run was still in progress.
 pub fn overlapped(job_name: &'static str) {
     SCHEDULER_JOB_OVERLAPS_TOTAL.with([job_name]).increment(1);
 }

@@ -6,9 +6,8 @@ use std::fmt::Write as _;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-use super::store::{Family, Store};
-use super::value::{Distribution, Value};
 use crate::metric::Kind;
+use crate::registry::{Distribution, Family, Store, Value};
 
 /// The page, and how many samples are on it.
 pub(super) fn page(store: &Store, expected_bytes: usize) -> (String, usize) {
@@ -71,7 +70,7 @@ impl Text {
         }
         self.name(name, "_sum", labels, None);
         self.number(distribution.sum());
-        // From the same reading as the buckets, so that the two always agree.
+        // The sum of the buckets just written, so that the two always agree.
         self.name(name, "_count", labels, None);
         self.whole(total);
     }

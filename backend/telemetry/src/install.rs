@@ -1,0 +1,263 @@
+//! Starts everything: [`Telemetry`], its settings and its end.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use tracing::Subscriber;
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::catalogue;
+use crate::delivery::{Deliveries, DeliveryError, DeliverySettings};
+use crate::exposition::{self, Page, PrometheusSettings};
+use crate::http;
+use crate::identity::Identity;
+use crate::logs;
+use crate::metric::{self, Row};
+use crate::registry::{self, HistogramOptions, InstallError, RegistryOptions};
+use crate::sample;
+use crate::settings::{self, SettingsError};
+use crate::statsd;
+use crate::traces;
+
+/// All settings of this crate, to be flattened into a service's own.
+#[derive(Args, Clone, Debug)]
+pub struct TelemetrySettings {
+    /// Metrics.
+    #[command(flatten)]
+    pub prometheus: PrometheusSettings,
+    /// Metrics to a StatsD agent.
+    #[command(flatten)]
+    pub statsd: statsd::StatsdSettings,
+    /// What is measured of requests.
+    #[command(flatten)]
+    pub http: http::HttpOptions,
+    /// Traces to an OTLP collector.
+    #[command(flatten)]
+    pub tracing: traces::TracingSettings,
+    /// Console logs and log files.
+    #[command(flatten)]
+    pub log: logs::LogSettings,
+    /// Logs to Loki.
+    #[command(flatten)]
+    pub loki: logs::LokiSettings,
+}
+
+impl TelemetrySettings {
+    fn deliveries(&self) -> DeliverySettings<'_> {
+        let metrics = self.prometheus.enabled || self.statsd.enabled;
+        DeliverySettings { log: &self.log, loki: &self.loki, tracing: &self.tracing, metrics }
+    }
+
+    /// Reads them from the environment of this process.
+    pub fn from_env() -> Result<Self, SettingsError> {
+        settings::read(settings::environment::<Self>()?)
+    }
+}
+
+/// Why telemetry could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting cannot be used.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The recorder could not be installed.
+    #[error("cannot install the metrics recorder")]
+    Install(#[from] InstallError),
+    /// The service logs through a subscriber of its own.
+    #[error("a tracing subscriber is installed already; start with Telemetry::join and add its layers to that one")]
+    Subscriber,
+    /// The thread that sends to StatsD could not be started.
+    #[error("cannot start the thread that sends to StatsD")]
+    Statsd(#[source] std::io::Error),
+    /// There is no thread for deliveries.
+    #[error("cannot start the thread that delivers logs and spans")]
+    Deliveries(#[source] std::io::Error),
+}
+
+impl From<DeliveryError> for StartError {
+    fn from(error: DeliveryError) -> Self {
+        match error {
+            DeliveryError::Settings(error) => Self::Settings(error),
+            DeliveryError::Thread(error) => Self::Deliveries(error),
+        }
+    }
+}
+
+/// How long [`Telemetry`] waits for deliveries when it is dropped.
+const DROP_GRACE: Duration = Duration::from_secs(3);
+
+/// Running telemetry: a guard, to be kept until the process ends.
+///
+/// [`shut_down`](Self::shut_down) delivers what is pending and returns whether that succeeded. Dropped without it, also by an
+/// error or a panic in `main`, it delivers all the same and blocks for up to three seconds.
+pub struct Telemetry {
+    page: Option<&'static Page>,
+    statsd: Option<statsd::StatsdSender>,
+    settings: PrometheusSettings,
+    http: http::HttpOptions,
+    started: f64,
+    // None once it was shut down.
+    deliveries: Option<Deliveries>,
+}
+
+impl Telemetry {
+    /// Starts telemetry as the process's environment says, for a service named `service` with its own metrics.
+    ///
+    /// The variables are those of [`TelemetrySettings`] and of [`Identity::from_env`]. As [`start`](Self::start) in all else.
+    pub fn from_env(
+        service: &'static str,
+        version: &'static str,
+        catalogue: &'static [&'static Row],
+    ) -> Result<Self, StartError> {
+        Self::start(&Identity::from_env(service, version)?, &TelemetrySettings::from_env()?, catalogue)
+    }
+
+    /// Starts logs, and metrics when they are switched on. Must run inside a Tokio runtime and before anything emits.
+    ///
+    /// Logging is set up for the whole process. In a service that has a tracing subscriber this is [`StartError::Subscriber`];
+    /// use [`join`](Self::join) there. A logger of the `log` crate stays.
+    pub fn start(
+        identity: &Identity,
+        settings: &TelemetrySettings,
+        catalogue: &'static [&'static Row],
+    ) -> Result<Self, StartError> {
+        let (deliveries, destinations) = Deliveries::open(identity, settings.deliveries())?;
+        if !logs::install(destinations.layers(&settings.log, true)) {
+            return Err(StartError::Subscriber);
+        }
+        Self::install(identity, settings, catalogue, deliveries)
+    }
+
+    /// Starts everything but the console's logs, for a service that has a tracing subscriber of its own. The layers are to be
+    /// added to that subscriber; they count events, measure queries, write files and send to Loki and a collector, as
+    /// `settings` say.
+    ///
+    /// ```no_run
+    /// # use belfry_telemetry::{Identity, Telemetry, TelemetrySettings};
+    /// use tracing_subscriber::prelude::*;
+    ///
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let identity = Identity::from_env("shop", env!("CARGO_PKG_VERSION"))?;
+    /// let (telemetry, layers) = Telemetry::join(&identity, &TelemetrySettings::from_env()?, &[])?;
+    /// tracing_subscriber::registry().with(layers).with(tracing_subscriber::fmt::layer()).init();
+    /// # drop(telemetry);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn join<S>(
+        identity: &Identity,
+        settings: &TelemetrySettings,
+        catalogue: &'static [&'static Row],
+    ) -> Result<(Self, logs::Layers<S>), StartError>
+    where
+        S: Subscriber + for<'l> LookupSpan<'l> + Send + Sync,
+    {
+        let (deliveries, destinations) = Deliveries::open(identity, settings.deliveries())?;
+        let telemetry = Self::install(identity, settings, catalogue, deliveries)?;
+        Ok((telemetry, destinations.layers(&settings.log, false)))
+    }
+
+    fn install(
+        identity: &Identity,
+        settings: &TelemetrySettings,
+        catalogue: &'static [&'static Row],
+        deliveries: Deliveries,
+    ) -> Result<Self, StartError> {
+        let agent = settings.statsd.enabled.then(|| settings.statsd.resolve()).transpose()?;
+        let rows = registry::checked_rows(&[catalogue::ROWS, catalogue])?;
+        let (mut page, mut statsd) = (None, None);
+        if settings.prometheus.enabled || agent.is_some() {
+            let native = settings.prometheus.enabled && settings.prometheus.native_histograms;
+            let histograms = HistogramOptions { native, samples: agent.is_some() };
+            let store = registry::install(&rows, &RegistryOptions { buckets: settings.http.buckets(), histograms })?;
+            page = settings.prometheus.enabled.then(|| Page::open(store, native));
+            statsd = agent.map(|agent| agent.start(store)).transpose().map_err(StartError::Statsd)?;
+        }
+        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        if metric::is_on() {
+            catalogue::APP_INFO.with([identity.service, identity.version, &identity.environment]).set(1.0);
+            catalogue::APP_START_TIME_SECONDS.set(started);
+            let readings = sample::standard();
+            match page {
+                Some(page) => readings.into_iter().for_each(|reading| page.before_render(reading)),
+                None => registry::read_periodically(readings),
+            }
+        }
+        let dropped = deliveries.files.as_ref().map(logs::LogFiles::reading);
+        let (settings, http) = (settings.prometheus.clone(), settings.http.clone());
+        let telemetry = Self { page, statsd, settings, http, started, deliveries: Some(deliveries) };
+        if let Some(reading) = dropped {
+            telemetry.before_scrape(reading);
+        }
+        Ok(telemetry)
+    }
+
+    /// The value of `app_start_time_seconds`, which tells this process from every other.
+    pub fn started(&self) -> f64 {
+        self.started
+    }
+
+    /// The router with its requests measured, identified and traced, its panics caught, and `GET /metrics` added.
+    /// Call it last, so that unmatched requests are seen. With metrics off nothing is measured.
+    ///
+    /// A `GET /metrics` that the router has already stays, with a warning: serve [`routes`](Self::routes) elsewhere then, as
+    /// with `Router::nest("/internal", telemetry.routes())`.
+    pub fn observe(&self, router: axum::Router) -> axum::Router {
+        let has_own_page = self.page.is_some() && exposition::has_metrics_route(&router);
+        let router = router.layer(http::catch_panics()).layer(axum::middleware::from_fn(http::identify));
+        if !metric::is_on() {
+            return router;
+        }
+        if has_own_page {
+            tracing::warn!("the router has its own GET /metrics, which stays; telemetry's page is not served there");
+            return router.layer(self.layer());
+        }
+        // In this order: of two default fallbacks axum keeps the second, which here has the layers above.
+        self.routes().merge(router).layer(self.layer())
+    }
+
+    /// The layer that measures requests; add it with `Router::layer`.
+    pub fn layer(&self) -> http::HttpLayer {
+        http::HttpLayer::new(self.http.clone())
+    }
+
+    /// `GET /metrics`. With metrics off there is no such route.
+    pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> axum::Router<S> {
+        exposition::router(self.page, &self.settings)
+    }
+
+    /// Runs `reading` just before each page is written: for values that are read rather than counted. While it takes longer
+    /// than 2 s, and when it panics, what it sets of kind `reading` or `float_counter` is removed from the page.
+    pub fn before_scrape(&self, reading: impl Fn() + Send + 'static) {
+        match self.page {
+            Some(page) => page.before_render(Box::new(reading)),
+            None if metric::is_on() => registry::read_periodically(vec![Box::new(reading)]),
+            None => {}
+        }
+    }
+
+    /// Shows how full the file system that holds `folder` is, as the disk called `name`, from the next page on.
+    pub fn watch_disk(&self, name: &'static str, folder: impl Into<std::path::PathBuf>) {
+        let folder = folder.into();
+        self.before_scrape(move || sample::DiskReading::emit(sample::DiskReading::take(&folder).ok(), name));
+    }
+
+    /// Delivers pending logs and spans, for at most `grace`. Returns whether all of them were delivered. What StatsD was not
+    /// sent yet is sent; whether it arrives is not known.
+    pub async fn shut_down(mut self, grace: Duration) -> bool {
+        tokio::task::spawn_blocking(move || self.flush(grace)).await.unwrap_or(false)
+    }
+
+    fn flush(&mut self, grace: Duration) -> bool {
+        // At the same time as the deliveries.
+        let statsd = self.statsd.take().map(|statsd| std::thread::spawn(move || statsd.finish(grace)));
+        let delivered = self.deliveries.take().is_none_or(|deliveries| deliveries.flush(grace));
+        statsd.is_none_or(|thread| thread.join().unwrap_or(false)) && delivered
+    }
+}
+
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        self.flush(DROP_GRACE);
+    }
+}

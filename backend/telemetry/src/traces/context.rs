@@ -1,0 +1,53 @@
+//! The W3C trace context, as headers of requests that come in and go out.
+
+use axum::http::{HeaderMap, HeaderName};
+use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+use opentelemetry::trace::TraceContextExt;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+/// Makes `span` a child of the trace that the headers name, if they name one.
+pub(crate) fn continue_trace(span: &tracing::Span, headers: &HeaderMap) {
+    let context = TraceContextPropagator::new().extract(&IncomingHeaders(headers));
+    if context.span().span_context().is_valid() {
+        // Refused only when no span is recorded, and then there is nothing to continue.
+        let _ = span.set_parent(context);
+    }
+}
+
+/// The id of the trace that `span` belongs to, as 32 hexadecimal digits.
+pub(crate) fn trace_id(span: &tracing::Span) -> Option<String> {
+    let context = span.context();
+    let id = context.span().span_context().trace_id();
+    (id != opentelemetry::TraceId::INVALID).then(|| id.to_string())
+}
+
+/// The current span as W3C headers, for a call to another service or a child process; empty when nothing is traced.
+///
+/// [`ClientCall::headers`](crate::client_call::ClientCall::headers) is the same for a call that is also counted.
+pub fn trace_headers() -> Vec<(String, String)> {
+    let mut headers = OutgoingHeaders(Vec::new());
+    TraceContextPropagator::new().inject_context(&tracing::Span::current().context(), &mut headers);
+    headers.0.retain(|(_, value)| !value.is_empty());
+    headers.0
+}
+
+struct IncomingHeaders<'h>(&'h HeaderMap);
+
+impl Extractor for IncomingHeaders<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key)?.to_str().ok()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(HeaderName::as_str).collect()
+    }
+}
+
+struct OutgoingHeaders(Vec<(String, String)>);
+
+impl Injector for OutgoingHeaders {
+    fn set(&mut self, key: &str, value: String) {
+        self.0.push((key.to_owned(), value));
+    }
+}
