@@ -4,6 +4,7 @@ mod alerts;
 mod backup;
 mod catalogue;
 mod client_call;
+mod components;
 mod config;
 mod data_lock;
 mod database;
