@@ -92,7 +92,7 @@ async fn a_run_whose_heartbeat_cannot_be_recorded_stops_before_another_server_ma
     }
     let lock = Lock::take(&server).await;
     let locked = Instant::now();
-    await_log(&server, &["a job is stopped", "orphan_sweep"]).await;
+    await_log(&server, &["job heartbeat lost", "orphan_sweep"]).await;
     assert!(locked.elapsed() < SILENCE, "{:?}", locked.elapsed());
     lock.release().await;
     let run = await_runs(&server, "orphan_sweep", 1).await.remove(0);
