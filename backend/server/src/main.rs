@@ -4,6 +4,7 @@ mod alerts;
 mod backup;
 mod catalogue;
 mod client_call;
+mod components;
 mod config;
 mod data_lock;
 mod database;
@@ -138,9 +139,6 @@ fn with_runtime(future: impl Future<Output = anyhow::Result<()>>) -> anyhow::Res
 async fn until_signal(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     tokio::select! {
         ended = work => ended,
-        stopped = shutdown::signals::shutdown_signal() => {
-            stopped?;
-            anyhow::bail!("interrupted")
-        }
+        () = belfry_telemetry::shutdown_signal() => anyhow::bail!("interrupted"),
     }
 }

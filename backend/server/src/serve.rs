@@ -5,28 +5,27 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
-use belfry_telemetry::{Identity, Telemetry};
+use belfry_telemetry::{Identity, Signals, Telemetry};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tower::make::Shared;
 
 use crate::client_call::ServiceClient;
+use crate::components::heartbeats::WorkerHeartbeats;
+use crate::components::instance::Instance;
+use crate::components::model_cache::ModelCache;
+use crate::components::notifications::RunNotifications;
 use crate::config::{Config, SERVICE};
 use crate::database::Database;
 use crate::leases::LeaseClock;
 use crate::resources::Resources;
 use crate::router::router;
 use crate::scheduler::{self, Scheduler};
-use crate::shutdown::signals::Signals;
 use crate::shutdown::{Shutdown, ShutdownTimes};
 use crate::startup_gate::StartupGate;
 use crate::state::App;
 use crate::storage::Storage;
-use crate::training::heartbeats::WorkerHeartbeats;
-use crate::training::instance::Instance;
-use crate::training::model_cache::ModelCache;
-use crate::training::notifications::RunNotifications;
 use crate::{catalogue, data_lock, database_gauges, health, jobs, training};
 
 /// What the second signal makes of the exit code.

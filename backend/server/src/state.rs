@@ -6,6 +6,10 @@ use std::time::Instant;
 use belfry_telemetry::health::Checks;
 use tokio::sync::Semaphore;
 
+use crate::components::heartbeats::WorkerHeartbeats;
+use crate::components::instance::Instance;
+use crate::components::model_cache::ModelCache;
+use crate::components::notifications::RunNotifications;
 use crate::config::Config;
 use crate::database::Database;
 use crate::leases::LeaseClock;
@@ -13,10 +17,6 @@ use crate::resources::Resources;
 use crate::scheduler::Scheduler;
 use crate::shutdown::Shutdown;
 use crate::storage::Storage;
-use crate::training::heartbeats::WorkerHeartbeats;
-use crate::training::instance::Instance;
-use crate::training::model_cache::ModelCache;
-use crate::training::notifications::RunNotifications;
 
 /// What every handler and background task needs.
 pub struct App {

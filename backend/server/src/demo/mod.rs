@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::bail;
-use belfry_telemetry::settings;
+use belfry_telemetry::{settings, shutdown_signal};
 use clap::Args;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -27,7 +27,6 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::shutdown::signals::shutdown_signal;
 use api::{Answer, Api};
 use deck::{Action, Deck};
 use made::Made;
@@ -92,7 +91,7 @@ pub async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
     let (first, mut opening_rng) = (demo.clone(), rng.fork());
     tasks.spawn(async move { open(&first, &mut opening_rng).await });
     let interrupted = tokio::select! {
-        result = shutdown_signal() => { result?; true }
+        () = shutdown_signal() => true,
         () = deal(&demo, &arguments, rng, &mut tasks) => false,
     };
 
@@ -165,7 +164,7 @@ async fn finish(demo: &Demo, mut tasks: JoinSet<()>, grace: Duration) {
     let all_ended = async { while tasks.join_next().await.is_some() {} };
     let ended_in_time = tokio::select! {
         ended = timeout(grace, all_ended) => ended.is_ok(),
-        _ = shutdown_signal() => false,
+        () = shutdown_signal() => false,
     };
     if !ended_in_time {
         // Followers of runs now note that they gave up; anything else is cut off.

@@ -7,12 +7,12 @@ use belfry_telemetry::health::{Checks, Outcome};
 
 use super::dependencies;
 use crate::client_call::ServiceClient;
+use crate::components::heartbeats::WorkerHeartbeats;
 use crate::config::Config;
 use crate::database::{Database, now_micros};
 use crate::resources::{Level, Reading, Resources};
 use crate::scheduler::Scheduler;
 use crate::storage::Storage;
-use crate::training::heartbeats::WorkerHeartbeats;
 
 /// How long a check may take, and so how long `/health` may. With a report that lasts for a second, `/readyz` shows
 /// an outage within three whenever it is asked.

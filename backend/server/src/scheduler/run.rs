@@ -37,7 +37,8 @@ pub(super) async fn run_job(scheduler: Arc<Scheduler>, job_name: &'static str, i
     let monitor = JobRun::begin(job_name);
     let lease = Lease { scheduler: &scheduler, job, id: &id, metadata: monitor.metadata() };
     let work = tokio::spawn({
-        let context = RunContext { job_row: job.row.clone(), metadata: monitor.metadata(), scheduler: scheduler.clone() };
+        let context =
+            RunContext { job_row: job.row.clone(), metadata: monitor.metadata(), scheduler: scheduler.clone() };
         let job = job.job.clone();
         async move { job.run(&context).await }
     });
@@ -97,6 +98,7 @@ async fn record_end(lease: &Lease<'_>, ended: EndedRun) {
     let gives_up = |error: &Error, elapsed| !error.is_passing() && elapsed >= HEARTBEAT_TIMEOUT;
     match retry_until_written("the end of a job's run", gives_up, write).await {
         Ok(true) => {
+            ended.record();
             if status == Status::Failed {
                 JobFailed { job_name }.emit();
             }

@@ -1,6 +1,5 @@
-//! How the process stops: the phases, and how long each may take. The signals that begin it are in `signals.rs`.
-
-pub mod signals;
+//! How the process stops: the phases, and how long each may take. The signals that begin it are
+//! `belfry_telemetry::Signals`.
 
 use std::time::Duration;
 

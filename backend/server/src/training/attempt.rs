@@ -5,12 +5,12 @@ use belfry_learning::protocol::{ChildSpec, Message};
 use tokio::sync::{mpsc, watch};
 
 use super::child::{ChildEnd, run_child};
-use super::instance::RunFolder;
 use super::progress::record_progress;
 use super::run_end::{AttemptEnd, RunEnd};
 use super::stop_request::{StopRequest, wait_for_stop_request};
 use super::store::claims::Claim;
 use super::store::listing::find_dataset_source;
+use crate::components::instance::RunFolder;
 use crate::database::bounds;
 use crate::error::{Error, Result};
 use crate::events::training::ChildFailed;

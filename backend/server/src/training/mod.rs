@@ -12,7 +12,7 @@
 //! queue_depth      the gauge of the queue
 //! store            all SQL of runs: queue, claims, progress, listing, reaper
 //! run run_end stop_request refusal        what the above pass to each other
-//! heartbeats instance model_cache notifications          components of the shared state, which know nothing of it
+//! components/      heartbeats, instance, model cache, notifications: parts of the shared state, which know nothing of it
 //! ```
 
 mod api;
@@ -20,10 +20,6 @@ mod attempt;
 mod child;
 mod claim_renewal;
 mod download;
-pub mod heartbeats;
-pub mod instance;
-pub mod model_cache;
-pub mod notifications;
 mod predict;
 mod progress;
 pub mod queue_depth;
@@ -44,7 +40,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::task::JoinSet;
 
-use self::instance::{DeadInstance, Instance};
+use crate::components::instance::{DeadInstance, Instance};
 pub use api::{cancel, list, show};
 pub use download::download as download_model;
 pub use predict::predict;

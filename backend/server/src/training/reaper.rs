@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
 
-use super::instance::DeadInstance;
 use super::queue_depth::refresh_queue_depth;
 use super::store::reaper::take_back_runs;
+use crate::components::instance::DeadInstance;
 use crate::database::{bounds, now_micros};
 use crate::error::Result;
 use crate::events::training::{RequeueReason, RunFinished, RunRequeued, log_background_failure};

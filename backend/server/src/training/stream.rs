@@ -12,10 +12,10 @@ use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
 
-use super::notifications::RunChanges;
 use super::run::{Progress, Run};
 use super::store::listing::find_run;
 use super::store::progress::steps_after;
+use crate::components::notifications::RunChanges;
 use crate::database::bounds;
 use crate::error::{Error, Result};
 use crate::events::training::log_background_failure;

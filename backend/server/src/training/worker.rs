@@ -7,11 +7,11 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::attempt::run_attempt;
 use super::claim_renewal::renew_until_lost;
-use super::heartbeats::HEARTBEAT_INTERVAL;
 use super::queue_depth::refresh_queue_depth;
 use super::record_end::{abandon_lost_run, record_attempt_end};
 use super::store::claims::Claim;
 use super::store::queue::claim_oldest;
+use crate::components::heartbeats::HEARTBEAT_INTERVAL;
 use crate::database::bounds;
 use crate::events::training::{RunClaimed, WorkerPanicked, log_background_failure, run_in_flight, worker_up};
 use crate::state::{App, Shared};

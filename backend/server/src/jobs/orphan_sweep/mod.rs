@@ -9,7 +9,7 @@ use crate::config::JobsConfig;
 use crate::error::{Error, Result, chain};
 use crate::leases::HEARTBEAT_TIMEOUT;
 use crate::scheduler::{Job, JobMetadata, Plan, RunContext};
-use crate::{backup, training};
+use crate::{backup, components};
 
 /// With so many failures it is the store itself that fails, and to ask it about every file would take hours.
 const MOST_FAILURES: u64 = 100;
@@ -97,7 +97,7 @@ async fn remove_left_over(components: &Components) -> Result<u64> {
     let left_over = tokio::task::spawn_blocking(move || {
         let (work, grace) = (config.data.dir.join("work"), config.cleanup.orphan_grace);
         let cut_off = backup::remove_cut_off(&config, grace);
-        let removed = training::instance::remove_abandoned_instances(&work, grace)?;
+        let removed = components::instance::remove_abandoned_instances(&work, grace)?;
         cut_off.map(|_| removed)
     });
     Ok(left_over.await.map_err(|panic| Error::Internal(panic.into()))??)

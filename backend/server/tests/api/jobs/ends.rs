@@ -71,7 +71,7 @@ async fn a_run_without_a_heartbeat_stops_before_its_lease_ends() {
     .await;
     let lock = Lock::take(&server).await;
     let locked = Instant::now();
-    server.await_log(&["a job is stopped", "orphan_sweep"]).await;
+    server.await_log(&["job heartbeat lost", "orphan_sweep"]).await;
     assert!(locked.elapsed() < SILENCE, "{:?}", locked.elapsed());
     lock.release().await;
     let run = await_runs(&server, "orphan_sweep", 1).await.remove(0);

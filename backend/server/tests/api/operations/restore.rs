@@ -96,7 +96,7 @@ async fn a_server_keeps_a_restore_out_to_its_very_end() {
     let (_parent, folder) = tokio::task::block_in_place(|| back_up(&server));
     let (pieces, answer) = begin_upload(&server).await;
     server.terminate();
-    server.await_log(&["\"stopping\""]).await;
+    server.await_log(&["shutdown started"]).await;
     // Training and jobs end meanwhile, each in its time, and the upload still comes in.
     let stopping = Instant::now();
     while stopping.elapsed() < Duration::from_millis(1_500) {

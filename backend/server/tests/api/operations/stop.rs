@@ -87,7 +87,7 @@ async fn work_that_does_not_end_is_cut_off_within_the_grace() {
     crate::api::support::server::problem(answer.await.unwrap().unwrap(), StatusCode::SERVICE_UNAVAILABLE, "busy").await;
     await_gone(&processes).await;
     await_files(&server, 1).await;
-    assert!(server.log.lock().unwrap().iter().any(|line| line.contains("work is cut off")));
+    assert!(server.log.lock().unwrap().iter().any(|line| line.contains("work cut off")));
 }
 
 #[tokio::test]

@@ -1,0 +1,6 @@
+//! Components of the shared state that training uses, which know nothing of the state.
+
+pub mod heartbeats;
+pub mod instance;
+pub mod model_cache;
+pub mod notifications;
