@@ -82,6 +82,9 @@ test_on_postgres() {
   done <backend/server/tests/api/same_on_postgresql.txt
   local -x BELFRY_TEST_DATABASE_URL=$postgres_url
   cargo test --workspace --locked --bin belfry
+  # By itself: beside others its servers live too short to be killed at anything.
+  cargo test --workspace --locked --test server api::faults::kills::
+  skip+=(--skip api::faults::kills::)
   cargo test --workspace --locked --test server api:: -- --test-threads="$test_threads" "${skip[@]}"
 }
 
