@@ -2,13 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod service;
-
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::process::Stdio;
 
-use service::{Service, command};
+use crate::service::{Service, command};
 
 fn start(has: &str, variables: &[(&str, &str)]) -> Service {
     let mut command = command("joined");
@@ -19,7 +17,7 @@ fn start(has: &str, variables: &[(&str, &str)]) -> Service {
 const NO_TEXT: &[u8] = &[b'a', 0xff];
 
 #[test]
-fn a_service_keeps_its_subscriber_and_its_events_are_counted_and_written() {
+fn a_service_keeps_its_subscriber_and_its_events_count() {
     let folder = tempfile::tempdir().unwrap();
     let mut service = start("a subscriber", &[("LOG__DIR", folder.path().to_str().unwrap())]);
     assert!(service.ask("GET", "/hello").ends_with("hello"));
@@ -56,7 +54,7 @@ fn a_logger_of_the_service_stays_what_it_is() {
 }
 
 #[test]
-fn a_page_of_the_service_stays_and_ours_can_be_served_elsewhere() {
+fn a_page_of_the_service_stays_and_ours_is_elsewhere() {
     let service = start("a logger", &[]);
     assert!(service.page().ends_with("their page"));
     assert!(service.ask("GET", "/internal/metrics").contains("app_info{service=\"joined\""));

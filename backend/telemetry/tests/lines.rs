@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod service;
-
 use std::time::Instant;
 
-use service::{PATIENCE, Service};
+use crate::service::{PATIENCE, Service};
 
 #[test]
 fn a_line_that_is_not_hidden_has_the_id_of_its_request() {

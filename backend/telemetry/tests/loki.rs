@@ -2,18 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod service;
-
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::service::{PATIENCE, Service};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::Value;
-use service::{PATIENCE, Service};
 
 /// Answers pushes with a status that a test can change, and keeps what it took.
 #[derive(Clone)]
@@ -123,7 +121,7 @@ async fn what_loki_refuses_for_good_is_counted_and_stops_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_loki_that_never_answers_holds_nothing_up_and_every_event_is_somewhere() {
+async fn a_loki_that_never_answers_delays_nothing_and_all_counts() {
     let (_, url) = Loki::start(StatusCode::REQUEST_TIMEOUT.as_u16()).await;
     let service = start(&url, &[("LOKI__QUEUE", "5")]);
     // The first batch is on its way for ever, and the queue holds five more.

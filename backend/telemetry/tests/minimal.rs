@@ -2,13 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod service;
-
 use std::io::Write;
 use std::net::UdpSocket;
 use std::process::{Command, Stdio};
 
-use service::{PATIENCE, Service};
+use crate::service::{PATIENCE, Service};
 
 #[test]
 fn a_route_is_named_by_its_template_and_never_by_its_path() {
@@ -20,7 +18,7 @@ fn a_route_is_named_by_its_template_and_never_by_its_path() {
 }
 
 #[test]
-fn a_closed_label_is_there_from_the_first_scrape_and_folds_what_is_not_listed() {
+fn a_closed_label_starts_at_0_and_counts_the_rest_as_other() {
     let service = Service::start(&[]);
     service.await_line(r#"greeter_greetings_total{language="en"} 0"#);
     service.ask("GET", "/greet/klingon");
@@ -62,7 +60,7 @@ fn an_answer_has_the_size_of_its_body() {
 }
 
 #[test]
-fn the_page_does_not_measure_itself_and_nothing_stays_in_progress() {
+fn the_page_is_not_measured_and_nothing_stays_in_progress() {
     let service = Service::start(&[]);
     service.ask("GET", "/livez");
     service.await_line(r#"http_requests_in_progress{method="GET",endpoint="/livez"} 0"#);
@@ -103,7 +101,7 @@ fn sizes_and_progress_can_be_switched_off_and_buckets_chosen() {
 }
 
 #[test]
-fn requests_under_way_can_be_one_series_and_sizes_have_buckets_of_choice() {
+fn in_progress_labels_and_size_buckets_can_be_set() {
     let service =
         Service::start(&[("HTTP_METRICS__IN_PROGRESS_LABELS", "false"), ("HTTP_METRICS__SIZE_BUCKETS", "4,1024")]);
     service.ask("GET", "/greet/en");

@@ -5,16 +5,14 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod service;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::service::{PATIENCE, Service};
 use prost::Message;
-use service::{PATIENCE, Service};
 
 const ON: [(&str, &str); 1] = [("PROMETHEUS__NATIVE_HISTOGRAMS", "true")];
 const PROTOBUF: &str = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
@@ -24,7 +22,7 @@ fn ask_for(service: &Service, accept: &str) -> String {
 }
 
 #[test]
-fn protobuf_is_for_who_asks_and_everyone_else_gets_classic_buckets() {
+fn protobuf_is_for_scrapers_that_ask_and_others_get_text() {
     let service = Service::start(&ON);
     service.ask("GET", "/greet/en");
     service.await_line(r#"http_request_duration_seconds_count{method="GET",endpoint="/greet/{language}"} 1"#);
@@ -126,7 +124,7 @@ fn decoded(service: &Service) -> BTreeMap<String, client::MetricFamily> {
 }
 
 #[test]
-fn the_protobuf_page_has_every_family_of_the_text_with_its_type_and_both_kinds_of_buckets() {
+fn the_protobuf_page_has_every_family_and_both_bucket_kinds() {
     let service = Service::start(&ON);
     for _ in 0..3 {
         service.ask("GET", "/greet/en");
@@ -234,7 +232,7 @@ impl Drop for Prometheus {
 }
 
 #[tokio::test]
-async fn a_real_prometheus_takes_native_histograms_and_computes_with_them() {
+async fn a_real_prometheus_computes_with_native_histograms() {
     let service = Service::start(&ON);
     for _ in 0..20 {
         service.ask("GET", "/greet/en");

@@ -39,7 +39,7 @@ fn threads() -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reading_that_hangs_or_panics_costs_its_own_gauges_and_nothing_else() {
+async fn a_reading_that_hangs_or_panics_costs_only_its_gauges() {
     let telemetry = Telemetry::from_env("readings", "0", ROWS).unwrap();
     let (release, released) = mpsc::channel::<()>();
     let (hangs, panics, count) =

@@ -2,12 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod service;
-
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use service::Service;
+use crate::service::Service;
 
 fn shapes() -> Service {
     Service::start_example("shapes", &[])
@@ -53,7 +51,7 @@ fn a_streamed_answer_is_measured_to_its_end() {
 }
 
 #[test]
-fn a_client_that_leaves_in_the_middle_of_an_answer_is_an_outcome_of_its_own() {
+fn a_client_that_leaves_mid_response_is_counted_as_499() {
     let service = shapes();
     let mut stream = service.begin(&get("/stream/1000/50"));
     read_some(&mut stream);
@@ -94,7 +92,7 @@ fn an_event_stream_is_counted_and_kept_out_of_the_latencies() {
 }
 
 #[test]
-fn a_connection_that_changes_its_protocol_ended_as_a_request_though_it_goes_on() {
+fn a_request_that_changes_the_protocol_ends_with_the_101() {
     let service = shapes();
     let mut stream = service.begin("GET /upgrade HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n");
     let mut say = |words: &str| {
@@ -118,7 +116,7 @@ fn a_connection_that_changes_its_protocol_ended_as_a_request_though_it_goes_on()
 }
 
 #[test]
-fn a_handler_that_panics_is_answered_and_counted_and_the_service_lives_on() {
+fn a_handler_that_panics_is_answered_and_counted() {
     let service = shapes();
     assert!(service.ask("GET", "/panic").starts_with("HTTP/1.1 500"));
     service.await_line(r#"http_requests_total{method="GET",endpoint="/panic",status="500"} 1"#);
@@ -147,7 +145,7 @@ fn an_answer_whose_body_panics_is_our_error_and_is_logged() {
 }
 
 #[test]
-fn an_answer_of_length_zero_is_finished_though_its_body_is_never_asked() {
+fn a_response_of_length_zero_is_finished_without_a_poll() {
     let service = shapes();
     assert!(service.ask("GET", "/zero").starts_with("HTTP/1.1 200"));
     service.await_line(r#"http_requests_total{method="GET",endpoint="/zero",status="200"} 1"#);
@@ -169,7 +167,7 @@ fn a_nested_service_is_one_route() {
 }
 
 #[test]
-fn a_request_is_as_large_as_what_was_read_of_it_whatever_it_announced() {
+fn a_request_is_as_large_as_what_was_read_of_it() {
     let service = shapes();
     let announced = |path: &str, length: u64| {
         format!("POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\nhello")
@@ -197,7 +195,7 @@ fn a_chunked_request_is_counted_as_it_is_read() {
 }
 
 #[test]
-fn a_request_id_comes_back_and_one_is_made_where_none_came_or_it_is_unfit() {
+fn a_usable_request_id_comes_back_and_else_one_is_made() {
     let service = shapes();
     let ask = |id: &str| {
         service.send(&format!("GET /empty HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Request-Id: {id}\r\n\r\n"))

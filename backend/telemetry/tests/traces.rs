@@ -2,16 +2,14 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod service;
-
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use crate::service::{PATIENCE, Service};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
-use service::{PATIENCE, Service};
 use tonic::{Request, Response, Status};
 
 #[derive(Clone, Default)]
@@ -96,7 +94,7 @@ async fn switched_off_no_span_is_sent() {
 }
 
 #[test]
-fn without_a_collector_the_service_works_and_the_loss_is_counted() {
+fn without_a_collector_the_loss_of_spans_is_counted() {
     let service = Service::start(&[("TRACING__ENABLED", "true"), ("TRACING__ENDPOINT", "http://127.0.0.1:9")]);
     assert!(ask_with_trace(&service).ends_with("Hello"));
     service.await_line(r#"telemetry_spans_total{stage="failed"} 1"#);

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // As in tests.
 
 mod eventually;
+pub mod layers;
 pub mod loki;
 pub mod otlp;
 pub mod ports;

@@ -123,7 +123,7 @@ impl Action {
             DownloadModel => reads::model(demo, rng).await,
             Predict => runs::predict(demo, rng).await,
             PredictBadly => runs::predict_badly(demo, rng).await,
-            AskForNothing => reads::nothing(demo, rng).await,
+            AskForNothing => reads::missing(demo).await,
             AskForHealth => reads::health(demo, rng).await,
             AskForJobs => reads::jobs(demo, rng).await,
             RunCleanup => reads::run_cleanup(demo).await,

@@ -14,6 +14,7 @@ mod tally;
 mod uploads;
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -67,6 +68,8 @@ struct Demo {
     samples: Samples,
     made: Mutex<Made>,
     tally: Mutex<Tally>,
+    // How often something that is not there was asked for.
+    missing_asked_for: AtomicUsize,
     // Cancelled when nobody waits for a run's end any more.
     patience: CancellationToken,
 }
@@ -82,6 +85,7 @@ pub async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
         samples,
         made: Mutex::default(),
         tally: Mutex::default(),
+        missing_asked_for: AtomicUsize::new(0),
         patience: CancellationToken::new(),
     });
 

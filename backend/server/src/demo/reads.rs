@@ -1,5 +1,7 @@
 //! What only reads, what asks for things that do not exist, and the jobs.
 
+use std::sync::atomic::Ordering;
+
 use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -57,7 +59,7 @@ pub async fn model(demo: &Demo, rng: &mut StdRng) {
 }
 
 /// Asks for what does not exist.
-pub async fn nothing(demo: &Demo, rng: &mut StdRng) {
+pub async fn missing(demo: &Demo) {
     let id = uuid::Uuid::now_v7();
     let paths = [
         format!("/api/v1/datasets/{id}"),
@@ -66,7 +68,9 @@ pub async fn nothing(demo: &Demo, rng: &mut StdRng) {
         "/jobs/stats/no_such_job".to_owned(),
         "/no/such/page".to_owned(),
     ];
-    let answer = demo.api.get(paths.choose(rng).expect("there are paths")).await;
+    // One after the other, so that a short demo has asked for each.
+    let asked = demo.missing_asked_for.fetch_add(1, Ordering::Relaxed);
+    let answer = demo.api.get(&paths[asked % paths.len()]).await;
     demo.count_answer("ask for what is not there", &answer, &[404]);
 }
 

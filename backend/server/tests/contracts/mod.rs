@@ -5,5 +5,6 @@ mod catalogue;
 mod dashboards;
 mod docs;
 mod env_example;
+mod layers;
 pub(crate) mod monitoring;
 mod test_names;

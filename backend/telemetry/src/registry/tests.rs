@@ -24,7 +24,7 @@ static WAIT: Row = Row {
 };
 
 #[test]
-fn rows_that_would_collide_or_cannot_count_are_refused_at_the_start() {
+fn rows_that_collide_or_cannot_count_are_refused() {
     assert!(matches!(check(&[&ORDERS, &WAIT, &ORDERS]), Err(InstallError::Duplicate("shop_orders_total"))));
     static FLAT: Row =
         Row { name: "flat_seconds", kind: Kind::Histogram, help: "", labels: &[], buckets: &[], cap: SERIES_CAP };
@@ -52,7 +52,7 @@ fn rows_that_would_collide_or_cannot_count_are_refused_at_the_start() {
 }
 
 #[test]
-fn rows_whose_names_or_labels_prometheus_would_not_take_are_refused_at_the_start() {
+fn rows_with_illegal_names_or_labels_are_refused() {
     const COUNTER: Row =
         Row { name: "a_total", kind: Kind::Counter, help: "", labels: &[], buckets: &[], cap: SERIES_CAP };
     const fn label(name: &'static str) -> metric::Label {
@@ -85,7 +85,7 @@ fn rows_whose_names_or_labels_prometheus_would_not_take_are_refused_at_the_start
 }
 
 #[test]
-fn past_the_cap_of_a_row_open_labels_overflow_and_closed_ones_stay() {
+fn past_the_cap_open_labels_overflow_and_closed_ones_stay() {
     static METADATA: Metadata<'static> = Metadata::new("test", Level::INFO, None);
     static CAPPED: Row = Row {
         name: "capped_total",

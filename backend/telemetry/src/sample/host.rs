@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_that_cannot_be_read_is_not_known_rather_than_as_it_was() {
+    fn a_disk_that_cannot_be_read_is_unknown() {
         let reading = DiskReading::take(Path::new("/nowhere/at/all")).ok();
         let forgotten =
             ["total_bytes", "usage_ratio", "used_bytes"].map(|what| format!("host_disk_{what}{{disk=\"data\"}} NaN"));

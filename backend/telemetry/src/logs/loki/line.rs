@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_the_fields_of_its_event_and_of_its_spans_the_nearest_last() {
+    fn a_line_has_the_fields_of_its_event_and_of_its_spans() {
         let lines = lines(10, || {
             let outer = tracing::info_span!("outer", request_id = "r1", step = 1, late = tracing::field::Empty);
             let _outer = outer.enter();
