@@ -102,7 +102,6 @@ async fn record_end(lease: &Lease<'_>, ended: EndedRun) {
             if status == Status::Failed {
                 JobFailed { job_name }.emit();
             }
-            ended.record();
         }
         Ok(false) => {
             ended.discard();
