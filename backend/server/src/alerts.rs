@@ -6,7 +6,8 @@ use axum::extract::State;
 use axum::middleware::from_fn;
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
-use sqlx::FromRow;
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
 use crate::database::{Database, Transaction, bounds, now_micros, rfc3339};
@@ -104,11 +105,16 @@ pub async fn resolve(database: &Database, name: &str, source: &str) -> Result<()
 }
 
 /// An alert that was closed in a transaction.
-#[derive(FromRow)]
 pub struct Closed {
     name: String,
     severity: String,
     source: String,
+}
+
+impl FromRow<'_, AnyRow> for Closed {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
+        Ok(Self { name: row.try_get("name")?, severity: row.try_get("severity")?, source: row.try_get("source")? })
+    }
 }
 
 impl Closed {
@@ -154,7 +160,6 @@ struct Asked {
     cursor: Option<String>,
 }
 
-#[derive(FromRow)]
 struct Row {
     id: String,
     name: String,
@@ -164,6 +169,21 @@ struct Row {
     source: String,
     raised_at: i64,
     resolved_at: Option<i64>,
+}
+
+impl FromRow<'_, AnyRow> for Row {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            name: row.try_get("name")?,
+            severity: row.try_get("severity")?,
+            summary: row.try_get("summary")?,
+            description: row.try_get("description")?,
+            source: row.try_get("source")?,
+            raised_at: row.try_get("raised_at")?,
+            resolved_at: row.try_get("resolved_at")?,
+        })
+    }
 }
 
 /// An alert as the API shows it.

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use sqlx::FromRow;
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
 use super::Job;
@@ -17,16 +18,27 @@ use crate::error::Result;
 pub(super) const ALL: &str = "SELECT job_name, next_due_at, holder, lease_until, waiting FROM jobs";
 
 /// A job's row as it was read.
-#[derive(Clone, Debug, FromRow)]
+#[derive(Clone, Debug)]
 pub(super) struct Turn {
     /// The row: see [`Plan::row`].
-    #[sqlx(rename = "job_name")]
     pub(super) row: String,
     pub(super) next_due_at: i64,
     /// The run under way.
     pub(super) holder: Option<String>,
     pub(super) lease_until: Option<i64>,
     waiting: i64,
+}
+
+impl FromRow<'_, AnyRow> for Turn {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            row: row.try_get("job_name")?,
+            next_due_at: row.try_get("next_due_at")?,
+            holder: row.try_get("holder")?,
+            lease_until: row.try_get("lease_until")?,
+            waiting: row.try_get("waiting")?,
+        })
+    }
 }
 
 impl Turn {
