@@ -32,6 +32,8 @@ source scripts/containers.sh
 source scripts/stack.sh
 # shellcheck source=scripts/postgres.sh
 source scripts/postgres.sh
+# shellcheck source=scripts/build-context.sh
+source scripts/build-context.sh
 # shellcheck source=scripts/test.sh
 source scripts/test.sh
 

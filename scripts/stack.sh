@@ -28,7 +28,8 @@ stack_down() {
   fi
   if engine_answers && containers_are_known; then
     known=true
-    docker compose down --remove-orphans
+    # Every profile's services, also of one that was switched on by a variable at the start and is not now.
+    docker compose --profile '*' down --remove-orphans
   fi
   if $known; then say 'Stopped. Data is kept.'; else say 'Nothing of Belfry runs here.'; fi
 }

@@ -39,6 +39,7 @@ run_tests() {
   step 'unit and API tests on SQLite' cargo test --workspace --locked
   [[ $what == quick ]] && return 0
 
+  step 'the program from the build context alone' check_build_context
   step 'native histograms, a feature of its own' test_native_histograms
   step 'a private PostgreSQL' start_postgres
   step 'API and job tests on PostgreSQL' \
@@ -52,7 +53,7 @@ run_tests() {
 require_test_packages() {
   local packages=(shellcheck postgresql faketime)
   find_monitoring_tools
-  mapfile -t -O "${#packages[@]}" packages < <(missing_tool_packages)
+  mapfile -t -O "${#packages[@]}" packages < <(missing_tool_packages; missing_context_packages)
   have shellcheck && unset 'packages[0]'
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && unset 'packages[1]'
   compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null && unset 'packages[2]'

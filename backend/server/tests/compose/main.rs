@@ -1,6 +1,8 @@
 //! The stack in containers, driven from outside: the real compose files on a real engine.
 //! The images may be the stand-ins of `infra/local-images`; the files and the backend's image are always real.
 
+mod context;
+mod run_script;
 mod stack;
 
 use std::time::{Duration, Instant};

@@ -58,6 +58,26 @@ impl Stack {
         self.environment.insert(name.to_owned(), value.to_owned());
     }
 
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.environment.remove(name);
+    }
+
+    /// What `./run.sh` prints when it is started with this stack's name, ports and settings; it has to succeed.
+    pub(crate) fn run_script(&self, arguments: &[&str]) -> String {
+        let state = std::env::temp_dir().join(&self.project);
+        let mut command = Command::new(project_root().join("run.sh"));
+        command.args(arguments).env("COMPOSE_PROJECT_NAME", &self.project).env("BELFRY_STATE", &state);
+        // Left by infra/local-images/build.sh; an engine that it gave no images to compiles the program.
+        if project_root().join(".belfry/prebuilt/belfry").exists() {
+            command.env("BELFRY_BINARY", "prebuilt");
+        }
+        let output = self.with_own_settings(&mut command).output().expect("run.sh runs");
+        let _ = std::fs::remove_dir_all(state);
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "run.sh {arguments:?}: {printed}{}", String::from_utf8_lossy(&output.stderr));
+        printed
+    }
+
     pub(crate) fn url(&self, port: &str, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.ports[port])
     }
@@ -66,13 +86,17 @@ impl Stack {
     pub(crate) fn compose(&self, arguments: &[&str]) -> Output {
         let words = std::env::var("BELFRY_COMPOSE").unwrap_or_else(|_| "docker compose".to_owned());
         let mut words = words.split_whitespace();
-        Command::new(words.next().expect("BELFRY_COMPOSE names a command"))
-            .args(words)
-            .args(["--project-name", &self.project])
-            .args(arguments)
+        let mut command = Command::new(words.next().expect("BELFRY_COMPOSE names a command"));
+        command.args(words).args(["--project-name", &self.project]).args(arguments);
+        self.with_own_settings(&mut command).output().expect("docker compose runs; these tests need it: ./run.sh test")
+    }
+
+    /// What the machine's own settings say must not decide a test.
+    fn with_own_settings<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        command
             .current_dir(project_root())
-            // What the machine's own settings say must not decide a test.
             .env("BIND_ADDRESS", "127.0.0.1")
+            .env("BELFRY_ENV_FILE", "/dev/null")
             .env_remove("COMPOSE_PROFILES")
             .env_remove("COMPOSE_FILE")
             .env_remove("PROMETHEUS__ENABLED")
@@ -81,8 +105,6 @@ impl Stack {
             .env("BELFRY_IMAGE", std::env::var("BELFRY_IMAGE").unwrap_or_else(|_| "belfry-backend:test".to_owned()))
             .envs(&self.environment)
             .stdin(Stdio::null())
-            .output()
-            .expect("docker compose runs; these tests need it: ./run.sh test")
     }
 
     /// The standard output of a compose command that has to succeed.
