@@ -77,6 +77,7 @@ pub mod settings;
 pub mod statsd;
 mod stop;
 pub mod testing;
+pub mod tls;
 pub mod traces;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
