@@ -25,10 +25,13 @@ declare -A service_port=(
 )
 
 require_free_container_ports() {
-  local service running variables=()
-  running=$(docker compose ps --services --status running 2>/dev/null) || running=''
+  local service running variables=() same
+  mapfile -t same < <(same_ports "${service_port[@]}")
+  refuse_ports "${same[@]}"
+  # As `backend 127.0.0.1:8000->8000/tcp`. A service that runs holds its port, unless it is to move to another.
+  running=$(docker compose ps --status running --format '{{.Service}} {{.Ports}}' 2>/dev/null) || running=''
   for service in "${!service_port[@]}"; do
-    grep -qx -- "$service" <<<"$running" || variables+=("${service_port[$service]}")
+    grep -q -- "^$service .*:${!service_port[$service]}->" <<<"$running" || variables+=("${service_port[$service]}")
   done
   ((${#variables[@]} == 0)) || require_free_ports '' "${variables[@]}"
 }
@@ -38,11 +41,14 @@ containers_up() {
   # For the Dockerfile this is a choice, for native mode a path.
   [[ ${BELFRY_BINARY:-} != */* ]] || unset BELFRY_BINARY
   require_free_container_ports
-  say 'Building the backend image (the first time takes minutes)'
-  docker compose "$@" build --quiet backend || {
+  say "Building the backend image (the first time up to $(first_build_minutes release) minutes on $(nproc) cores, later less)"
+  docker compose "$@" build backend || {
     docker image inspect "${BELFRY_IMAGE:-belfry-backend:0.1.0}" >/dev/null 2>&1 || die 'the backend image could not be built'
     warn 'the backend image could not be built anew; the one built before is used'
   }
+  # Before anything is stopped: what runs goes on if what is to follow it would not start.
+  docker compose "$@" run --rm --no-deps --no-TTY backend check ||
+    die 'the backend would refuse these settings; nothing was started or stopped'
   say 'Starting the stack in containers'
   docker compose "$@" up --detach --wait || {
     docker compose "$@" ps --all

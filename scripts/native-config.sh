@@ -30,7 +30,9 @@ render_configuration() {
     render_folder "infra/monitoring/$area" "$state/$area"
   done
   "${tool[promtool]}" check config "$state/prometheus/prometheus.yml" >"$state/logs/promtool.log" 2>&1 ||
-    { show_tail "$state/logs/promtool.log"; die 'Prometheus would not accept its configuration'; }
+    { show_tail "$state/logs/promtool.log"; die 'Prometheus would not accept its configuration; nothing was started or stopped'; }
+  "${tool[amtool]}" check-config "$state/alertmanager/alertmanager.yml" >"$state/logs/amtool.log" 2>&1 ||
+    { show_tail "$state/logs/amtool.log"; die 'Alertmanager would not accept its configuration; nothing was started or stopped'; }
 }
 
 # Writes what differs and removes what is gone; each file appears whole, because

@@ -78,6 +78,28 @@ part_facts() {
   esac
 }
 
+# The backend's own judgement of the variables that it would get.
+require_valid_settings() {
+  local argv log=$state/logs/check.log
+  part_command backend
+  argv[-1]=check
+  "${argv[@]}" >"$log" 2>&1 && return 0
+  sed 's/^/  /' "$log" >&2
+  die 'the backend would refuse these settings; nothing was started or stopped'
+}
+
+# Prometheus reads its flags before its configuration, so it says what is wrong with a flag, or else that there is no
+# configuration at this path, and ends.
+require_valid_flags() {
+  local argv log=$state/logs/flags.log none=$state/prometheus/none.yml
+  part_command prometheus
+  "${argv[@]/#--config.file=*/--config.file=$none}" >"$log" 2>&1 || true
+  grep -q -F -- "$none" "$log" && return 0
+  # The rest is its help.
+  sed -n '1s/^/  /p' "$log" >&2
+  die 'Prometheus would not start with these settings; nothing was started or stopped'
+}
+
 # The backend's variables where native mode differs from the binary's defaults.
 set_backend_variables() {
   export SERVER__HOST=$BIND_ADDRESS SERVER__PORT=$BACKEND_PORT
@@ -105,7 +127,10 @@ native_up() {
   build_backend "$profile"
   require_monitoring_tools
   set_backend_variables "$profile"
+  # Before anything is stopped: what runs goes on if what is to follow it would not start.
+  require_valid_settings
   render_configuration
+  require_valid_flags
 
   for part in "${parts[@]}"; do
     part_command "$part"

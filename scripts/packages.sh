@@ -52,7 +52,10 @@ package_log() {
 policy_script=/usr/sbin/policy-rc.d
 policy_saved=$policy_script.before-belfry
 
+trap_before=''
+
 forbid_service_starts() {
+  trap_before=$(trap -p EXIT)
   trap allow_service_starts EXIT
   if [[ -e $policy_script && ! -e $policy_saved ]] && ! grep -q belfry "$policy_script"; then
     as_root mv -- "$policy_script" "$policy_saved"
@@ -67,7 +70,8 @@ allow_service_starts() {
     as_root rm -f -- "$policy_script"
   fi
   if [[ -e $policy_saved ]]; then as_root mv -- "$policy_saved" "$policy_script"; fi
-  trap - EXIT
+  # What was to be done at the end still is.
+  eval "${trap_before:-trap - EXIT}"
 }
 
 # Nor at the next boot. Only units of packages that were not there before.

@@ -58,16 +58,32 @@ socket_pid() {
   echo "${BASH_REMATCH[1]}"
 }
 
+# same_ports VARIABLES...: a line for each whose port another one has.
+same_ports() {
+  local name
+  local -A chosen=()
+  for name in "$@"; do
+    [[ -z ${chosen[${!name}]:-} ]] || echo "$name=${!name}: ${chosen[${!name}]} has the same"
+    chosen[${!name}]=$name
+  done
+}
+
+refuse_ports() {
+  (($# > 0)) || return 0
+  printf 'error: ports taken on %s; nothing was started or stopped:\n' "$BIND_ADDRESS" >&2
+  printf '  %s\n' "$@" >&2
+  printf 'Stop what uses them, or choose others in .env or so: %s=... ./run.sh\n' "${1%%=*}" >&2
+  exit 1
+}
+
 # require_free_ports "OUR PIDS" VARIABLES...: names every taken port at once, then
 # stops. A port that one of our own processes holds is not in the way.
 require_free_ports() {
   local ours=" $1 " name inode pid owner taken=()
-  local -A chosen=()
   shift
+  mapfile -t taken < <(same_ports "$@")
   for name in "$@"; do
-    if [[ -n ${chosen[${!name}]:-} ]]; then
-      taken+=("$name=${!name}: ${chosen[${!name}]} has the same")
-    elif inode=$(listener_inode "${!name}"); then
+    if inode=$(listener_inode "${!name}"); then
       owner='a process of another user'
       if pid=$(socket_pid "$inode"); then
         [[ $ours == *" $pid "* ]] && continue
@@ -75,13 +91,8 @@ require_free_ports() {
       fi
       taken+=("$name=${!name}: used by $owner")
     fi
-    chosen[${!name}]=$name
   done
-  ((${#taken[@]} == 0)) && return 0
-  printf 'error: ports taken on %s; nothing was started or stopped:\n' "$BIND_ADDRESS" >&2
-  printf '  %s\n' "${taken[@]}" >&2
-  printf 'Stop what uses them, or choose others in .env or so: %s=... ./run.sh\n' "${taken[0]%%=*}" >&2
-  exit 1
+  refuse_ports "${taken[@]}"
 }
 
 # The status code of a GET, by bash alone: curl may not be there.

@@ -29,6 +29,13 @@ given_backend() {
   esac
 }
 
+# What a first build takes at most, by its CPU time.
+first_build_minutes() {
+  local cpu_minutes=16
+  [[ $1 == release ]] || cpu_minutes=9
+  echo $(((cpu_minutes + $(nproc) - 1) / $(nproc)))
+}
+
 # build_backend release|dev: builds, and leaves a copy in the state folder: the
 # next build may replace cargo's file, which the running backend starts its
 # training workers from. Sets backend_binary.
@@ -40,10 +47,13 @@ build_backend() {
     return 0
   fi
   require_rust
-  say "Building the backend ($profile profile; the first time takes minutes)"
-  cargo build --quiet --locked --profile "$profile" -p belfry
   folder=${CARGO_TARGET_DIR:-target}
   built=$folder/${profile/dev/debug}/belfry
+  say "Building the backend ($profile profile)"
+  [[ -e $built ]] ||
+    say "  The first build compiles all its dependencies: up to $(first_build_minutes "$profile") minutes on $(nproc) cores. Later ones take seconds."
+  # What the tests set for their harness is none of the build's business.
+  env --unset=RUSTC_BOOTSTRAP cargo build --locked --profile "$profile" -p belfry || die 'the backend cannot be built; nothing was started or stopped'
   backend_binary=$state/bin/belfry
   mkdir -p -- "$state/bin"
   if ! cmp -s -- "$built" "$backend_binary"; then

@@ -81,9 +81,12 @@ show_help() {
   logs [part]
   demo       realistic traffic; options go to `belfry demo` (--for 60s --rate 5)
   test       all checks and tests; `test quick` only format, lints and cargo test
+             on SQLite; `test long` what takes too long for every day
   help       this text
 
-Variables come from the shell, else from .env; .env.example lists them.
+Variables come from the shell, else from .env; .env.example lists them. A wrong
+one or a taken port is refused before anything that runs is stopped; `belfry
+check` judges the settings alone.
 BELFRY_STATE is native mode's folder (.belfry), BELFRY_BINARY a ready backend.
 
 On this machine:

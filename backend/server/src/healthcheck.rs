@@ -17,7 +17,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         host => host,
     };
     let url = format!("http://{}/readyz", std::net::SocketAddr::new(host, config.server.port));
-    let client = reqwest::Client::builder().no_proxy().timeout(DEADLINE).build().context("cannot build a client")?;
+    let client =
+        belfry_telemetry::tls::http_client().no_proxy().timeout(DEADLINE).build().context("cannot build a client")?;
     let response = client.get(&url).send().await.with_context(|| format!("no answer from {url}"))?;
     if !response.status().is_success() {
         bail!("{url} answers {}: {}", response.status(), response.text().await.unwrap_or_default());

@@ -3,6 +3,7 @@
 mod alerts;
 mod backup;
 mod catalogue;
+mod check;
 mod client_call;
 mod components;
 mod config;
@@ -54,6 +55,8 @@ enum Command {
         /// The run's specification, a JSON file.
         spec: PathBuf,
     },
+    /// Say whether a server would take the settings, one line for each fault; exit 2 if there is one.
+    Check,
     /// Ask the server on this machine whether it is ready; exit 0 if it is.
     Healthcheck,
     /// Print every setting with its description and default.
@@ -90,6 +93,9 @@ fn main() -> ExitCode {
     if let Command::Worker { spec } = &command {
         return belfry_learning::worker::main(spec);
     }
+    if let Command::Check = command {
+        return check::run();
+    }
     let ended = match command {
         Command::Config => {
             print!("{}", belfry_telemetry::settings::example::<config::Config>());
@@ -112,7 +118,9 @@ fn main() -> ExitCode {
         Command::Restore { folder, force } => {
             with_settings(|config| with_runtime(until_signal(backup::restore(config, folder, force))))
         }
-        Command::Serve | Command::Worker { .. } => with_settings(|config| with_runtime(serve::serve(config))),
+        Command::Serve | Command::Worker { .. } | Command::Check => {
+            with_settings(|config| with_runtime(serve::serve(config)))
+        }
     };
     ended.map_or_else(
         |error| {

@@ -54,6 +54,11 @@ pub struct Storage {
     abandoned_writers: TaskTracker,
 }
 
+/// Whether the settings name a store that can be opened; it is not asked.
+pub fn check(config: &Config) -> anyhow::Result<()> {
+    if config.storage.url.is_empty() { Ok(()) } else { remote::open(&config.storage).map(drop) }
+}
+
 impl Storage {
     /// Opens the store; the folder is made where there is none. A remote store is not asked yet.
     pub fn open(config: &Config) -> anyhow::Result<Self> {

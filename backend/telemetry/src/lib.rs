@@ -76,6 +76,7 @@ pub mod settings;
 mod shutdown;
 pub mod statsd;
 pub mod testing;
+pub mod tls;
 pub mod traces;
 
 pub use exposition::PrometheusSettings;

@@ -209,9 +209,10 @@ impl Prometheus {
     /// The first value of a query, once there is one.
     async fn await_value(&self, query: &str) -> f64 {
         let started = Instant::now();
+        let client = belfry_telemetry::tls::http_client().build().unwrap();
         loop {
             let url = url::Url::parse_with_params(&format!("{}/api/v1/query", self.url), [("query", query)]).unwrap();
-            if let Ok(answer) = reqwest::get(url).await {
+            if let Ok(answer) = client.get(url).send().await {
                 let answer: serde_json::Value = answer.json().await.unwrap();
                 let value = answer["data"]["result"][0]["value"][1].as_str().and_then(|value| value.parse().ok());
                 if let Some(value) = value.filter(|value: &f64| !value.is_nan()) {

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use futures::TryStreamExt;
 use sha2::{Digest, Sha256};
-use sqlx::{Any, Executor};
+use sqlx::any::AnyRow;
+use sqlx::{Any, Executor, FromRow, Row};
 use tokio::io::AsyncWriteExt;
 
 use super::manifest::{Entry, FILES, Manifest, describe};
@@ -18,10 +19,15 @@ use crate::database::{Database, Engine};
 use crate::storage::Storage;
 
 /// A file that the database names.
-#[derive(sqlx::FromRow)]
 struct Named {
     key: String,
     sha256: String,
+}
+
+impl FromRow<'_, AnyRow> for Named {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
+        Ok(Self { key: row.try_get("key")?, sha256: row.try_get("sha256")? })
+    }
 }
 
 /// Takes a backup into `folder`, which must not exist or be empty.

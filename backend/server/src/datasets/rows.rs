@@ -3,7 +3,8 @@
 
 use belfry_learning::profile::Column;
 use serde::Serialize;
-use sqlx::FromRow;
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row as _};
 
 use crate::database::{Database, Engine, bounds, now_micros, rfc3339};
 use crate::error::{Error, Result};
@@ -48,7 +49,7 @@ pub struct Stored {
 }
 
 /// A row as it is in the table.
-#[derive(Clone, Debug, FromRow)]
+#[derive(Clone, Debug)]
 pub struct Row {
     pub id: String,
     pub name: String,
@@ -60,6 +61,23 @@ pub struct Row {
     pub storage_key: String,
     pub created_at: i64,
     pub expires_at: Option<i64>,
+}
+
+impl FromRow<'_, AnyRow> for Row {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            name: row.try_get("name")?,
+            format: row.try_get("format")?,
+            size_bytes: row.try_get("size_bytes")?,
+            sha256: row.try_get("sha256")?,
+            row_count: row.try_get("row_count")?,
+            columns: row.try_get("columns")?,
+            storage_key: row.try_get("storage_key")?,
+            created_at: row.try_get("created_at")?,
+            expires_at: row.try_get("expires_at")?,
+        })
+    }
 }
 
 impl TryFrom<Row> for Stored {

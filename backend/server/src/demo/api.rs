@@ -36,7 +36,11 @@ impl Api {
             bail!("`{url}` is no URL such as http://127.0.0.1:8000");
         }
         // A proxy for the outside would not know the server that was just started here.
-        let client = Client::builder().no_proxy().connect_timeout(CONNECT_DEADLINE).timeout(DEADLINE).build()?;
+        let client = belfry_telemetry::tls::http_client()
+            .no_proxy()
+            .connect_timeout(CONNECT_DEADLINE)
+            .timeout(DEADLINE)
+            .build()?;
         Ok(Self { url, client })
     }
 

@@ -1,7 +1,8 @@
 //! The row of a job in `jobs`: when it is next due and which run has claimed it. Each change is one guarded statement, so
 //! of several servers on one database exactly one makes it.
 
-use sqlx::{AssertSqlSafe, FromRow};
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, FromRow, Row};
 use uuid::Uuid;
 
 use super::history;
@@ -14,16 +15,27 @@ use crate::leases::{HEARTBEAT_TIMEOUT, ValidLease, lease_until};
 pub(super) const ALL: &str = "SELECT job_name, next_due_at, holder, lease_until, waiting FROM jobs";
 
 /// A job's row as it was read.
-#[derive(Clone, Debug, FromRow)]
+#[derive(Clone, Debug)]
 pub(super) struct JobRow {
     /// The row: see [`super::plan::Plan::row`].
-    #[sqlx(rename = "job_name")]
     pub(super) name: String,
     pub(super) next_due_at: i64,
     /// The run that has claimed the job.
     pub(super) holder: Option<String>,
     pub(super) lease_until: Option<i64>,
     waiting: i64,
+}
+
+impl FromRow<'_, AnyRow> for JobRow {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            name: row.try_get("job_name")?,
+            next_due_at: row.try_get("next_due_at")?,
+            holder: row.try_get("holder")?,
+            lease_until: row.try_get("lease_until")?,
+            waiting: row.try_get("waiting")?,
+        })
+    }
 }
 
 impl JobRow {

@@ -3,7 +3,8 @@
 //!
 //! Totals are of all runs ever; the percentiles are those of the latest.
 
-use sqlx::FromRow;
+use sqlx::any::AnyRow;
+use sqlx::{FromRow, Row};
 
 use crate::database::Database;
 use crate::error::Result;
@@ -33,13 +34,25 @@ pub(super) const HISTORY: &str = "SELECT id, job_name, started_at, finished_at, 
     error_message, metadata FROM job_runs ORDER BY started_at DESC LIMIT $1";
 
 /// The sums over all runs that ended.
-#[derive(Clone, Debug, Default, FromRow)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Totals {
     pub(super) successful: i64,
     pub(super) failed: i64,
     pub(super) aborted: i64,
     duration_seconds: f64,
     max_duration_seconds: f64,
+}
+
+impl FromRow<'_, AnyRow> for Totals {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            successful: row.try_get("successful")?,
+            failed: row.try_get("failed")?,
+            aborted: row.try_get("aborted")?,
+            duration_seconds: row.try_get("duration_seconds")?,
+            max_duration_seconds: row.try_get("max_duration_seconds")?,
+        })
+    }
 }
 
 /// What is known of a job's runs.

@@ -26,6 +26,8 @@ pub(super) fn open(config: &StorageConfig) -> anyhow::Result<PrefixStore<AmazonS
         .with_read_timeout(REMOTE_READ_TIMEOUT)
         .with_allow_http(config.endpoint.starts_with("http://"));
     let retries = RetryConfig { max_retries: 5, retry_timeout: REMOTE_RETRIES, backoff: BackoffConfig::default() };
+    // For the client inside.
+    belfry_telemetry::tls::install_provider();
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
         .with_region(&config.region)

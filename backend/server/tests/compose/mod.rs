@@ -14,10 +14,14 @@ use stack::{PORTS, Stack, project_root};
 
 const DEV: [&str; 4] = ["--file", "docker-compose.yml", "--file", "docker-compose.dev.yml"];
 
+fn client() -> reqwest::Client {
+    belfry_telemetry::tls::http_client().build().expect("an HTTP client")
+}
+
 /// Asks until the answer satisfies, for at most `limit`, and returns it.
 async fn await_answer(url: &str, limit: Duration, satisfies: impl Fn(StatusCode, &str) -> bool) -> String {
     eventually(&format!("{url} answers as awaited"), limit, async || {
-        let response = reqwest::get(url).await.map_err(|error| error.to_string())?;
+        let response = client().get(url).send().await.map_err(|error| error.to_string())?;
         let status = response.status();
         let text = response.text().await.unwrap_or_default();
         if satisfies(status, &text) { Ok(text) } else { Err(format!("{status}: {text}")) }
@@ -26,13 +30,13 @@ async fn await_answer(url: &str, limit: Duration, satisfies: impl Fn(StatusCode,
 }
 
 async fn status(url: &str) -> StatusCode {
-    reqwest::get(url).await.expect("an answer").status()
+    client().get(url).send().await.expect("an answer").status()
 }
 
 /// Uploads the penguins and returns the dataset as the API describes it.
 async fn upload(stack: &Stack) -> Value {
     let csv = std::fs::read(project_root().join("data/penguins.csv")).expect("the shipped dataset");
-    let response = reqwest::Client::new()
+    let response = client()
         .post(stack.url("BACKEND_PORT", "/api/v1/datasets?name=penguins.csv"))
         .header("content-type", "text/csv")
         .body(csv)
@@ -48,7 +52,7 @@ fn grafana_password(stack: &Stack) -> String {
 }
 
 async fn grafana_login(stack: &Stack, password: Option<&str>) -> StatusCode {
-    let request = reqwest::Client::new().get(stack.url("GRAFANA_PORT", "/api/org"));
+    let request = client().get(stack.url("GRAFANA_PORT", "/api/org"));
     let request = match password {
         Some(password) => request.basic_auth("admin", Some(password)),
         None => request,

@@ -42,7 +42,7 @@ impl Stack {
             ports: free_ports(),
             settings: Vec::new(),
             // The parts are restarted under the client: no connection may outlive its answer.
-            client: reqwest::Client::builder().pool_max_idle_per_host(0).build().expect("an HTTP client"),
+            client: belfry_telemetry::tls::http_client().pool_max_idle_per_host(0).build().expect("an HTTP client"),
         }
     }
 

@@ -82,7 +82,7 @@ async fn a_target_file_is_all_another_service_needs() {
     );
     fs::write(stack.state().join("prometheus/targets/probes/greeter.yml"), probe).expect("a writable probes folder");
 
-    let client = reqwest::Client::new();
+    let client = belfry_telemetry::tls::http_client().build().expect("an HTTP client");
     let base = format!("http://{}", greeter.address);
     let asking = tokio::spawn(async move {
         loop {
@@ -149,7 +149,8 @@ async fn promtool_accepts_the_page_of_a_running_server() {
     let stack = Stack::up();
     let demo = stack.run(&["demo", "--for", "10s"]);
     assert!(demo.succeeded, "{}", demo.text);
-    let page = reqwest::get(stack.url("backend", "/metrics")).await.expect("the backend answers");
+    let client = belfry_telemetry::tls::http_client().build().expect("an HTTP client");
+    let page = client.get(stack.url("backend", "/metrics")).send().await.expect("the backend answers");
     let page = page.text().await.expect("a page of text");
     let mut promtool = Command::new(stack.tool("promtool"))
         .args(["check", "metrics"])

@@ -1,6 +1,7 @@
 //! Running the program: start, stop, settings, metrics, logs, backup, restore, demo.
 
 mod backup;
+mod check;
 mod demo;
 mod loki;
 mod metrics;

@@ -30,7 +30,7 @@ async fn a_server_that_starts_is_alive_and_not_ready() {
     let starting = lines.find(|line| line.contains("\"starting\"")).unwrap();
     let starting: Value = serde_json::from_str(&starting).unwrap();
     let url = format!("http://{}", starting["address"].as_str().unwrap());
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = belfry_telemetry::tls::http_client().no_proxy().build().unwrap();
     let get = |path: &str| client.get(format!("{url}{path}")).send();
     assert_eq!(get("/livez").await.unwrap().status(), StatusCode::OK);
     for path in ["/readyz", "/api/v1/datasets"] {
@@ -56,7 +56,7 @@ async fn a_draining_server_is_not_ready_and_serves_what_still_comes() {
     server.terminate();
     server.await_log(&["not ready any more"]).await;
     // On a connection of its own, as a balancer's probe is.
-    let probe = reqwest::Client::builder().no_proxy().build().unwrap();
+    let probe = belfry_telemetry::tls::http_client().no_proxy().build().unwrap();
     let ready = probe.get(format!("{}/readyz", server.url)).send().await.unwrap();
     assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(ready.json::<Value>().await.unwrap()["message"], "stopping");
@@ -69,7 +69,7 @@ async fn a_draining_server_is_not_ready_and_serves_what_still_comes() {
     drop(pieces);
     assert_eq!(answer.await.unwrap().unwrap().status(), StatusCode::CREATED);
     assert_eq!(server.ended().await, Some(0));
-    assert!(reqwest::get(format!("{}/livez", server.url)).await.is_err(), "somebody still listens");
+    assert!(probe.get(format!("{}/livez", server.url)).send().await.is_err(), "somebody still listens");
 }
 
 #[tokio::test]

@@ -245,7 +245,7 @@ pub fn command(variables: &[(String, String)], folder: &Path) -> Command {
 }
 
 fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap()
+    belfry_telemetry::tls::http_client().no_proxy().timeout(PATIENCE).build().unwrap()
 }
 
 /// Starts the server and reads the address it took from its log. The rest of its log goes to the test's output.

@@ -45,7 +45,7 @@ enum Refused {
 
 impl Shipper {
     pub(super) fn new(settings: &LokiSettings, labels: Vec<(String, String)>) -> Result<Self, String> {
-        let client = reqwest::Client::builder().timeout(TIMEOUT).build().map_err(|error| error.to_string())?;
+        let client = crate::tls::http_client().timeout(TIMEOUT).build().map_err(|error| error.to_string())?;
         let url = settings.url.join("loki/api/v1/push").map_err(|error| error.to_string())?;
         Ok(Self { client, url, token: settings.bearer_token.clone(), tenant: settings.tenant.clone(), labels })
     }

@@ -113,7 +113,7 @@ async fn under_load(server: &mut Server, database: &AnyPool, seed: u64, kills: u
     let mut random = StdRng::seed_from_u64(seed);
     let ledger = Arc::<Mutex<Ledger>>::default();
     let (current, url) = watch::channel(server.url.clone());
-    let client = Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
+    let client = belfry_telemetry::tls::http_client().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
     let load = Load { client, url, ledger: ledger.clone() };
     let mut clients = JoinSet::new();
     for _ in 0..3 {
