@@ -1,14 +1,11 @@
 //! Every way a training child ends, seen from outside: its messages, its exit, its outcome.
 
-#![allow(clippy::unwrap_used)] // Tests throughout, helpers included.
-
-mod support;
-
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::{data, spec};
 use belfry_learning::algorithm::Algorithm;
 use belfry_learning::model::Model;
 use belfry_learning::outcome::{Outcome, classify};
@@ -16,7 +13,6 @@ use belfry_learning::protocol::{ChildSpec, Message, Score};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use support::{data, spec};
 use tempfile::TempDir;
 
 /// A child that was started, and its messages so far.

@@ -1,14 +1,10 @@
 //! Models through their files: the same bits before and after, and clear words for rows that do not fit.
 
-#![allow(clippy::unwrap_used)] // Tests throughout, helpers included.
-
-mod support;
-
+use crate::support::{data, spec};
 use belfry_learning::algorithm::{Algorithm, Task};
 use belfry_learning::driver::train;
 use belfry_learning::model::{Model, ModelError, PredictError, Predictions};
 use serde_json::{Map, Value, json};
-use support::{data, spec};
 use tempfile::TempDir;
 
 fn trained(dataset: &str, target: &str, algorithm: Algorithm) -> Model {

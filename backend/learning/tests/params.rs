@@ -1,7 +1,5 @@
 //! What a request may ask of an algorithm, and the words for what it may not.
 
-#![allow(clippy::unwrap_used)] // Tests throughout, helpers included.
-
 use belfry_learning::algorithm::{Algorithm, Task};
 use belfry_learning::params::Params;
 use serde_json::{Value, json};

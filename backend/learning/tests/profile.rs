@@ -1,7 +1,5 @@
 //! What the profiler says of tables, good and bad.
 
-#![allow(clippy::unwrap_used)] // Tests throughout, helpers included.
-
 use std::io::Write as _;
 
 use belfry_learning::profile::{Column, ColumnKind, CsvError, CsvErrorCode, GzipProfiler, Limits, Profile, Profiler};

@@ -1,19 +1,15 @@
 //! Every algorithm on real data, and every kind of data that no run should begin with.
 
-#![allow(clippy::unwrap_used)] // Tests throughout, helpers included.
-
-mod support;
-
 use std::cell::Cell;
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use crate::support::{data, spec};
 use belfry_learning::algorithm::{Algorithm, Task};
 use belfry_learning::driver::{Progress, StopReason, Trained, train};
 use belfry_learning::error::TrainError;
 use belfry_learning::protocol::{ChildSpec, DropReason, DroppedColumn, RunSpec, Score};
 use serde_json::json;
-use support::{data, spec};
 use tempfile::TempDir;
 
 fn run(spec: &ChildSpec) -> Result<Trained, TrainError> {

@@ -1,0 +1,10 @@
+//! The integration tests of the crate in one program.
+
+#![allow(clippy::unwrap_used)] // Tests throughout, helpers included.
+
+mod child;
+mod models;
+mod params;
+mod profile;
+mod support;
+mod training;
