@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use belfry_test_support::eventually;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::AnyPool;
 use tokio::sync::watch;
