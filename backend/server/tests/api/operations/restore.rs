@@ -72,7 +72,7 @@ async fn a_server_that_starts_during_a_restore_waits_for_its_end() {
     assert_eq!(server.stop().await, Some(0));
     let (child, pipe) = tokio::task::block_in_place(|| backup.begin(&server.place()));
 
-    let (starting, seen) = tokio::task::block_in_place(|| server.begin_to_start("waiting for its end"));
+    let (starting, seen) = tokio::task::block_in_place(|| server.begin_to_start("waiting for a restore"));
     assert!(seen.contains(server.folder.path().to_str().unwrap()), "{seen}");
     let get = |path: &str| server.client.get(format!("{}{path}", starting.url)).send();
     assert_eq!(get("/livez").await.unwrap().status(), StatusCode::OK);
