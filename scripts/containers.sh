@@ -47,14 +47,24 @@ containers_up() {
     warn 'the backend image could not be built anew; the one built before is used'
   }
   # Before anything is stopped: what runs goes on if what is to follow it would not start.
-  docker compose "$@" run --rm --no-deps --no-TTY backend check ||
-    die 'the backend would refuse these settings; nothing was started or stopped'
+  require_valid_container_settings "$@"
   say 'Starting the stack in containers'
   docker compose "$@" up --detach --wait || {
     docker compose "$@" ps --all
     die 'the stack did not become healthy; ./run.sh logs shows why'
   }
   containers_summary
+}
+
+require_valid_container_settings() {
+  local log
+  log=$(mktemp)
+  if ! docker compose "$@" run --rm --no-deps --no-TTY backend check >"$log" 2>&1 && can_check "$log"; then
+    cat "$log" >&2
+    rm -- "$log"
+    die 'the backend would refuse these settings; nothing was started or stopped'
+  fi
+  rm -- "$log"
 }
 
 containers_summary() {

@@ -65,6 +65,7 @@ mod tests {
 
     use super::*;
     use crate::database::testing;
+    use crate::scheduler::{self, Scheduler};
 
     #[tokio::test]
     async fn every_job_has_a_name_of_its_own_and_a_time_ahead() {
@@ -85,6 +86,20 @@ mod tests {
         for job in jobs {
             let plan = job.plan(&config.jobs);
             assert!(plan.recurrence.next_after(0, &plan.time_zone) > 0, "{}", job.name());
+        }
+        let options = scheduler::Options {
+            database: components.database.clone(),
+            instance: "this".to_owned(),
+            lease_clock: Arc::default(),
+            stopping: CancellationToken::new(),
+            cut_off: CancellationToken::new(),
+        };
+        let scheduler = Scheduler::new(options, all(&components), &config.jobs, "of-a-folder");
+        let rows = scheduler.rows_and_their_jobs();
+        let of_folders = rows.iter().filter(|(row, _)| row.ends_with("@of-a-folder")).count();
+        assert_eq!((rows.len(), of_folders), (names.len(), 3));
+        for (row, job) in rows {
+            assert_eq!(job, row.split('@').next());
         }
     }
 }

@@ -125,6 +125,13 @@ impl Scheduler {
         self.job_named(row.split(plan::ROW_SEPARATOR).next().unwrap_or(row))
     }
 
+    /// Each job's row, with the name of the job that it is taken for.
+    #[cfg(test)]
+    pub fn rows_and_their_jobs(&self) -> Vec<(&str, Option<&'static str>)> {
+        let job_of = |row: &str| self.job_of_row(row).map(|job| job.name);
+        self.jobs.iter().map(|job| (job.row.as_str(), job_of(&job.row))).collect()
+    }
+
     fn can_judge_leases(&self) -> bool {
         self.options.lease_clock.can_judge(HEARTBEAT_TIMEOUT)
     }

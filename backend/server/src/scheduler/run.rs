@@ -93,23 +93,73 @@ async fn watch_work(lease: &Lease<'_>, claimed: Instant, mut work: JoinHandle<Re
 async fn record_end(lease: &Lease<'_>, ended: EndedRun) {
     let (job_name, status) = (ended.job_name, ended.status);
     let PlannedJob { row, plan, .. } = lease.job;
-    let write = || history::end_run(&lease.scheduler.options.database, row, plan, lease.id, &ended);
+    let ended = UncountedEnd(Some(ended));
+    let write = || history::end_run(&lease.scheduler.options.database, row, plan, lease.id, ended.get());
     // What the database will never take is not retried for ever.
     let gives_up = |error: &Error, elapsed| !error.is_passing() && elapsed >= HEARTBEAT_TIMEOUT;
     match retry_until_written("the end of a job's run", gives_up, write).await {
         Ok(true) => {
-            ended.record();
+            ended.count();
             if status == Status::Failed {
                 JobFailed { job_name }.emit();
             }
         }
         Ok(false) => {
-            ended.discard();
             tracing::error!(job_name, "job run taken over by another process; it counts as aborted");
         }
         Err(error) => {
-            ended.discard();
             tracing::error!(job_name, cause = chain(&error), "end of a job's run not recorded");
         }
+    }
+}
+
+/// The end of a run that the database has not taken yet. Dropped so, as when the process is cut off, the run is not counted
+/// here: whoever finds it without a heartbeat records it as aborted, and counts it.
+struct UncountedEnd(Option<EndedRun>);
+
+impl UncountedEnd {
+    fn get(&self) -> &EndedRun {
+        self.0.as_ref().expect("only counting and dropping take it")
+    }
+
+    /// The database has taken it.
+    fn count(mut self) {
+        if let Some(ended) = self.0.take() {
+            ended.record();
+        }
+    }
+}
+
+impl Drop for UncountedEnd {
+    fn drop(&mut self) {
+        if let Some(ended) = self.0.take() {
+            ended.discard();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use belfry_telemetry::testing::moved;
+
+    use super::*;
+
+    fn counted(end: impl FnOnce(UncountedEnd)) -> Vec<String> {
+        let mut lines = moved(|| end(UncountedEnd(Some(JobRun::begin("ttl_cleanup").succeeded()))));
+        lines.retain(|line| line.starts_with("scheduler_jobs_total"));
+        lines
+    }
+
+    #[test]
+    fn an_end_that_the_database_took_is_counted() {
+        assert_eq!(
+            counted(UncountedEnd::count),
+            [r#"scheduler_jobs_total{job_name="ttl_cleanup",status="success"} 1"#]
+        );
+    }
+
+    #[test]
+    fn an_end_that_was_cut_off_is_left_to_the_reaper() {
+        assert!(counted(drop).is_empty());
     }
 }

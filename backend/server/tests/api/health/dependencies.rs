@@ -65,7 +65,7 @@ async fn the_ai_provider_is_asked_for_its_models_with_the_key() {
     assert_eq!(check["message"], "answers 401: look at AI__API_KEY");
     service.answer_with(Status::BAD_GATEWAY);
     // A report is given again for a second.
-    eventually("the new answer is told", PATIENCE, async || {
+    eventually("the new answer is told", Duration::from_secs(3), async || {
         let message = self::check(&server, "ai").await["message"].clone();
         if message == "answers 502" { Ok(()) } else { Err(message.to_string()) }
     })

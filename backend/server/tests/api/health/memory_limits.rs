@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use belfry_test_support::{PATIENCE, eventually};
+use belfry_test_support::eventually;
 use serde_json::Value;
 
 use crate::api::support::server::Server;
@@ -81,7 +81,7 @@ async fn health_counts_by_the_smallest_of_nested_memory_limits() {
     assert_ne!(before["checks"]["memory"]["total_bytes"], 700 * MIB, "{before}");
     std::fs::write(groups.inner.join("cgroup.procs"), server.pid().to_string()).unwrap();
     // A reading is given again for a second.
-    let health = eventually("the smallest limit is the total", PATIENCE, async || {
+    let health = eventually("the smallest limit is the total", Duration::from_secs(3), async || {
         let health: Value = server.get("/healthz").await.json().await.unwrap();
         if health["checks"]["memory"]["total_bytes"] == 700 * MIB { Ok(health) } else { Err(health.to_string()) }
     })
