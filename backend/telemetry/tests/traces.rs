@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use belfry_test_support::otlp::{Collector, StatusCode};
+use belfry_test_support::stub::hanging;
 
 use crate::service::{PATIENCE, Service};
 
@@ -76,11 +77,9 @@ async fn the_last_span_before_the_end_arrives() {
     assert_eq!(collector.spans().len(), 1);
 }
 
-#[test]
-fn spans_that_the_queue_cannot_hold_are_dropped_and_counted() {
-    // It takes connections and never answers.
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", silent.local_addr().unwrap());
+#[tokio::test(flavor = "multi_thread")]
+async fn spans_that_the_queue_cannot_hold_are_dropped_and_counted() {
+    let (_silent, url) = hanging().await;
     let variables = [("TRACING__ENABLED", "true"), ("TRACING__ENDPOINT", &*url), ("TRACING__QUEUE", "2")];
     let service = Service::start(&variables);
     (0..10).for_each(|_| drop(ask_with_trace(&service)));
