@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_macros)]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::UdpSocket;
 use std::time::Duration;
 
 use axum::Router;
@@ -14,6 +13,7 @@ use belfry_telemetry::catalogue::{ERRORS_TOTAL, SCHEDULER_JOBS_TOTAL};
 use belfry_telemetry::metric::SERIES_CAP;
 use belfry_telemetry::metric::Values::{Closed, Open, Status};
 use belfry_telemetry::{Identity, Telemetry, TelemetrySettings, catalogue, settings};
+use belfry_test_support::statsd::Agent;
 use http_body_util::BodyExt;
 use rand::distr::{Alphanumeric, SampleString};
 use rand::rngs::StdRng;
@@ -44,20 +44,17 @@ fn text(page: Vec<u8>) -> String {
     String::from_utf8(page).unwrap()
 }
 
-/// An agent that notes which series it was sent, until there is nothing more.
-fn series_of_agent(socket: UdpSocket) -> BTreeMap<String, usize> {
+/// Series by family in what an agent was sent.
+fn series_of_agent(datagrams: &[String]) -> BTreeMap<String, usize> {
     let mut seen = BTreeSet::new();
-    let mut datagram = [0; 65_536];
-    while let Ok(size) = socket.recv(&mut datagram) {
-        for line in std::str::from_utf8(&datagram[..size]).unwrap().lines() {
-            let (name, rest) = line.split_once(':').unwrap();
-            let tags = rest.split_once("|#").map_or("", |(_, tags)| tags);
-            seen.insert((name.to_owned(), tags.to_owned()));
-        }
+    for line in datagrams.iter().flat_map(|datagram| datagram.lines()) {
+        let (name, rest) = line.split_once(':').unwrap();
+        let tags = rest.split_once("|#").map_or("", |(_, tags)| tags);
+        seen.insert((name, tags));
     }
     let mut families = BTreeMap::new();
     for (name, _) in seen {
-        *families.entry(name).or_default() += 1;
+        *families.entry(name.to_owned()).or_default() += 1;
     }
     families
 }
@@ -76,14 +73,10 @@ fn series(page: &str) -> BTreeMap<String, usize> {
 
 #[tokio::test]
 async fn random_requests_and_names_stay_within_the_caps() {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    // Long after the last datagram.
-    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let address = socket.local_addr().unwrap().to_string();
-    let agent = std::thread::spawn(move || series_of_agent(socket));
+    let agent = Agent::start();
     let set = [
         ("STATSD__ENABLED", "true"),
-        ("STATSD__ADDRESS", &address),
+        ("STATSD__ADDRESS", agent.address()),
         ("STATSD__INTERVAL", "1s"),
         ("PROMETHEUS__NATIVE_HISTOGRAMS", "true"),
     ];
@@ -180,7 +173,7 @@ async fn random_requests_and_names_stay_within_the_caps() {
     let protobuf = ask(&router, accept).await;
     assert!(!protobuf.starts_with(b"#") && protobuf.len() < 2 * page.len(), "{} bytes", protobuf.len());
     assert!(telemetry.shut_down(Duration::from_secs(30)).await);
-    let of_agent = agent.join().unwrap();
+    let of_agent = series_of_agent(&agent.all_datagrams().await);
     assert!(of_agent["library_requests"] > 1, "{of_agent:?}");
     for (family, count) in &of_agent {
         assert!(*count <= SERIES_CAP + 1, "the agent was sent {count} series of {family}");

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::time::Instant;
+use belfry_test_support::eventually_blocking;
 
 use crate::service::{PATIENCE, Service};
 
@@ -13,16 +13,11 @@ fn a_line_that_is_not_hidden_has_the_id_of_its_request() {
         let variables = [("LOG__DIR", folder.path().to_str().unwrap()), ("LOG__LEVEL", level)];
         let service = Service::start_example("shapes", &variables);
         service.send("GET /panic HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Request-Id: r-17\r\n\r\n");
-        let started = Instant::now();
-        let line = loop {
+        let line = eventually_blocking(&format!("{level}: the panic is logged"), PATIENCE, || {
             let file = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
             let lines = std::fs::read_to_string(file).unwrap();
-            if let Some(line) = lines.lines().find(|line| line.contains("handler panicked")) {
-                break line.to_owned();
-            }
-            assert!(started.elapsed() < PATIENCE, "{level}: no line in {lines}");
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        };
+            lines.lines().find(|line| line.contains("handler panicked")).map(str::to_owned).ok_or(lines)
+        });
         assert!(line.contains(r#""request_id":"r-17""#), "{level}: {line}");
     }
 }

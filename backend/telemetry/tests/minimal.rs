@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use std::io::Write;
-use std::net::UdpSocket;
 use std::process::{Command, Stdio};
+
+use belfry_test_support::statsd::Agent;
 
 use crate::service::{PATIENCE, Service};
 
@@ -154,22 +155,18 @@ fn each_family_is_on_the_page_once_and_in_order() {
 
 #[test]
 fn statsd_works_without_prometheus() {
-    let agent = UdpSocket::bind("127.0.0.1:0").unwrap();
-    agent.set_read_timeout(Some(PATIENCE)).unwrap();
-    let address = agent.local_addr().unwrap().to_string();
+    let agent = Agent::start();
     let service = Service::start(&[
         ("PROMETHEUS__ENABLED", "false"),
         ("STATSD__ENABLED", "true"),
-        ("STATSD__ADDRESS", &address),
+        ("STATSD__ADDRESS", agent.address()),
         ("STATSD__INTERVAL", "100ms"),
     ]);
     assert!(service.page().starts_with("HTTP/1.1 404"));
     service.ask("GET", "/greet/de");
-    let mut packet = [0; 65_536];
     let mut wanted = vec![r"greeter_greetings_total:1|c|#language:de", "process_open_fds:"];
     while !wanted.is_empty() {
-        let size = agent.recv(&mut packet).expect("the agent was sent neither requests nor readings");
-        let text = std::str::from_utf8(&packet[..size]).unwrap();
+        let text = agent.next_datagram(PATIENCE).expect("the agent was sent neither requests nor readings");
         wanted.retain(|wanted| !text.lines().any(|line| line.starts_with(wanted)));
     }
 }

@@ -9,10 +9,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+
+use belfry_test_support::eventually;
+use belfry_test_support::ports::free_port;
+use prost::Message;
 
 use crate::service::{PATIENCE, Service};
-use prost::Message;
 
 const ON: [(&str, &str); 1] = [("PROMETHEUS__NATIVE_HISTOGRAMS", "true")];
 const PROTOBUF: &str = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
@@ -186,7 +188,7 @@ struct Prometheus {
 impl Prometheus {
     fn scraping(service: &Service) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let address = format!("127.0.0.1:{}", free_port());
         let config = folder.path().join("prometheus.yml");
         let target = service.address();
         let text = format!(
@@ -208,20 +210,17 @@ impl Prometheus {
 
     /// The first value of a query, once there is one.
     async fn await_value(&self, query: &str) -> f64 {
-        let started = Instant::now();
         let client = belfry_telemetry::tls::http_client().build().unwrap();
-        loop {
-            let url = url::Url::parse_with_params(&format!("{}/api/v1/query", self.url), [("query", query)]).unwrap();
-            if let Ok(answer) = client.get(url).send().await {
-                let answer: serde_json::Value = answer.json().await.unwrap();
-                let value = answer["data"]["result"][0]["value"][1].as_str().and_then(|value| value.parse().ok());
-                if let Some(value) = value.filter(|value: &f64| !value.is_nan()) {
-                    return value;
-                }
-            }
-            assert!(started.elapsed() < PATIENCE, "no value of {query}");
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
+        let url = url::Url::parse_with_params(&format!("{}/api/v1/query", self.url), [("query", query)]).unwrap();
+        eventually(&format!("{query} has a value"), PATIENCE, async || {
+            // It refuses connections at first, and then answers 503 until its storage is open.
+            let answer = client.get(url.clone()).send().await.and_then(reqwest::Response::error_for_status);
+            let answer = answer.map_err(|error| error.to_string())?;
+            let answer: serde_json::Value = answer.json().await.unwrap();
+            let value = answer["data"]["result"][0]["value"][1].as_str().and_then(|value| value.parse().ok());
+            value.filter(|value: &f64| !value.is_nan()).ok_or_else(|| answer.to_string())
+        })
+        .await
     }
 }
 

@@ -3,8 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
-use std::net::UdpSocket;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -12,6 +11,8 @@ use axum::extract::Request;
 use axum::routing::get;
 use belfry_telemetry::metric::Values::{Closed, Open};
 use belfry_telemetry::{Identity, Telemetry, TelemetrySettings, catalogue, settings};
+use belfry_test_support::eventually_blocking;
+use belfry_test_support::statsd::Agent;
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 
@@ -38,11 +39,11 @@ async fn ask(router: &Router, path: &str) -> String {
     String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 
-/// An agent that keeps what it is sent as the page shows it: sums of counters, last gauges, count and sum of histograms.
+/// What an agent was sent, as the page shows it: sums of counters, last gauges, count and sum of histograms.
 #[derive(Default)]
-struct Agent(BTreeMap<String, f64>);
+struct Sent(BTreeMap<String, f64>);
 
-impl Agent {
+impl Sent {
     fn take(&mut self, datagram: &str) {
         assert!(datagram.len() <= 1432 && datagram.ends_with('\n'), "{datagram}");
         for line in datagram.lines() {
@@ -75,15 +76,14 @@ impl Agent {
         }
     }
 
-    fn take_pending(&mut self, socket: &UdpSocket, until: impl Fn(&Self) -> bool) {
-        let mut datagram = [0; 65_536];
-        let started = Instant::now();
-        while !until(self) {
-            assert!(started.elapsed() < PATIENCE, "the agent was sent less than the page shows: {:#?}", self.0);
-            if let Ok(size) = socket.recv(&mut datagram) {
-                self.take(std::str::from_utf8(&datagram[..size]).unwrap());
+    fn take_pending(&mut self, agent: &Agent, until: impl Fn(&Self) -> bool) {
+        eventually_blocking("the agent is sent what the page shows", PATIENCE, || {
+            while !until(self) {
+                let Some(datagram) = agent.next_datagram(Duration::ZERO) else { return Err(format!("{:#?}", self.0)) };
+                self.take(&datagram);
             }
-        }
+            Ok(())
+        });
     }
 }
 
@@ -99,19 +99,17 @@ fn series(page: &str) -> BTreeMap<String, f64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_carry_the_same_numbers_to_the_last() {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-    let address = socket.local_addr().unwrap().to_string();
-    let set = [("STATSD__ENABLED", "true"), ("STATSD__ADDRESS", &address), ("STATSD__INTERVAL", "50ms")];
+    let agent = Agent::start();
+    let set = [("STATSD__ENABLED", "true"), ("STATSD__ADDRESS", agent.address()), ("STATSD__INTERVAL", "50ms")];
     let set = set.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let settings: TelemetrySettings = settings::read(set).unwrap();
     let identity = Identity { service: "shop", version: "0", environment: "test".to_owned() };
     let telemetry = Telemetry::start(&identity, &settings, ROWS).unwrap();
     let router = telemetry.observe(Router::new().route("/order/{id}", get(async || "taken")));
-    let mut agent = Agent::default();
+    let mut sent = Sent::default();
     // Where it begins, since it could be older than the process.
     ENERGY_TOTAL.set(0.0);
-    agent.take_pending(&socket, |agent| agent.0.contains_key("shop_energy_joules_total"));
+    sent.take_pending(&agent, |sent| sent.0.contains_key("shop_energy_joules_total"));
 
     for round in 1..=20_u32 {
         ORDERS_TOTAL.with(["paid", "north, and |south"]).increment(u64::from(round));
@@ -125,16 +123,15 @@ async fn both_carry_the_same_numbers_to_the_last() {
         }
         ask(&router, "/order/7").await;
         ask(&router, "/nowhere").await;
-        agent.take_pending(&socket, |agent| agent.0.contains_key("shop_temperature_celsius"));
+        sent.take_pending(&agent, |sent| sent.0.contains_key("shop_temperature_celsius"));
     }
     // What is not known any more is not sent, and what comes last of all is.
     TEMPERATURE.forget([]);
-    let sent = |agent: &Agent| agent.0.get(r#"shop_packing_seconds_count{shop="north"}"#) == Some(&1000.0);
-    agent.take_pending(&socket, sent);
-    let mut datagram = [0; 65_536];
-    while socket.recv(&mut datagram).is_ok_and(|size| {
-        agent.take(std::str::from_utf8(&datagram[..size]).unwrap());
-        agent.0.remove("shop_temperature_celsius").is_some()
+    let is_packed = |sent: &Sent| sent.0.get(r#"shop_packing_seconds_count{shop="north"}"#) == Some(&1000.0);
+    sent.take_pending(&agent, is_packed);
+    while agent.next_datagram(Duration::from_millis(50)).is_some_and(|datagram| {
+        sent.take(&datagram);
+        sent.0.remove("shop_temperature_celsius").is_some()
     }) {}
     QUEUE.with(["south"]).increment(3.0);
     ORDERS_TOTAL.with(["cancelled", "south"]).increment(4);
@@ -147,15 +144,15 @@ async fn both_carry_the_same_numbers_to_the_last() {
     page.insert(r#"shop_orders_total{outcome="paid",shop="north_ and _south"}"#.to_owned(), paid);
     // Histograms without a value have no line.
     page.retain(|name, value| *value != 0.0 || !(name.contains("_count") || name.contains("_sum")));
-    let of_page = |agent: &Agent| {
-        let sent = agent.0.iter().filter(|(name, _)| name.starts_with("shop_") || name.starts_with("http_"));
+    let of_page = |sent: &Sent| {
+        let sent = sent.0.iter().filter(|(name, _)| name.starts_with("shop_") || name.starts_with("http_"));
         let mut sent: BTreeMap<String, f64> = sent.map(|(name, value)| (name.clone(), *value)).collect();
         sent.retain(|name, value| *value != 0.0 || !(name.contains("_count") || name.contains("_sum")));
         sent
     };
     let near = |one: f64, other: f64| (one - other).abs() <= 1e-9 * one.abs().max(1.0);
-    agent.take_pending(&socket, |agent| {
-        let sent = of_page(agent);
+    sent.take_pending(&agent, |sent| {
+        let sent = of_page(sent);
         sent.len() == page.len()
             && sent.iter().zip(&page).all(|(sent, page)| sent.0 == page.0 && near(*sent.1, *page.1))
     });

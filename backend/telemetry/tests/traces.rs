@@ -2,58 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use belfry_test_support::otlp::{Collector, StatusCode};
+use belfry_test_support::stub::hanging;
 
 use crate::service::{PATIENCE, Service};
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
-use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
-use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
-use tonic::{Request, Response, Status};
-
-#[derive(Clone, Default)]
-struct Collector {
-    taken: Arc<Mutex<Vec<ResourceSpans>>>,
-}
-
-#[tonic::async_trait]
-impl TraceService for Collector {
-    async fn export(
-        &self,
-        request: Request<ExportTraceServiceRequest>,
-    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        self.taken.lock().unwrap().extend(request.into_inner().resource_spans);
-        Ok(Response::new(ExportTraceServiceResponse::default()))
-    }
-}
-
-impl Collector {
-    /// Listens on a free port and returns its URL.
-    fn start(&self) -> String {
-        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let service = TraceServiceServer::new(self.clone());
-        tokio::spawn(tonic::transport::Server::builder().add_service(service).serve(address));
-        format!("http://{address}")
-    }
-
-    /// Every span that was sent.
-    fn spans(&self) -> Vec<Span> {
-        let taken = self.taken.lock().unwrap();
-        let scopes = taken.iter().flat_map(|resource| &resource.scope_spans);
-        scopes.flat_map(|scope| scope.spans.iter().cloned()).collect()
-    }
-
-    async fn await_spans(&self, count: usize) -> Vec<Span> {
-        let started = Instant::now();
-        while self.spans().len() < count {
-            let names: Vec<String> = self.spans().into_iter().map(|span| span.name).collect();
-            assert!(started.elapsed() < PATIENCE, "the collector was sent {names:?}, not {count} spans");
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-        self.spans()
-    }
-}
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
@@ -66,12 +18,11 @@ fn ask_with_trace(service: &Service) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_becomes_a_span_of_the_callers_trace() {
-    let collector = Collector::default();
-    let url = collector.start();
+    let (collector, url) = Collector::start().await;
     let service = Service::start(&[("TRACING__ENABLED", "true"), ("TRACING__ENDPOINT", &url)]);
     assert!(ask_with_trace(&service).ends_with("Hello"));
-    collector.await_spans(1).await;
-    let taken = collector.taken.lock().unwrap().clone();
+    collector.await_spans_within(1, PATIENCE).await;
+    let taken = collector.taken();
     let resource = format!("{:?}", taken[0].resource);
     assert!(resource.contains("service.name") && resource.contains("greeter"), "{resource}");
     let span = &taken[0].scope_spans[0].spans[0];
@@ -84,13 +35,12 @@ async fn a_request_becomes_a_span_of_the_callers_trace() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn switched_off_no_span_is_sent() {
-    let collector = Collector::default();
-    let url = collector.start();
+    let (collector, url) = Collector::start().await;
     let service = Service::start(&[("TRACING__ENDPOINT", &url)]);
     assert!(ask_with_trace(&service).ends_with("Hello"));
     service.await_line(r#"http_requests_total{method="GET",endpoint="/greet/{language}",status="200"} 1"#);
     service.await_line(r#"telemetry_spans_total{stage="ended"} 0"#);
-    assert!(collector.taken.lock().unwrap().is_empty());
+    assert!(collector.taken().is_empty());
 }
 
 #[test]
@@ -102,8 +52,7 @@ fn without_a_collector_the_loss_of_spans_is_counted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_of_5xx_is_an_error_of_its_span_and_no_other_is() {
-    let collector = Collector::default();
-    let url = collector.start();
+    let (collector, url) = Collector::start().await;
     // Spans are no log lines: they do not depend on the level of those.
     let variables = [("TRACING__ENABLED", "true"), ("TRACING__ENDPOINT", &*url), ("LOG__LEVEL", "error")];
     let mut service = Service::start_example("shapes", &variables);
@@ -111,7 +60,7 @@ async fn an_answer_of_5xx_is_an_error_of_its_span_and_no_other_is() {
     assert!(service.ask("GET", "/nowhere").starts_with("HTTP/1.1 404"));
     assert!(service.ask("GET", "/empty").starts_with("HTTP/1.1 204"));
     service.stop();
-    for span in collector.await_spans(3).await {
+    for span in collector.await_spans_within(3, PATIENCE).await {
         let code = span.status.as_ref().map_or(StatusCode::Unset, |status| status.code());
         let expected = if span.name == "GET /panic" { StatusCode::Error } else { StatusCode::Unset };
         assert_eq!(code, expected, "{}", span.name);
@@ -120,8 +69,7 @@ async fn an_answer_of_5xx_is_an_error_of_its_span_and_no_other_is() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_span_before_the_end_arrives() {
-    let collector = Collector::default();
-    let url = collector.start();
+    let (collector, url) = Collector::start().await;
     let mut service = Service::start(&[("TRACING__ENABLED", "true"), ("TRACING__ENDPOINT", &url)]);
     assert!(ask_with_trace(&service).ends_with("Hello"));
     // Long before a batch is due.
@@ -129,11 +77,9 @@ async fn the_last_span_before_the_end_arrives() {
     assert_eq!(collector.spans().len(), 1);
 }
 
-#[test]
-fn spans_that_the_queue_cannot_hold_are_dropped_and_counted() {
-    // It takes connections and never answers.
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", silent.local_addr().unwrap());
+#[tokio::test(flavor = "multi_thread")]
+async fn spans_that_the_queue_cannot_hold_are_dropped_and_counted() {
+    let (_silent, url) = hanging().await;
     let variables = [("TRACING__ENABLED", "true"), ("TRACING__ENDPOINT", &*url), ("TRACING__QUEUE", "2")];
     let service = Service::start(&variables);
     (0..10).for_each(|_| drop(ask_with_trace(&service)));

@@ -52,14 +52,48 @@ impl<T> Answer for Result<T, String> {
 /// # Panics
 /// After `limit`, with the sentence `awaited` and the last answer.
 pub async fn eventually<A: Answer>(awaited: &str, limit: Duration, mut ask: impl AsyncFnMut() -> A) -> A::Value {
-    let started = Instant::now();
-    let mut pause = FIRST_PAUSE;
+    let mut wait = Wait::begin(awaited, limit);
     loop {
         match ask().await.into_result() {
             Ok(value) => return value,
-            Err(last) => assert!(started.elapsed() < limit, "not within {limit:?}: {awaited}; at last: {last}"),
+            Err(last) => tokio::time::sleep(wait.next_pause(&last)).await,
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// The same for tests without a runtime, and where asking blocks anyway.
+///
+/// # Panics
+/// After `limit`, with the sentence `awaited` and the last answer.
+pub fn eventually_blocking<A: Answer>(awaited: &str, limit: Duration, mut ask: impl FnMut() -> A) -> A::Value {
+    let mut wait = Wait::begin(awaited, limit);
+    loop {
+        match ask().into_result() {
+            Ok(value) => return value,
+            Err(last) => std::thread::sleep(wait.next_pause(&last)),
+        }
+    }
+}
+
+/// How long a wait has lasted, and when to ask again.
+struct Wait<'a> {
+    awaited: &'a str,
+    limit: Duration,
+    started: Instant,
+    pause: Duration,
+}
+
+impl<'a> Wait<'a> {
+    fn begin(awaited: &'a str, limit: Duration) -> Self {
+        Self { awaited, limit, started: Instant::now(), pause: FIRST_PAUSE }
+    }
+
+    /// The pause before the next question. Panics when there is no time left for one.
+    fn next_pause(&mut self, last: &str) -> Duration {
+        let (awaited, limit) = (self.awaited, self.limit);
+        assert!(self.started.elapsed() < limit, "not within {limit:?}: {awaited}; at last: {last}");
+        let pause = self.pause;
+        self.pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+        pause
     }
 }

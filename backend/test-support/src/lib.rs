@@ -12,4 +12,4 @@ pub mod s3;
 pub mod statsd;
 pub mod stub;
 
-pub use eventually::{Answer, PATIENCE, eventually};
+pub use eventually::{Answer, PATIENCE, eventually, eventually_blocking};

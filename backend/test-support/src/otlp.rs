@@ -1,9 +1,11 @@
 //! A collector that speaks OTLP over gRPC and keeps the spans.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+pub use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
@@ -54,7 +56,12 @@ impl Collector {
 
     /// Waits until this many spans were sent.
     pub async fn await_spans(&self, count: usize) -> Vec<Span> {
-        eventually(&format!("{count} spans are sent"), PATIENCE, async || {
+        self.await_spans_within(count, PATIENCE).await
+    }
+
+    /// Waits no longer than `limit` until this many spans were sent.
+    pub async fn await_spans_within(&self, count: usize, limit: Duration) -> Vec<Span> {
+        eventually(&format!("{count} spans are sent"), limit, async || {
             let spans = self.spans();
             let names: Vec<String> = spans.iter().map(|span| span.name.clone()).collect();
             if spans.len() >= count { Ok(spans) } else { Err(format!("{names:?}")) }

@@ -3,11 +3,13 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use belfry_test_support::eventually_blocking;
+use belfry_test_support::ports::free_port;
 
 /// How long anything awaited may take on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -15,18 +17,6 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Service {
     child: Child,
     address: String,
-}
-
-/// An address that nobody listens on, and that no other test is given: of the ports that the kernel gives to nobody by itself.
-fn free_address() -> String {
-    static TRIED: AtomicU16 = AtomicU16::new(0);
-    let begin = 15_000 + u16::try_from(std::process::id() % 1_000).unwrap() * 16;
-    loop {
-        let port = begin + TRIED.fetch_add(1, Ordering::Relaxed);
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return format!("127.0.0.1:{port}");
-        }
-    }
 }
 
 impl Service {
@@ -40,13 +30,9 @@ impl Service {
     }
 
     pub fn start_command(command: &mut Command) -> Self {
-        let address = free_address();
+        let address = format!("127.0.0.1:{}", free_port());
         let service = Self { child: command.env("ADDRESS", &address).spawn().unwrap(), address };
-        let started = Instant::now();
-        while TcpStream::connect(&service.address).is_err() {
-            assert!(started.elapsed() < PATIENCE, "the example does not listen");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        eventually_blocking("the example listens", PATIENCE, || TcpStream::connect(&service.address).is_ok());
         service
     }
 
@@ -79,14 +65,7 @@ impl Service {
     pub fn stop(&mut self) -> ExitStatus {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        let started = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(started.elapsed() < PATIENCE, "it does not stop");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        eventually_blocking("it stops", PATIENCE, || self.child.try_wait().unwrap())
     }
 
     /// What it has written to its standard output, once it has ended.
@@ -108,11 +87,10 @@ impl Service {
 
     /// Waits until the page has this line.
     pub fn await_line(&self, line: &str) {
-        let started = Instant::now();
-        while !self.page().lines().any(|found| found == line) {
-            assert!(started.elapsed() < PATIENCE, "no line {line} in\n{}", self.page());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        eventually_blocking(&format!("the page has the line {line}"), PATIENCE, || {
+            let page = self.page();
+            if page.lines().any(|found| found == line) { Ok(()) } else { Err(page) }
+        });
     }
 }
 
