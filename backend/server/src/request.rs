@@ -83,7 +83,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 }
 
 const DEFAULT_ITEMS: i64 = 50;
-const MOST_ITEMS: i64 = 200;
+const MAX_ITEMS: i64 = 200;
 
 /// One page of a list, newest first.
 #[derive(Serialize)]
@@ -100,10 +100,10 @@ impl<T> Page<T> {
     /// 400 for a number out of range.
     pub fn limit(asked: Option<i64>) -> Result<i64, Error> {
         let limit = asked.unwrap_or(DEFAULT_ITEMS);
-        if (1..=MOST_ITEMS).contains(&limit) {
+        if (1..=MAX_ITEMS).contains(&limit) {
             return Ok(limit);
         }
-        let detail = format!("limit: found {limit}, expected 1 to {MOST_ITEMS}");
+        let detail = format!("limit: found {limit}, expected 1 to {MAX_ITEMS}");
         Err(Error::BadRequest { code: "invalid_limit", detail })
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::database::bounds::within;
+use crate::database::bounds::with_timeout;
 use crate::error::{Error, Result, chain};
 
 /// How long one try may take: a connection whose other end vanished gives no answer.
@@ -31,7 +31,7 @@ async fn retry_with<T, F: Future<Output = Result<T>>>(
 ) -> Result<T> {
     let started = Instant::now();
     loop {
-        match within(limit, write()).await {
+        match with_timeout(limit, write()).await {
             Ok(done) => return Ok(done),
             Err(error) if gives_up(&error, started.elapsed()) => return Err(error),
             Err(error) => tracing::warn!(what, cause = chain(&error), "write failed; it is retried"),

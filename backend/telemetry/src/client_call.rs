@@ -71,16 +71,16 @@ impl Drop for ClientCall {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::moved;
+    use crate::testing::changed_series;
 
     /// What `ending` moves, with the duration left out.
     fn series_of(ending: impl FnOnce(ClientCall)) -> Vec<String> {
-        let moved = moved(|| ending(ClientCall::begin("shop", "/orders")));
+        let series = changed_series(|| ending(ClientCall::begin("shop", "/orders")));
         let timed = |line: String| match line.split_once("} ") {
             Some((name, _)) if name.contains("_seconds") => format!("{name}}} ?"),
             _ => line,
         };
-        moved.into_iter().map(timed).collect()
+        series.into_iter().map(timed).collect()
     }
 
     fn expected(status: &str) -> [String; 2] {

@@ -9,7 +9,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 
 /// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+const MAX_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a question comes to: `true`, `Some` or `Ok` ends the wait.
 pub trait Answer {
@@ -60,6 +60,6 @@ pub async fn eventually<A: Answer>(awaited: &str, limit: Duration, mut ask: impl
             Err(last) => assert!(started.elapsed() < limit, "not within {limit:?}: {awaited}; at last: {last}"),
         }
         tokio::time::sleep(pause).await;
-        pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+        pause = (pause * 3 / 2).min(MAX_PAUSE);
     }
 }

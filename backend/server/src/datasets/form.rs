@@ -19,7 +19,7 @@ use crate::state::App;
 /// The bytes around the file's field, and what may be read before it is processed.
 pub const OVERHEAD_BYTES: u64 = 2 << 20;
 
-const LONGEST_TEXT_BYTES: usize = 4096;
+const MAX_TEXT_BYTES: usize = 4096;
 
 /// Reads the form. Nothing of it is stored unless all of it is right.
 pub async fn read(
@@ -66,7 +66,7 @@ async fn text(app: &App, mut field: Field<'_>, processed: &AtomicU64) -> Result<
     while let Some(piece) = wait_for_client(app, field.chunk()).await?.map_err(refusal)? {
         processed.fetch_add(piece.len() as u64, Ordering::Relaxed);
         bytes.extend_from_slice(&piece);
-        if bytes.len() > LONGEST_TEXT_BYTES {
+        if bytes.len() > MAX_TEXT_BYTES {
             return Err(invalid("a text field is longer than 4096 bytes"));
         }
     }
@@ -110,7 +110,7 @@ impl Stream for Paced {
             self.pauses = true;
             self.handed_bytes += piece.len() as u64;
             if self.handed_bytes > self.processed.load(Ordering::Relaxed) + OVERHEAD_BYTES {
-                return Poll::Ready(Some(Err(invalid("the multipart form has more around its fields than in them"))));
+                return Poll::Ready(Some(Err(invalid("multipart overhead exceeds the limit"))));
             }
         }
         Poll::Ready(polled)

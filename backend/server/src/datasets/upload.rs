@@ -91,8 +91,8 @@ async fn commit(app: Shared, id: String, received: Received, plan: DatasetPlan) 
         created_at,
         expires_at: plan.lifetime.map(|life| created_at.saturating_add(micros(life))),
     };
-    if let Err(error) = bounds::for_answer(rows::insert(&app.database, &row)).await {
-        if error.is_refusal() {
+    if let Err(error) = bounds::with_request_timeout(rows::insert(&app.database, &row)).await {
+        if error.is_definitely_not_applied() {
             // The client need not wait for the file store as well.
             tokio::spawn(async move { remove_file(&app, &row).await }.in_current_span());
         }

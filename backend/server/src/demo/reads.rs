@@ -24,15 +24,15 @@ pub async fn list(demo: &Demo, action: &'static str, path: &str) {
 
 /// Reads a dataset's description.
 pub async fn dataset(demo: &Demo, rng: &mut StdRng) {
-    let Some(dataset) = demo.made().borrow(rng, |_| true) else { return };
+    let Some(dataset) = demo.inventory().borrow(rng, |_| true) else { return };
     let answer = demo.api.get(&format!("/api/v1/datasets/{}", dataset.id)).await;
     demo.count_answer("read a dataset", &answer, &[200]);
-    demo.made().give_back(&dataset);
+    demo.inventory().give_back(&dataset);
 }
 
 /// Downloads a dataset, or its first bytes.
 pub async fn content(demo: &Demo, rng: &mut StdRng) {
-    let Some(dataset) = demo.made().borrow(rng, |_| true) else { return };
+    let Some(dataset) = demo.inventory().borrow(rng, |_| true) else { return };
     let request = demo.api.get_from(&format!("/api/v1/datasets/{}/content", dataset.id));
     if rng.random_bool(0.5) {
         let answer = demo.api.send(request.header("range", "bytes=0-99")).await;
@@ -41,19 +41,19 @@ pub async fn content(demo: &Demo, rng: &mut StdRng) {
         let answer = demo.api.send(request).await;
         demo.count_answer("download a dataset", &answer, &[200]);
     }
-    demo.made().give_back(&dataset);
+    demo.inventory().give_back(&dataset);
 }
 
 /// Reads a run.
 pub async fn run(demo: &Demo, rng: &mut StdRng) {
-    let Some(model) = demo.made().any_model(rng) else { return };
+    let Some(model) = demo.inventory().any_model(rng) else { return };
     let answer = demo.api.get(&format!("/api/v1/runs/{}", model.run_id)).await;
     demo.count_answer("read a run", &answer, &[200]);
 }
 
 /// Downloads a model.
 pub async fn model(demo: &Demo, rng: &mut StdRng) {
-    let Some(model) = demo.made().any_model(rng) else { return };
+    let Some(model) = demo.inventory().any_model(rng) else { return };
     let answer = demo.api.get(&format!("/api/v1/runs/{}/model", model.run_id)).await;
     demo.count_answer("download a model", &answer, &[200]);
 }
@@ -69,7 +69,7 @@ pub async fn missing(demo: &Demo) {
         "/no/such/page".to_owned(),
     ];
     // One after the other, so that a short demo has asked for each.
-    let asked = demo.missing_asked_for.fetch_add(1, Ordering::Relaxed);
+    let asked = demo.missing_requests.fetch_add(1, Ordering::Relaxed);
     let answer = demo.api.get(&paths[asked % paths.len()]).await;
     demo.count_answer("ask for what is not there", &answer, &[404]);
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::Demo;
 use super::api::Answer;
-use super::made::Dataset;
+use super::inventory::Dataset;
 use super::samples::SLOWEST;
 use super::uploads::{self, Form};
 use crate::error::chain;
@@ -24,7 +24,7 @@ const FOLLOW_DEADLINE: Duration = Duration::from_secs(300);
 /// Trains a model on a dataset that fits, and follows the run to its end.
 pub async fn train(demo: &Demo, rng: &mut StdRng, algorithm: Algorithm) {
     let suits = |sample: &str| demo.samples.by_name(sample).suits(algorithm);
-    let Some(dataset) = demo.made().borrow(rng, suits) else { return };
+    let Some(dataset) = demo.inventory().borrow(rng, suits) else { return };
     let params = match algorithm {
         Algorithm::GradientBoosting => json!({"n_trees": rng.random_range(5..=30), "max_depth": 4}),
         Algorithm::RandomForest => json!({"n_trees": rng.random_range(5..=30), "max_depth": 8}),
@@ -35,20 +35,20 @@ pub async fn train(demo: &Demo, rng: &mut StdRng, algorithm: Algorithm) {
     let seed = rng.random_range(0..1_000_000);
     if let Some(run) = start(demo, &dataset, algorithm, &params, seed).await {
         if follow(demo, "train, to the end", &run, "completed").await {
-            demo.made().completed(run, dataset.sample);
+            demo.inventory().completed(run, dataset.sample);
         }
-        demo.made().run_ended();
+        demo.inventory().run_ended();
     }
-    demo.made().give_back(&dataset);
+    demo.inventory().give_back(&dataset);
 }
 
 /// Starts a run that would take long, and cancels it.
 pub async fn cancel(demo: &Demo, rng: &mut StdRng) {
     let is_slowest = |sample: &str| sample == SLOWEST;
-    let mut borrowed = demo.made().borrow(rng, is_slowest);
+    let mut borrowed = demo.inventory().borrow(rng, is_slowest);
     if borrowed.is_none() {
         uploads::good(demo, demo.samples.by_name(SLOWEST), Form::Gzip).await;
-        borrowed = demo.made().borrow(rng, is_slowest);
+        borrowed = demo.inventory().borrow(rng, is_slowest);
     }
     let Some(dataset) = borrowed else { return };
     let params = json!({"n_trees": 1000, "max_depth": 8});
@@ -58,21 +58,21 @@ pub async fn cancel(demo: &Demo, rng: &mut StdRng) {
         if demo.count_answer("cancel a run", &answer, &[202]) {
             follow(demo, "cancel, to the end", &run, "cancelled").await;
         }
-        demo.made().run_ended();
+        demo.inventory().run_ended();
     }
-    demo.made().give_back(&dataset);
+    demo.inventory().give_back(&dataset);
 }
 
 /// Cancels a run that has ended.
 pub async fn cancel_too_late(demo: &Demo, rng: &mut StdRng) {
-    let Some(model) = demo.made().any_model(rng) else { return };
+    let Some(model) = demo.inventory().any_model(rng) else { return };
     let answer = demo.api.post(&format!("{PATH}/{}/cancel", model.run_id), &json!({})).await;
     demo.count_answer("cancel, too late", &answer, &[409]);
 }
 
 /// Asks for a run that cannot be.
 pub async fn train_badly(demo: &Demo, rng: &mut StdRng) {
-    let Some(dataset) = demo.made().borrow(rng, |_| true) else { return };
+    let Some(dataset) = demo.inventory().borrow(rng, |_| true) else { return };
     let target = demo.samples.by_name(dataset.sample).target;
     let bodies = [
         json!({"dataset_id": dataset.id, "target": "no_such_column"}),
@@ -84,12 +84,12 @@ pub async fn train_badly(demo: &Demo, rng: &mut StdRng) {
     let body = bodies.choose(rng).expect("there are bodies");
     let answer = demo.api.post(PATH, body).await;
     demo.count_answer("train, bad request", &answer, &[422]);
-    demo.made().give_back(&dataset);
+    demo.inventory().give_back(&dataset);
 }
 
 /// Predicts a few rows.
 pub async fn predict(demo: &Demo, rng: &mut StdRng) {
-    let Some(model) = demo.made().any_model(rng) else { return };
+    let Some(model) = demo.inventory().any_model(rng) else { return };
     let count = rng.random_range(1..=20);
     let rows = demo.samples.by_name(model.sample).some_rows(count, rng);
     let answer = demo.api.post(&format!("{PATH}/{}/predict", model.run_id), &json!({"rows": rows})).await;
@@ -98,7 +98,7 @@ pub async fn predict(demo: &Demo, rng: &mut StdRng) {
 
 /// Predicts a row that does not fit the model.
 pub async fn predict_badly(demo: &Demo, rng: &mut StdRng) {
-    let Some(model) = demo.made().any_model(rng) else { return };
+    let Some(model) = demo.inventory().any_model(rng) else { return };
     let mut rows = demo.samples.by_name(model.sample).some_rows(1, rng);
     match rng.random_range(0..3) {
         0 => rows.clear(),
@@ -119,7 +119,7 @@ async fn start(demo: &Demo, dataset: &Dataset, algorithm: Algorithm, params: &Va
     if !demo.count_answer(start_label(algorithm), &answer, &[202]) {
         return None;
     }
-    demo.made().run_started();
+    demo.inventory().run_started();
     Some(answer.text("id"))
 }
 
@@ -136,9 +136,9 @@ fn start_label(algorithm: Algorithm) -> &'static str {
 /// Follows a run by its events until it has ended. Whether it ended as it was meant to.
 async fn follow(demo: &Demo, action: &'static str, run: &str, meant: &str) -> bool {
     let run = tokio::select! {
-        () = demo.patience.cancelled() => {
+        () = demo.stop_waiting.cancelled() => {
             // A queue that others fill, or a server without workers, is no fault of an answer.
-            demo.tally().count(action, "still under way", true, String::new);
+            demo.response_counts().count(action, "still in flight", true, String::new);
             return false;
         }
         run = finished(demo, run) => run,
@@ -147,7 +147,7 @@ async fn follow(demo: &Demo, action: &'static str, run: &str, meant: &str) -> bo
         Ok(run) => {
             let status = run["status"].as_str().unwrap_or("?");
             let why = || format!("meant to be {meant}; run {} ends with {}", run["id"], run["error"]);
-            demo.tally().count(action, status, status == meant, why);
+            demo.response_counts().count(action, status, status == meant, why);
             status == meant
         }
         Err(answer) => {

@@ -46,7 +46,7 @@ pub async fn good(demo: &Demo, sample: &Sample, form: Form) {
     };
     let answer = demo.api.send(request).await;
     if demo.count_answer(action, &answer, &[201]) {
-        demo.made().stored(answer.text("id"), sample.name);
+        demo.inventory().stored(answer.text("id"), sample.name);
     }
 }
 
@@ -98,7 +98,7 @@ pub async fn half(demo: &Demo, rng: &mut StdRng) {
     let body = stream::once(async { half }).chain(stream::pending());
     let request = demo.api.post_to(PATH).header("content-type", "text/csv").body(Body::wrap_stream(body));
     match tokio::time::timeout(HALF_WAY, demo.api.send(request)).await {
-        Err(_) => demo.tally().count("upload, given up half-way", "left", true, String::new),
+        Err(_) => demo.response_counts().count("upload, given up half-way", "left", true, String::new),
         Ok(answer) => {
             demo.count_answer("upload, given up half-way", &answer, &[]);
         }
@@ -107,7 +107,7 @@ pub async fn half(demo: &Demo, rng: &mut StdRng) {
 
 /// Deletes a dataset that the demo has uploaded and does not use.
 pub async fn delete(demo: &Demo) {
-    let Some(dataset) = demo.made().take_surplus() else { return };
+    let Some(dataset) = demo.inventory().take_surplus() else { return };
     let answer = demo.api.delete(&format!("{PATH}/{}", dataset.id)).await;
     demo.count_answer("delete a dataset", &answer, &[204]);
 }

@@ -43,23 +43,21 @@ pub(super) async fn prometheus(client: &ServiceClient, base: &Url, job: &str, st
     if status != StatusCode::OK {
         return Err(format!("answers {}", status.as_u16()));
     }
-    let result: Value = serde_json::from_slice(&body).map_err(|_| "its answer is no JSON".to_owned())?;
+    let result: Value = serde_json::from_slice(&body).map_err(|_| "its response is not JSON".to_owned())?;
     scraped(&result, job, now - started)
 }
 
-/// What the answer to that query says of a process that began `age` seconds ago.
+/// The outcome of that query's result for a process that started `age` seconds ago.
 fn scraped(result: &Value, job: &str, age: f64) -> Outcome {
     let value = &result["data"]["result"][0]["value"];
     let scraped = value[1].as_str().and_then(|seconds| seconds.parse::<f64>().ok());
     // Both times are by Prometheus's own clock.
     match (value[0].as_f64(), scraped) {
-        (Some(asked), Some(scraped)) if asked - scraped <= FRESH_SECONDS => {
-            Ok(format!("scraped this process {:.0} s ago", (asked - scraped).max(0.0)))
+        (Some(now), Some(scraped)) if now - scraped <= FRESH_SECONDS => {
+            Ok(format!("scraped this process {:.0} s ago", (now - scraped).max(0.0)))
         }
-        (Some(asked), Some(scraped)) => Err(format!("last scraped this process {:.0} s ago", asked - scraped)),
-        _ if age <= FRESH_SECONDS => {
-            Ok(format!("has not scraped this process yet, which began {:.0} s ago", age.max(0.0)))
-        }
+        (Some(now), Some(scraped)) => Err(format!("last scraped this process {:.0} s ago", now - scraped)),
+        _ if age <= FRESH_SECONDS => Ok(format!("not scraped yet; process started {:.0} s ago", age.max(0.0))),
         _ => Err(format!("does not scrape this process under job=\"{job}\"")),
     }
 }
@@ -84,7 +82,7 @@ fn sentence(failure: Failure) -> &'static str {
     match failure {
         Failure::Timeout => "no answer in time",
         Failure::Unreachable => "cannot be reached",
-        Failure::Broken => "broke its answer off",
+        Failure::Broken => "connection closed mid-response",
         Failure::Cancelled => "was cancelled",
     }
 }
@@ -109,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_new_process_may_wait_a_minute_for_its_first_scrape() {
-        let waits = Ok("has not scraped this process yet, which began 59 s ago".to_owned());
+        let waits = Ok("not scraped yet; process started 59 s ago".to_owned());
         assert_eq!(scraped_at(None, 59.0), waits);
         assert_eq!(scraped_at(None, 61.0), Err("does not scrape this process under job=\"backend\"".to_owned()));
     }

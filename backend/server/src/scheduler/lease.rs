@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::Scheduler;
 use super::history;
 use super::job::{JobMetadata, PlannedJob};
-use crate::database::bounds::within;
+use crate::database::bounds::with_timeout;
 use crate::error::chain;
 use crate::leases::{HEARTBEAT_INTERVAL, HEARTBEAT_RETRY_PAUSE, SELF_STOP_TIMEOUT};
 use crate::retry::ATTEMPT_TIMEOUT;
@@ -58,7 +58,7 @@ impl Lease<'_> {
             tokio::time::sleep(pause).await;
             let asked = Instant::now();
             let renewed = history::renew_lease(&options.database, &self.job.row, self.id, &self.metadata);
-            match within(ATTEMPT_TIMEOUT, renewed).await {
+            match with_timeout(ATTEMPT_TIMEOUT, renewed).await {
                 Ok(is_own) => return (is_own, asked),
                 Err(error) => {
                     // Other servers cannot renew theirs either.

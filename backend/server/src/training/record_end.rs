@@ -80,7 +80,7 @@ pub async fn abandon_lost_run(app: &App, claim: &Claim, model_key: Option<&str>)
         }
         Ok::<_, Error>(())
     };
-    if let Err(error) = bounds::for_work(removed).await {
+    if let Err(error) = bounds::with_background_timeout(removed).await {
         log_background_failure("removing the model of an abandoned run failed", &error);
     }
 }

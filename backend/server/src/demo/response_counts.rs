@@ -1,18 +1,18 @@
-//! What came back: counts by action and answer, and the first surprises in full.
+//! Counts of responses by action and status, and the first unexpected ones in full.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use super::api::Answer;
 
-/// Surprises kept in full; further ones are only counted.
+/// Unexpected responses kept in full; further ones are only counted.
 const SHOWN: usize = 10;
 
-/// Counts of answers.
+/// Counts of responses.
 #[derive(Default)]
-pub struct Tally {
+pub struct ResponseCounts {
     actions: BTreeMap<&'static str, Counts>,
-    surprises: Vec<String>,
+    unexpected_details: Vec<String>,
 }
 
 #[derive(Default)]
@@ -22,7 +22,7 @@ struct Counts {
     answers: BTreeMap<String, usize>,
 }
 
-impl Tally {
+impl ResponseCounts {
     /// Counts an answer and says whether its status was expected.
     pub fn count_answer(&mut self, action: &'static str, answer: &Answer, expected: &[u16]) -> bool {
         let word = answer.status.map_or("no answer".to_owned(), |status| status.to_string());
@@ -32,7 +32,7 @@ impl Tally {
         is_expected
     }
 
-    /// Counts how something ended; `why` is asked only when that was not expected.
+    /// Counts how something ended; `why` is called only when that was not expected.
     pub fn count(&mut self, action: &'static str, answer: &str, is_expected: bool, why: impl FnOnce() -> String) {
         let counts = self.actions.entry(action).or_default();
         *counts.answers.entry(answer.to_owned()).or_default() += 1;
@@ -41,8 +41,8 @@ impl Tally {
             return;
         }
         counts.unexpected += 1;
-        if self.surprises.len() < SHOWN {
-            self.surprises.push(format!("{action}: {answer}, {}", why()));
+        if self.unexpected_details.len() < SHOWN {
+            self.unexpected_details.push(format!("{action}: {answer}, {}", why()));
         }
     }
 
@@ -57,7 +57,7 @@ impl Tally {
     }
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for ResponseCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:<28} {:>8} {:>10}  answers", "action", "expected", "unexpected")?;
         for (action, counts) in &self.actions {
@@ -66,8 +66,8 @@ impl fmt::Display for Tally {
             writeln!(f, "{action:<28} {:>8} {:>10}  {}", counts.expected, counts.unexpected, answers.join(", "))?;
         }
         writeln!(f, "{:<28} {:>8} {:>10}", "all", self.total() - self.unexpected(), self.unexpected())?;
-        for surprise in &self.surprises {
-            writeln!(f, "unexpected: {surprise}")?;
+        for detail in &self.unexpected_details {
+            writeln!(f, "unexpected: {detail}")?;
         }
         Ok(())
     }
@@ -81,13 +81,13 @@ mod tests {
 
     #[test]
     fn only_a_status_the_action_provokes_is_expected() {
-        let mut tally = Tally::default();
+        let mut counts = ResponseCounts::default();
         let answer = |status| Answer { status, body: Value::Null, detail: "a detail".to_owned() };
-        assert!(tally.count_answer("upload, bad", &answer(Some(422)), &[422]));
-        assert!(!tally.count_answer("upload, bad", &answer(Some(201)), &[422]));
-        assert!(!tally.count_answer("upload, bad", &answer(None), &[422]));
-        assert_eq!((tally.total(), tally.unexpected()), (3, 2));
-        let text = tally.to_string();
+        assert!(counts.count_answer("upload, bad", &answer(Some(422)), &[422]));
+        assert!(!counts.count_answer("upload, bad", &answer(Some(201)), &[422]));
+        assert!(!counts.count_answer("upload, bad", &answer(None), &[422]));
+        assert_eq!((counts.total(), counts.unexpected()), (3, 2));
+        let text = counts.to_string();
         assert!(text.contains("201 ×1, 422 ×1, no answer ×1"), "{text}");
         assert!(text.contains("unexpected: upload, bad: 201, expected 422; a detail"), "{text}");
     }
