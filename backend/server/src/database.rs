@@ -42,7 +42,7 @@ pub struct Database {
 }
 
 /// Applied to each SQLite connection. FULL makes a commit survive a power cut, as an acknowledged upload must. Who waits
-/// longer than the timeout for another writer is answered 503, within three seconds all in all.
+/// longer than the timeout for another writer gets 503, within three seconds in all.
 const SQLITE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000;";
 
 impl Database {

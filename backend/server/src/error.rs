@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 /// What handlers return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a request could not be answered as asked.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nothing has this id or name: 404.

@@ -13,18 +13,18 @@ use crate::error::Error;
 /// The largest JSON body; uploads have their own limit.
 pub const JSON_LIMIT_BYTES: usize = 2 * 1024 * 1024;
 
-/// The answer to a request whose handler panicked.
+/// The response to a request whose handler panicked.
 pub fn panicked(payload: Box<dyn Any + Send>) -> Response {
     let message = payload.downcast_ref::<String>().map(String::as_str).or(payload.downcast_ref::<&str>().copied());
     Error::Internal(anyhow::anyhow!("a handler panicked: {}", message.unwrap_or("no message"))).into_response()
 }
 
-/// The answer to a path that no route has.
+/// The response to a path that no route has.
 pub async fn unmatched() -> Error {
     Error::NotFound("path")
 }
 
-/// The answer to a method that a path has no route for.
+/// The response to a method that a path has no route for.
 pub async fn not_allowed(method: axum::http::Method) -> Error {
     Error::MethodNotAllowed(method)
 }
@@ -98,8 +98,8 @@ impl<T> Page<T> {
     ///
     /// # Errors
     /// 400 for a number out of range.
-    pub fn limit(asked: Option<i64>) -> Result<i64, Error> {
-        let limit = asked.unwrap_or(DEFAULT_ITEMS);
+    pub fn limit(requested: Option<i64>) -> Result<i64, Error> {
+        let limit = requested.unwrap_or(DEFAULT_ITEMS);
         if (1..=MAX_ITEMS).contains(&limit) {
             return Ok(limit);
         }

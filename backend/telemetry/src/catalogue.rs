@@ -18,7 +18,7 @@ pub use labels::{CallFailure, DatabaseErrorKind, JobStatus, LogLevel, LokiStage,
 /// Request methods as label values; an unknown method is `OTHER`.
 pub const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "OTHER"];
 
-/// Buckets for requests and queries, in seconds: from a cached answer to a slow report.
+/// Buckets for requests and queries, in seconds: from a cached response to a slow report.
 pub const LATENCY_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// Buckets for work in the background, in seconds: from a hundredth to an hour.

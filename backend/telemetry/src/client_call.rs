@@ -1,7 +1,7 @@
 //! Calls to other services: a guard that counts and times one call and passes the trace on.
 //!
 //! It works with any HTTP client: [`ClientCall::begin`] before the request is sent, [`ClientCall::headers`] into it, and
-//! [`ClientCall::answered`] or [`ClientCall::failed`] once the answer has been read.
+//! [`ClientCall::answered`] or [`ClientCall::failed`] once the response has been read.
 //!
 //! ```
 //! use belfry_telemetry::client_call::{ClientCall, Failure};

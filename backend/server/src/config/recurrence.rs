@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 use crate::timestamp::micros;
 
-/// Scheduled times that were missed are counted up to this many: a cron expression has to be asked for each.
+/// Scheduled times that were missed are counted up to this many: each needs an evaluation of the cron expression.
 const MAX_MISSED: u64 = 1_000;
 
 /// When a job is due, as a setting says it.

@@ -43,7 +43,7 @@ pub async fn download(
         Body::empty()
     } else {
         let content = app.storage.read(&stored.storage_key, range.clone()).await?;
-        // The answer has begun, so all that is left to do is to break it off; the client sees that it is short.
+        // The response has begun, so it can only be cut off; the client sees that it is too short.
         Body::from_stream(content.inspect_err(move |error| {
             tracing::error!(dataset_id = id, cause = chain(error), "download failed");
         }))
@@ -80,7 +80,7 @@ enum RangeRequest {
     Outside,
 }
 
-/// One range. Several, other units and nonsense are answered with the whole, as the standard allows.
+/// One range. Several ranges, other units and malformed headers return the whole, as the standard allows.
 fn read_range(header: &str, size_bytes: u64) -> RangeRequest {
     let parts = header.strip_prefix("bytes=").and_then(|range| range.trim().split_once('-'));
     let Some((first, last)) = parts else { return RangeRequest::Whole };

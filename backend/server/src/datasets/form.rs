@@ -26,7 +26,7 @@ pub async fn read(
     app: &App,
     id: &str,
     boundary: String,
-    mut asked: UploadOptions,
+    mut requested: UploadOptions,
     body: Incoming,
 ) -> Result<(Received, DatasetPlan)> {
     let processed = Arc::new(AtomicU64::new(0));
@@ -36,7 +36,7 @@ pub async fn read(
     while let Some(field) = wait_for_client(app, form.next_field()).await?.map_err(refusal)? {
         match (field.name(), &received) {
             (Some("file"), None) => {
-                let plan = DatasetPlan::new(&app.config.retention, &asked, field.file_name())?;
+                let plan = DatasetPlan::new(&app.config.retention, &requested, field.file_name())?;
                 let gzip = field.content_type().is_some_and(|kind| is_gzip(kind.essence_str()));
                 let pieces = field.map(|piece| {
                     let piece = piece.map_err(refusal)?;
@@ -45,8 +45,8 @@ pub async fn read(
                 });
                 received = Some((receive(app, id, gzip, pieces).await?, plan));
             }
-            (Some("name"), None) => asked.name = Some(text(app, field, &processed).await?),
-            (Some("ttl_seconds"), None) => asked.ttl_seconds = Some(text(app, field, &processed).await?),
+            (Some("name"), None) => requested.name = Some(text(app, field, &processed).await?),
+            (Some("ttl_seconds"), None) => requested.ttl_seconds = Some(text(app, field, &processed).await?),
             (Some("file"), Some(_)) => return Err(invalid("there is more than one field `file`")),
             (Some("name" | "ttl_seconds"), Some(_)) => {
                 return Err(invalid("found `name` or `ttl_seconds` after `file`, expected them before it"));

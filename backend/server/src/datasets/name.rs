@@ -2,9 +2,9 @@
 
 const MAX_CHARACTERS: usize = 200;
 
-/// The last part of what may be a path, without control characters, cut to a bearable length.
-pub fn sanitize_name(asked: &str) -> String {
-    let last = asked.rsplit(['/', '\\']).next().unwrap_or_default();
+/// The last part of what may be a path, without control characters, truncated.
+pub fn sanitize_name(requested: &str) -> String {
+    let last = requested.rsplit(['/', '\\']).next().unwrap_or_default();
     let name: String = last.chars().filter(|character| !is_disruptive(*character)).take(MAX_CHARACTERS).collect();
     match name.trim() {
         "" | "." | ".." => "dataset".to_owned(),
@@ -12,7 +12,7 @@ pub fn sanitize_name(asked: &str) -> String {
     }
 }
 
-/// Control characters, and those that turn the direction of a line.
+/// Control characters, and those that change the direction of text.
 fn is_disruptive(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')

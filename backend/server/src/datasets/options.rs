@@ -26,13 +26,13 @@ pub struct DatasetPlan {
 }
 
 impl DatasetPlan {
-    /// Reads what was asked for; a form's file may bring a name.
+    /// Reads the requested options; a form's file may bring a name.
     ///
     /// # Errors
     /// 422 `invalid_ttl`.
-    pub fn new(retention: &RetentionConfig, asked: &UploadOptions, file_name: Option<&str>) -> Result<Self> {
-        let name = asked.name.as_deref().or(file_name).unwrap_or_default();
-        let lifetime = lifetime(asked.ttl_seconds.as_deref(), retention)?;
+    pub fn new(retention: &RetentionConfig, requested: &UploadOptions, file_name: Option<&str>) -> Result<Self> {
+        let name = requested.name.as_deref().or(file_name).unwrap_or_default();
+        let lifetime = lifetime(requested.ttl_seconds.as_deref(), retention)?;
         Ok(Self { name: name::sanitize_name(name), lifetime })
     }
 }

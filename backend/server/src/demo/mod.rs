@@ -29,7 +29,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use action_mix::{Action, ActionMix};
-use api::{Answer, Api};
+use api::{Api, ApiResponse};
 use inventory::Inventory;
 use progress::Progress;
 use response_counts::ResponseCounts;
@@ -74,7 +74,7 @@ struct Demo {
     stop_waiting: CancellationToken,
 }
 
-/// Runs the demo. An error when the server cannot be used or an answer was not the expected one.
+/// Runs the demo. An error when the server cannot be used or a response was not the expected one.
 pub async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
     let samples = Samples::load(arguments.data.as_deref())?;
     let api = Api::new(&arguments.url)?;
@@ -106,7 +106,7 @@ pub async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
     print!("{counts}");
     match counts.unexpected() {
         0 => Ok(()),
-        unexpected => bail!("{unexpected} of {} answers were not the expected ones", counts.total()),
+        unexpected => bail!("{unexpected} of {} responses were not the expected ones", counts.total()),
     }
 }
 
@@ -186,9 +186,9 @@ impl Demo {
         self.response_counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts an answer and says whether its status is one of those the action was to provoke.
-    fn count_answer(&self, action: &'static str, answer: &Answer, expected: &[u16]) -> bool {
-        self.response_counts().count_answer(action, answer, expected)
+    /// Counts a response and says whether its status is one of those the action was to provoke.
+    fn count_response(&self, action: &'static str, response: &ApiResponse, expected: &[u16]) -> bool {
+        self.response_counts().count_response(action, response, expected)
     }
 }
 

@@ -28,7 +28,7 @@ impl Progress {
     /// Shows the time that has passed and what came back so far.
     pub fn show(&mut self, counts: &ResponseCounts) {
         let elapsed = self.started.elapsed();
-        let message = format!("{} answers, {} unexpected", counts.total(), counts.unexpected());
+        let message = format!("{} responses, {} unexpected", counts.total(), counts.unexpected());
         if !self.bar.is_hidden() {
             self.bar.set_position(elapsed.as_secs());
             self.bar.set_message(message);

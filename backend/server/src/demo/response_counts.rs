@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::api::Answer;
+use super::api::ApiResponse;
 
 /// Unexpected responses kept in full; further ones are only counted.
 const SHOWN: usize = 10;
@@ -19,39 +19,39 @@ pub struct ResponseCounts {
 struct Counts {
     expected: usize,
     unexpected: usize,
-    answers: BTreeMap<String, usize>,
+    responses: BTreeMap<String, usize>,
 }
 
 impl ResponseCounts {
-    /// Counts an answer and says whether its status was expected.
-    pub fn count_answer(&mut self, action: &'static str, answer: &Answer, expected: &[u16]) -> bool {
-        let word = answer.status.map_or("no answer".to_owned(), |status| status.to_string());
-        let is_expected = answer.status.is_some_and(|status| expected.contains(&status));
+    /// Counts a response and says whether its status was expected.
+    pub fn count_response(&mut self, action: &'static str, response: &ApiResponse, expected: &[u16]) -> bool {
+        let word = response.status.map_or("no response".to_owned(), |status| status.to_string());
+        let is_expected = response.status.is_some_and(|status| expected.contains(&status));
         let wanted: Vec<String> = expected.iter().map(u16::to_string).collect();
-        self.count(action, &word, is_expected, || format!("expected {}; {}", wanted.join(" or "), answer.detail));
+        self.count(action, &word, is_expected, || format!("expected {}; {}", wanted.join(" or "), response.detail));
         is_expected
     }
 
     /// Counts how something ended; `why` is called only when that was not expected.
-    pub fn count(&mut self, action: &'static str, answer: &str, is_expected: bool, why: impl FnOnce() -> String) {
+    pub fn count(&mut self, action: &'static str, response: &str, is_expected: bool, why: impl FnOnce() -> String) {
         let counts = self.actions.entry(action).or_default();
-        *counts.answers.entry(answer.to_owned()).or_default() += 1;
+        *counts.responses.entry(response.to_owned()).or_default() += 1;
         if is_expected {
             counts.expected += 1;
             return;
         }
         counts.unexpected += 1;
         if self.unexpected_details.len() < SHOWN {
-            self.unexpected_details.push(format!("{action}: {answer}, {}", why()));
+            self.unexpected_details.push(format!("{action}: {response}, {}", why()));
         }
     }
 
-    /// All answers.
+    /// All responses.
     pub fn total(&self) -> usize {
         self.actions.values().map(|counts| counts.expected + counts.unexpected).sum()
     }
 
-    /// Answers that were not the expected ones.
+    /// Responses that were not the expected ones.
     pub fn unexpected(&self) -> usize {
         self.actions.values().map(|counts| counts.unexpected).sum()
     }
@@ -59,11 +59,11 @@ impl ResponseCounts {
 
 impl fmt::Display for ResponseCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<28} {:>8} {:>10}  answers", "action", "expected", "unexpected")?;
+        writeln!(f, "{:<28} {:>8} {:>10}  responses", "action", "expected", "unexpected")?;
         for (action, counts) in &self.actions {
-            let answers: Vec<String> =
-                counts.answers.iter().map(|(answer, count)| format!("{answer} ×{count}")).collect();
-            writeln!(f, "{action:<28} {:>8} {:>10}  {}", counts.expected, counts.unexpected, answers.join(", "))?;
+            let responses: Vec<String> =
+                counts.responses.iter().map(|(response, count)| format!("{response} ×{count}")).collect();
+            writeln!(f, "{action:<28} {:>8} {:>10}  {}", counts.expected, counts.unexpected, responses.join(", "))?;
         }
         writeln!(f, "{:<28} {:>8} {:>10}", "all", self.total() - self.unexpected(), self.unexpected())?;
         for detail in &self.unexpected_details {
@@ -82,13 +82,13 @@ mod tests {
     #[test]
     fn only_a_status_the_action_provokes_is_expected() {
         let mut counts = ResponseCounts::default();
-        let answer = |status| Answer { status, body: Value::Null, detail: "a detail".to_owned() };
-        assert!(counts.count_answer("upload, bad", &answer(Some(422)), &[422]));
-        assert!(!counts.count_answer("upload, bad", &answer(Some(201)), &[422]));
-        assert!(!counts.count_answer("upload, bad", &answer(None), &[422]));
+        let response = |status| ApiResponse { status, body: Value::Null, detail: "a detail".to_owned() };
+        assert!(counts.count_response("upload, bad", &response(Some(422)), &[422]));
+        assert!(!counts.count_response("upload, bad", &response(Some(201)), &[422]));
+        assert!(!counts.count_response("upload, bad", &response(None), &[422]));
         assert_eq!((counts.total(), counts.unexpected()), (3, 2));
         let text = counts.to_string();
-        assert!(text.contains("201 ×1, 422 ×1, no answer ×1"), "{text}");
+        assert!(text.contains("201 ×1, 422 ×1, no response ×1"), "{text}");
         assert!(text.contains("unexpected: upload, bad: 201, expected 422; a detail"), "{text}");
     }
 }

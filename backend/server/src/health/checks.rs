@@ -15,7 +15,7 @@ use crate::scheduler::Scheduler;
 use crate::storage::Storage;
 
 /// How long a check may take, and so how long `/health` may. With a report that lasts for a second, `/readyz` shows
-/// an outage within three whenever it is asked.
+/// an outage within three seconds of a request.
 pub const DEADLINE: Duration = Duration::from_millis(1_700);
 
 /// The scheduler polls every second. While the database is away a poll takes as long as all jobs wait for a connection; after

@@ -9,27 +9,31 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use url::Url;
 
-use crate::client_call::{Answer, ServiceClient};
+use crate::client_call::{ServiceClient, ServiceResponse};
 
 /// A scrape may be this old, in seconds: four of the stack's intervals. As long, a new process may wait for its first.
 const FRESH_SECONDS: f64 = 60.0;
 
 /// `GET {base}/models`, which every OpenAI-compatible service answers and nobody is billed for.
 pub(super) async fn ai(client: &ServiceClient, base: &Url, key: &Secret) -> Outcome {
-    let answer = client.get("ai", "/models", &below(base, "models"), Some(key)).await;
-    outcome_of_answer(answer, "lists its models", &[(401, "AI__API_KEY"), (403, "AI__API_KEY"), (404, "AI__BASE_URL")])
+    let response = client.get("ai", "/models", &below(base, "models"), Some(key)).await;
+    outcome_of_response(
+        response,
+        "lists its models",
+        &[(401, "AI__API_KEY"), (403, "AI__API_KEY"), (404, "AI__BASE_URL")],
+    )
 }
 
 /// `getMe`, which names the bot that a token belongs to.
 pub(super) async fn telegram(client: &ServiceClient, base: &Url, token: &Secret) -> Outcome {
     let url = below(base, &format!("bot{}/getMe", token.expose()));
-    let answer = client.get("telegram", "getMe", &url, None).await;
-    outcome_of_answer(answer, "knows the bot", &[(401, "TELEGRAM__TOKEN"), (404, "TELEGRAM__TOKEN")])
+    let response = client.get("telegram", "getMe", &url, None).await;
+    outcome_of_response(response, "knows the bot", &[(401, "TELEGRAM__TOKEN"), (404, "TELEGRAM__TOKEN")])
 }
 
 /// Whether Loki takes log lines.
 pub(super) async fn loki(client: &ServiceClient, base: &Url) -> Outcome {
-    outcome_of_answer(client.get("loki", "/ready", &below(base, "ready"), None).await, "is ready", &[])
+    outcome_of_response(client.get("loki", "/ready", &below(base, "ready"), None).await, "is ready", &[])
 }
 
 /// When Prometheus last scraped this very process, which is known by its start time.
@@ -38,8 +42,8 @@ pub(super) async fn prometheus(client: &ServiceClient, base: &Url, job: &str, st
     let series = format!("app_start_time_seconds{{job=\"{job}\"}}");
     // `timestamp` gives the time of a sample only for a bare selector, hence the `and`.
     url.query_pairs_mut().append_pair("query", &format!("max(timestamp({series}) and ({series} == {started}))"));
-    let answer = client.get("prometheus", "/api/v1/query", url.as_str(), None).await;
-    let Answer { status, body } = answer.map_err(|failure| sentence(failure).to_owned())?;
+    let response = client.get("prometheus", "/api/v1/query", url.as_str(), None).await;
+    let ServiceResponse { status, body } = response.map_err(|failure| sentence(failure).to_owned())?;
     if status != StatusCode::OK {
         return Err(format!("answers {}", status.as_u16()));
     }
@@ -67,9 +71,9 @@ fn below(base: &Url, path: &str) -> String {
     format!("{}/{path}", base.as_str().trim_end_matches('/'))
 }
 
-/// `suspects`: which setting is most likely wrong when it answers with a status.
-fn outcome_of_answer(answer: Result<Answer, Failure>, success: &str, suspects: &[(u16, &str)]) -> Outcome {
-    let status = answer.map_err(|failure| sentence(failure).to_owned())?.status;
+/// `suspects`: which setting is most likely wrong when its response is an error status.
+fn outcome_of_response(response: Result<ServiceResponse, Failure>, success: &str, suspects: &[(u16, &str)]) -> Outcome {
+    let status = response.map_err(|failure| sentence(failure).to_owned())?.status;
     if status.is_success() {
         return Ok(success.to_owned());
     }

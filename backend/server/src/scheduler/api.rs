@@ -15,7 +15,7 @@ use crate::database::rfc3339;
 use crate::error::{Error, Result};
 use crate::request::{Json, Query, shown};
 
-/// The most runs one answer shows.
+/// The most runs in one response.
 const MAX_RUNS: i64 = 500;
 
 /// Whether a job runs on this server, and why not.

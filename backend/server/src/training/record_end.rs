@@ -48,7 +48,7 @@ pub async fn record_attempt_end(app: &App, claim: &Claim, attempt_end: AttemptEn
 
 async fn record_run_end(app: &App, claim: &Claim, end: &RunEnd, elapsed: Duration) {
     let written = write_with_retries(app, || async {
-        // An earlier try may have been stored although its answer was lost.
+        // An earlier attempt may have been stored although its response was lost.
         Ok(claims::write_end(&app.database, claim, end).await?
             || claims::is_end_written(&app.database, claim, end).await?)
     });
