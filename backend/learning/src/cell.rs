@@ -1,18 +1,18 @@
 //! What one cell of a table holds. The profile shown at upload and the table a model learns from both read cells
 //! through here, so that they cannot disagree.
 
-/// The texts that stand for a missing value, in lower case; the comparison ignores case.
+/// The texts that denote a missing value, in lower case; the comparison ignores case.
 pub const MISSING: [&str; 8] = ["", "na", "n/a", "nan", "null", "none", "?", "-"];
 
 /// The longest entry of [`MISSING`].
-const LONGEST_MISSING: usize = 4;
+const MAX_MISSING_BYTES: usize = 4;
 
 /// A decimal of at most this many digits and no exponent is finite whatever its digits: the greatest `f64` has 309.
 pub(crate) const SURELY_FINITE: usize = 300;
 
-/// Whether a trimmed cell stands for a missing value.
+/// Whether a trimmed cell denotes a missing value.
 pub fn is_missing(cell: &[u8]) -> bool {
-    cell.len() <= LONGEST_MISSING && MISSING.iter().any(|text| cell.eq_ignore_ascii_case(text.as_bytes()))
+    cell.len() <= MAX_MISSING_BYTES && MISSING.iter().any(|text| cell.eq_ignore_ascii_case(text.as_bytes()))
 }
 
 /// The value of a trimmed cell that holds a finite number.

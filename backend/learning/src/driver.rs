@@ -2,16 +2,13 @@
 //! reports progress.
 
 use crate::error::TrainError;
-use crate::model::{Model, Outline};
+use crate::model::{Model, ModelMetadata};
 use crate::params::Params;
-use crate::protocol::{ChildSpec, TrainingResult, TrainingSummary};
+use crate::protocol::{ChildSpec, TEST_FRACTIONS, TrainingResult, TrainingSummary};
 use crate::scores::{self, Outputs};
 use crate::split::Split;
 use crate::steps;
 use crate::table::{Request, Table};
-
-/// The shares of the rows that may be held out.
-const TEST_FRACTIONS: std::ops::RangeInclusive<f64> = 0.05..=0.5;
 
 /// Why a run should stop before it is finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +92,7 @@ pub fn train(
     }
     let body = stepper.finish()?;
 
-    let outline = Outline {
+    let metadata = ModelMetadata {
         algorithm: run.algorithm,
         task: split.task,
         target: run.target.clone(),
@@ -103,7 +100,7 @@ pub fn train(
         features: split.features.clone(),
         ignored_columns: table.dropped.iter().map(|column| column.name.clone()).collect(),
     };
-    let model = Model::new(outline, body)?;
+    let model = Model::new(metadata, body)?;
     // Scored through the same code that predicts later, so that the scores hold for the model file.
     let codes = |row| (0..split.features.len()).map(|feature| split.test.code(row, feature)).collect::<Vec<_>>();
     let outputs = Outputs::from_rows((0..split.test.rows).map(|row| model.outputs(&codes(row))));

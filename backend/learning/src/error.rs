@@ -7,6 +7,20 @@ use crate::model::ModelError;
 use crate::params::ParamError;
 use crate::profile::CsvError;
 
+/// The code of a run spec that the training child could not read.
+pub(crate) const BAD_SPEC: &str = "bad_spec";
+
+/// The code of a training child that could not limit itself.
+pub(crate) const SANDBOX: &str = "sandbox";
+
+const DATASET_UNREADABLE: &str = "dataset_unreadable";
+const MODEL_UNWRITABLE: &str = "model_unwritable";
+
+/// Whether a run that failed with this code failed for a fault of the server or its machine, not of the data.
+pub fn is_server_failure(code: &str) -> bool {
+    [BAD_SPEC, SANDBOX, DATASET_UNREADABLE, MODEL_UNWRITABLE].contains(&code)
+}
+
 /// Why a run ends without a model.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
@@ -78,18 +92,20 @@ pub enum TrainError {
         min: usize,
     },
     /// Every column but the target is constant, empty or has too many levels.
-    #[error("no column is left to learn from: each is constant, empty or has too many distinct texts")]
+    #[error("no usable feature column: each is constant, empty or has too many distinct texts")]
     NoFeatures,
-    /// The table becomes too wide when texts are spread over columns.
-    #[error("the columns become {found} when texts are spread out, expected at most {max}; trees take more")]
+    /// The table is too wide after one-hot encoding.
+    #[error(
+        "the table has {found} columns after one-hot encoding, expected at most {max}; tree algorithms accept more"
+    )]
     TooWide {
-        /// Columns after spreading.
+        /// Columns after encoding.
         found: usize,
         /// Columns at most.
         max: usize,
     },
     /// The algorithm is not for the task.
-    #[error("{algorithm} cannot be trained for {task}, as which the target `{target}` is taken")]
+    #[error("{algorithm} does not support {task}, which is the task for the target `{target}`")]
     TaskUnsupported {
         /// The algorithm in the request.
         algorithm: Algorithm,
@@ -126,8 +142,8 @@ impl TrainError {
         match self {
             Self::Params(error) => error.code(),
             Self::Csv(error) => error.code.name(),
-            Self::Read(_) => "dataset_unreadable",
-            Self::Write(_) => "model_unwritable",
+            Self::Read(_) => DATASET_UNREADABLE,
+            Self::Write(_) => MODEL_UNWRITABLE,
             Self::TestFraction(_) => "test_fraction",
             Self::TooManyRows { .. } => "too_many_rows",
             Self::TargetMissing { .. } => "target_missing",

@@ -1,9 +1,9 @@
-//! Tables in, models out: CSV profiling, training steps, and prediction, with no server in sight.
+//! Tables in, models out: CSV profiling, training steps, and prediction, independent of the server.
 //!
-//! - [`profile`]: is a file a table, and what is in it, found while it streams past;
-//! - [`algorithm`], [`params`]: what a run may be given;
+//! - [`profile`]: profiles CSV as a stream: whether it is a table, and what is in its columns;
+//! - [`algorithm`], [`params`]: the algorithms, tasks and parameters of a run;
 //! - [`worker`]: the training child, which reads a [`protocol::ChildSpec`] and writes [`protocol::Message`] lines;
-//! - [`outcome`]: what became of such a child;
+//! - [`outcome`]: how such a child ended;
 //! - [`driver`]: the same run without a child around it;
 //! - [`model`]: a trained model, its file, and predicting with it.
 //!

@@ -1,5 +1,5 @@
-//! The messages between a server and its training child: one [`ChildSpec`] in, [`Message`] lines out. Also what both
-//! sides of it are made of: [`RunSpec`], [`TrainingResult`], [`ResourceUse`].
+//! The messages between a server and its training child: one [`ChildSpec`] in, [`Message`] lines out. Also their
+//! parts: [`RunSpec`], [`TrainingResult`], [`ResourceUse`].
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,6 +9,9 @@ use serde_json::Value;
 use strum::{Display, IntoStaticStr, VariantNames};
 
 use crate::algorithm::{Algorithm, Task};
+
+/// The shares of the rows that may be held out.
+pub const TEST_FRACTIONS: std::ops::RangeInclusive<f64> = 0.05..=0.5;
 
 /// What is to be trained: all that a client decides about a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest as _, Sha256};
 
 use crate::driver::{self, Progress, StopReason, Trained};
-use crate::error::TrainError;
+use crate::error::{self, TrainError};
 use crate::limits;
 use crate::protocol::{ChildReport, ChildSpec, Message, ResourceUse};
 
@@ -31,11 +31,11 @@ pub fn main(spec_path: &Path) -> ExitCode {
     let parent = rustix::process::getppid();
     let spec = match read_spec(spec_path) {
         Ok(spec) => spec,
-        Err(reason) => return fail("bad_spec", &reason),
+        Err(reason) => return fail(error::BAD_SPEC, &reason),
     };
     let stop = match prepare(&spec, parent) {
         Ok(stop) => stop,
-        Err(error) => return fail("sandbox", &format!("the training process cannot be confined: {error}")),
+        Err(error) => return fail(error::SANDBOX, &format!("the training process cannot be confined: {error}")),
     };
     send(&Message::Started { run_id: spec.run_id.clone(), algorithm: spec.run.algorithm });
 
@@ -67,8 +67,8 @@ pub fn main(spec_path: &Path) -> ExitCode {
 }
 
 fn read_spec(path: &Path) -> Result<ChildSpec, String> {
-    let text = std::fs::read(path).map_err(|error| format!("the run's description cannot be read: {error}"))?;
-    serde_json::from_slice(&text).map_err(|error| format!("the run's description is not one: {error}"))
+    let text = std::fs::read(path).map_err(|error| format!("the run spec cannot be read: {error}"))?;
+    serde_json::from_slice(&text).map_err(|error| format!("the run spec is not valid: {error}"))
 }
 
 /// Confines the process and returns the flag that is set when a stop is requested.

@@ -195,12 +195,12 @@ impl From<Row> for Alert {
 }
 
 /// `GET /api/v1/alerts`: newest first; `state=open` or `state=resolved` shows those only.
-pub async fn list(State(app): State<Shared>, Query(asked): Query<ListQuery>) -> Result<Json<Page<Alert>>> {
-    let limit = Page::<Alert>::limit(asked.limit)?;
-    if asked.cursor.as_deref().is_some_and(|cursor| !is_id(cursor)) {
+pub async fn list(State(app): State<Shared>, Query(requested): Query<ListQuery>) -> Result<Json<Page<Alert>>> {
+    let limit = Page::<Alert>::limit(requested.limit)?;
+    if requested.cursor.as_deref().is_some_and(|cursor| !is_id(cursor)) {
         return Err(Page::<Alert>::invalid_cursor());
     }
-    let of_state = match asked.state {
+    let of_state = match requested.state {
         Some(Which::Open) => "AND resolved_at IS NULL",
         Some(Which::Resolved) => "AND resolved_at IS NOT NULL",
         None => "",
@@ -211,7 +211,7 @@ pub async fn list(State(app): State<Shared>, Query(asked): Query<ListQuery>) -> 
          WHERE id < $1 {of_state} ORDER BY id DESC LIMIT $2"
     );
     let query = sqlx::query_as::<_, Row>(sqlx::AssertSqlSafe(query));
-    let query = query.bind(asked.cursor.unwrap_or_else(|| "g".to_owned())).bind(limit + 1);
+    let query = query.bind(requested.cursor.unwrap_or_else(|| "g".to_owned())).bind(limit + 1);
     let found = query.fetch_all(&app.database.pool).await?;
     Ok(Json(Page::of(found, limit, |last| last.id.clone()).map(Alert::from)))
 }

@@ -25,7 +25,7 @@ pub const RUN_OUTCOMES: &[&str] = Outcome::VARIANTS;
 /// Where a training run can be in its life cycle.
 pub const RUN_STATUSES: &[&str] = RunStatus::VARIANTS;
 
-/// Where a run is that has not ended: the first two.
+/// The statuses of runs that have not ended: the first two.
 const UNFINISHED_STATUSES: &[&str] = RunStatus::VARIANTS.split_at(2).0;
 
 const SCORES: &[&str] = Score::VARIANTS;
@@ -44,7 +44,7 @@ catalogue! {
     /// Bytes of the stored datasets.
     reading DATASET_BYTES = "belfry_dataset_bytes" {};
 
-    /// Training runs by status, as last counted for the records.
+    /// Training runs by status, as of the last `business_snapshot` job.
     reading RUNS = "belfry_runs" { status: Closed(RUN_STATUSES) };
     /// Training runs ended, by outcome.
     counter TRAINING_RUNS_TOTAL = "belfry_training_runs_total" { algorithm: Closed(ALGORITHMS), outcome: Closed(RUN_OUTCOMES) };
@@ -69,15 +69,15 @@ catalogue! {
 
     /// Clean-up cycles ended, by outcome.
     counter CLEANUP_CYCLES_TOTAL = "belfry_cleanup_cycles_total" { outcome: Closed(CleanupOutcome::VARIANTS) };
-    /// Files removed because their time was over.
+    /// Expired files removed.
     counter CLEANUP_FILES_REMOVED_TOTAL = "belfry_cleanup_files_removed_total" {};
-    /// Bytes freed by removing them.
+    /// Bytes freed by removing expired files.
     counter CLEANUP_BYTES_FREED_TOTAL = "belfry_cleanup_bytes_freed_total" {};
-    /// Files that could not be removed.
+    /// Expired files that could not be removed.
     counter CLEANUP_ERRORS_TOTAL = "belfry_cleanup_errors_total" {};
     /// Time a clean-up cycle took.
     histogram CLEANUP_DURATION_SECONDS = "belfry_cleanup_duration_seconds" {} buckets WORK_SECONDS;
-    /// How long ago the oldest dataset that should be gone expired.
+    /// Time since the oldest expired dataset that is not removed yet expired.
     reading CLEANUP_LAG_SECONDS = "belfry_cleanup_lag_seconds" {};
     /// When clean-up last completed a cycle, as a Unix timestamp.
     reading CLEANUP_LAST_SUCCESS_TIMESTAMP_SECONDS = "belfry_cleanup_last_success_timestamp_seconds" {};

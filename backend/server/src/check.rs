@@ -1,6 +1,6 @@
 //! `belfry check`: whether a server would take the settings, found out without starting one.
 //!
-//! What depends on the surroundings is not asked: whether a host answers, a port is free or a folder can be written.
+//! The environment is not checked: whether a host answers, a port is free or a folder can be written.
 
 use std::process::ExitCode;
 

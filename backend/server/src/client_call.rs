@@ -12,16 +12,16 @@ use reqwest::redirect::Policy;
 /// Shorter than the deadline of a health check, so that the call itself is counted as a timeout.
 const TIMEOUT: Duration = Duration::from_millis(1_400);
 
-/// The most of an answer that is read.
-const ANSWER_BYTES: usize = 1 << 20;
+/// How much of a response is read.
+const MAX_BODY_BYTES: usize = 1 << 20;
 
 /// The HTTP client of all calls to other services.
 #[derive(Clone, Debug)]
 pub struct ServiceClient(reqwest::Client);
 
-/// An answer, whatever it says.
+/// A response, whatever its status.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ServiceResponse {
     /// The HTTP status.
     pub status: reqwest::StatusCode,
     /// The first MiB of its body.
@@ -43,7 +43,7 @@ impl ServiceClient {
         endpoint: &'static str,
         url: &str,
         token: Option<&Secret>,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<ServiceResponse, Failure> {
         let call = ClientCall::begin(service, endpoint);
         let mut request = self.0.get(url);
         for (name, value) in call.headers() {
@@ -53,9 +53,9 @@ impl ServiceClient {
             request = request.bearer_auth(token.expose());
         }
         match read(request).await {
-            Ok(answer) => {
-                call.answered(answer.status.as_u16());
-                Ok(answer)
+            Ok(response) => {
+                call.answered(response.status.as_u16());
+                Ok(response)
             }
             Err(error) => {
                 let failure = failure(&error);
@@ -66,17 +66,17 @@ impl ServiceClient {
     }
 }
 
-async fn read(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
+async fn read(request: reqwest::RequestBuilder) -> reqwest::Result<ServiceResponse> {
     let mut response = request.send().await?;
     let mut body = Vec::new();
     while let Some(piece) = response.chunk().await? {
-        let room = ANSWER_BYTES - body.len();
+        let room = MAX_BODY_BYTES - body.len();
         body.extend_from_slice(&piece[..piece.len().min(room)]);
-        if body.len() == ANSWER_BYTES {
+        if body.len() == MAX_BODY_BYTES {
             break;
         }
     }
-    Ok(Answer { status: response.status(), body })
+    Ok(ServiceResponse { status: response.status(), body })
 }
 
 fn failure(error: &reqwest::Error) -> Failure {

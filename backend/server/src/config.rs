@@ -148,7 +148,7 @@ pub struct UploadConfig {
     /// Uploads at the same time; further ones are answered 503 with Retry-After.
     #[arg(id = "UPLOAD__MAX_CONCURRENT", default_value = "16", value_parser = between(1_usize, 10_000))]
     pub max_concurrent: usize,
-    /// How long an upload may stand still.
+    /// Idle time after which an upload is aborted (408).
     #[arg(id = "UPLOAD__IDLE_TIMEOUT", default_value = "30s", value_parser = settings::duration)]
     pub idle_timeout: Duration,
 }
@@ -156,16 +156,16 @@ pub struct UploadConfig {
 /// `RETENTION__*`
 #[derive(Args, Clone, Debug)]
 pub struct RetentionConfig {
-    /// How long a dataset lives when its upload does not say.
+    /// How long a dataset is kept when its upload does not say.
     #[arg(id = "RETENTION__TTL", default_value = "7d", value_parser = settings::duration)]
     pub ttl: Duration,
-    /// The shortest life an upload may ask for.
+    /// The shortest lifetime an upload may request.
     #[arg(id = "RETENTION__MIN_TTL", default_value = "60s", value_parser = settings::duration)]
     pub min_ttl: Duration,
-    /// The longest life an upload may ask for.
+    /// The longest lifetime an upload may request.
     #[arg(id = "RETENTION__MAX_TTL", default_value = "90d", value_parser = settings::duration)]
     pub max_ttl: Duration,
-    /// Whether an upload may ask to live for ever (`ttl_seconds=never`).
+    /// Whether an upload may request to be kept for ever (`ttl_seconds=never`).
     #[arg(id = "RETENTION__ALLOW_NEVER", default_value = "false", value_parser = settings::switch, action = ArgAction::Set)]
     pub allow_never: bool,
     /// How long the history of scheduled jobs is kept.
@@ -185,10 +185,10 @@ pub struct CleanupConfig {
     /// How often expired datasets are removed.
     #[arg(id = "CLEANUP__INTERVAL", default_value = "60s", value_parser = settings::duration)]
     pub interval: Duration,
-    /// Datasets removed between two looks at the clock; bounds memory.
+    /// Expired datasets removed in one batch; bounds memory.
     #[arg(id = "CLEANUP__BATCH", default_value = "500", value_parser = between(1_u32, 10_000))]
     pub batch: u32,
-    /// Files that no row knows are left alone until they are this old: their row may be about to be committed. At least
+    /// Files without a row are kept until they are this old: their row may be about to be committed. At least
     /// 10s, and at least TRAINING__LEASE.
     #[arg(id = "CLEANUP__ORPHAN_GRACE", default_value = "1h", value_parser = settings::duration)]
     pub orphan_grace: Duration,
@@ -203,13 +203,13 @@ pub struct JobsConfig {
     /// When the database is saved to DATA__DIR/backups: an interval, or a cron expression.
     #[arg(id = "JOBS__BACKUP_SCHEDULE", default_value = "0 3 * * *", value_parser = Recurrence::parse)]
     pub backup_schedule: Recurrence,
-    /// When files without rows and rows without files are looked for.
+    /// When the job `orphan_sweep` looks for files without rows and rows without files.
     #[arg(id = "JOBS__ORPHAN_SWEEP_SCHEDULE", default_value = "1h", value_parser = Recurrence::parse)]
     pub orphan_sweep_schedule: Recurrence,
-    /// When datasets and runs are counted for the records.
+    /// When the job `business_snapshot` counts datasets and runs.
     #[arg(id = "JOBS__BUSINESS_SNAPSHOT_SCHEDULE", default_value = "1h", value_parser = Recurrence::parse)]
     pub business_snapshot_schedule: Recurrence,
-    /// When disk and memory are held against their thresholds.
+    /// When disk and memory are checked against their thresholds.
     #[arg(id = "JOBS__RESOURCE_CHECK_SCHEDULE", default_value = "60s", value_parser = Recurrence::parse)]
     pub resource_check_schedule: Recurrence,
     /// How long one run of a job may take.
@@ -249,7 +249,7 @@ pub struct TrainingConfig {
     /// Address space of one run's process.
     #[arg(id = "TRAINING__MEMORY_LIMIT", default_value = "2GiB", value_parser = settings::bytes)]
     pub memory_limit: u64,
-    /// How often a run is taken up again after its worker died.
+    /// The most attempts at a run whose worker dies, the first included.
     #[arg(id = "TRAINING__MAX_ATTEMPTS", default_value = "3", value_parser = between(1_u32, 100))]
     pub max_attempts: u32,
     /// How long a run's claim is valid without a heartbeat of its worker.
@@ -261,7 +261,7 @@ pub struct TrainingConfig {
     /// The most rows a run may train on.
     #[arg(id = "TRAINING__MAX_ROWS", default_value = "1000000", value_parser = between(1_u64, 100_000_000))]
     pub max_rows: u64,
-    /// Accept the algorithm `fake`, which ends in any way it is told to; for tests.
+    /// Accept the algorithm `fake`, which ends as its parameters say; for tests.
     #[arg(id = "TRAINING__ALLOW_FAKE", default_value = "false", value_parser = settings::switch, action = ArgAction::Set, hide = true)]
     pub allow_fake: bool,
 }
@@ -275,7 +275,7 @@ pub struct AiConfig {
     /// The OpenAI-compatible API, such as https://api.openai.com/v1.
     #[arg(id = "AI__BASE_URL", value_parser = settings::http_url)]
     pub base_url: Option<url::Url>,
-    /// The key it asks for.
+    /// Its API key.
     #[arg(id = "AI__API_KEY", default_value = "", value_parser = settings::secret, hide_default_value = true)]
     pub api_key: Secret,
 }

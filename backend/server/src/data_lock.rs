@@ -1,5 +1,5 @@
-//! The lock on `DATA__DIR`, by which servers and a restore exclude each other: servers share it, a restore has
-//! it alone. The kernel releases it when the process dies, in whatever way.
+//! The lock on `DATA__DIR`, by which servers and a restore exclude each other: servers hold it shared, a restore holds it
+//! exclusively. The kernel releases it when the process dies, in whatever way.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -10,40 +10,40 @@ use anyhow::{Context, bail};
 /// In `DATA__DIR`; never removed, or two processes could hold locks on two files of this name.
 const NAME: &str = "in-use.lock";
 
-/// How often a server looks whether the restore it waits for has ended.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often a server checks whether the restore it waits for has ended.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Shares the folder with other servers, to the end of this process. While a restore has it, this waits: a server that
-/// stopped instead would be started again and again by whatever keeps it running.
+/// Locks the folder together with other servers, until this process ends. While a restore holds it, this waits: a server that
+/// stopped instead would be restarted again and again by its supervisor.
 ///
 /// # Errors
 /// A folder that cannot be made or locked.
-pub async fn share(folder: &Path) -> anyhow::Result<()> {
+pub async fn lock_shared(folder: &Path) -> anyhow::Result<()> {
     let file = open(folder)?;
-    let mut is_told = false;
+    let mut has_logged = false;
     loop {
         match file.try_lock_shared() {
             Ok(()) => break,
             Err(TryLockError::WouldBlock) => {
-                if !is_told {
+                if !has_logged {
                     tracing::warn!(folder = %folder.display(), "waiting for a restore in DATA__DIR to end");
-                    is_told = true;
+                    has_logged = true;
                 }
-                tokio::time::sleep(LOOK).await;
+                tokio::time::sleep(POLL_INTERVAL).await;
             }
             Err(TryLockError::Error(error)) => return Err(error).with_context(|| cannot_lock(folder)),
         }
     }
-    // Work that is cut off at the end may still write when everything else is gone.
+    // Work that is cut off at a shutdown may still write after everything else has ended.
     std::mem::forget(file);
     Ok(())
 }
 
-/// Takes the folder for this process alone, until the file is dropped.
+/// Locks the folder for this process alone, until the file is dropped.
 ///
 /// # Errors
 /// A folder that cannot be made or locked, or that another process uses.
-pub fn take_alone(folder: &Path) -> anyhow::Result<File> {
+pub fn lock_exclusive(folder: &Path) -> anyhow::Result<File> {
     let file = open(folder)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
@@ -66,16 +66,16 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn servers_share_a_folder_and_nobody_has_it_alone_beside_them() {
+    async fn servers_share_a_folder_and_exclude_a_restore() {
         let folder = tempfile::tempdir().unwrap();
-        let alone = take_alone(folder.path()).unwrap();
-        assert!(take_alone(folder.path()).is_err());
-        let waiting = tokio::time::timeout(LOOK * 3, share(folder.path()));
+        let exclusive = lock_exclusive(folder.path()).unwrap();
+        assert!(lock_exclusive(folder.path()).is_err());
+        let waiting = tokio::time::timeout(POLL_INTERVAL * 3, lock_shared(folder.path()));
         assert!(waiting.await.is_err(), "a server came in beside a restore");
-        drop(alone);
-        share(folder.path()).await.unwrap();
-        share(folder.path()).await.unwrap();
-        let refused = take_alone(folder.path()).unwrap_err().to_string();
+        drop(exclusive);
+        lock_shared(folder.path()).await.unwrap();
+        lock_shared(folder.path()).await.unwrap();
+        let refused = lock_exclusive(folder.path()).unwrap_err().to_string();
         assert!(refused.contains(&folder.path().display().to_string()), "{refused}");
     }
 }

@@ -42,7 +42,7 @@ pub struct Database {
 }
 
 /// Applied to each SQLite connection. FULL makes a commit survive a power cut, as an acknowledged upload must. Who waits
-/// longer than the timeout for another writer is answered 503, within three seconds all in all.
+/// longer than the timeout for another writer gets 503, within three seconds in all.
 const SQLITE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000;";
 
 impl Database {
@@ -99,11 +99,11 @@ impl Database {
             })
             .after_release(move |connection, _| {
                 Box::pin(async move {
-                    // The pool then looks for itself, and would for ever wait for one that was left in the middle of a
-                    // question by somebody who had waited for long enough.
+                    // The pool pings without a timeout, and would wait for ever on a connection whose query was abandoned
+                    // after a timeout.
                     if engine == Engine::Postgres {
-                        let looked = tokio::time::timeout(bounds::ANSWER, connection.ping()).await;
-                        looked.unwrap_or_else(|_| Err(bounds::overdue(bounds::ANSWER)))?;
+                        let pinged = tokio::time::timeout(bounds::REQUEST_TIMEOUT, connection.ping()).await;
+                        pinged.unwrap_or_else(|_| Err(bounds::timeout_error(bounds::REQUEST_TIMEOUT)))?;
                     }
                     Ok(true)
                 })
@@ -113,7 +113,7 @@ impl Database {
             .context("cannot open the database")?;
         if engine == Engine::Sqlite {
             file.remember().context("cannot find the database")?;
-            // One that is gone is not made anew: it would be empty, and promises were made.
+            // A missing file is not created anew: it would be empty, and acknowledged data would seem to be gone.
             pool.set_connect_options(options(&sqlite_url(&sqlite_file(config), "rw")?)?);
         }
         Ok(Self { pool, engine })
@@ -141,7 +141,7 @@ impl Database {
         };
         match probed.await {
             Ok(true) => Ok(()),
-            Ok(false) => Err("what was written is not there".to_owned()),
+            Ok(false) => Err("read-after-write check failed".to_owned()),
             Err(sqlx::Error::PoolTimedOut) => Err("no connection in time".to_owned()),
             Err(sqlx::Error::Database(error)) => Err(format!("refused: {}", error.message())),
             Err(_) => Err("cannot be reached".to_owned()),

@@ -28,9 +28,9 @@ async fn refresh(database: &Database) {
     datasets::totals::refresh(database).await;
     training::queue_depth::refresh_queue_depth(database).await;
     let (lag, snapshot) = (jobs::measure_cleanup_lag(database), jobs::show_latest_snapshot(database));
-    for refreshed in [bounds::for_work(lag).await, bounds::for_work(snapshot).await] {
+    for refreshed in [bounds::with_background_timeout(lag).await, bounds::with_background_timeout(snapshot).await] {
         if let Err(error) = refreshed {
-            tracing::warn!(cause = chain(&error), "database gauges not refreshed");
+            tracing::warn!(cause = chain(&error), "refreshing database gauges failed");
         }
     }
 }

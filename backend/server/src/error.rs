@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 /// What handlers return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a request could not be answered as asked.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nothing has this id or name: 404.
@@ -37,14 +37,14 @@ pub enum Error {
     /// Its body is of a kind that is not read here: 415.
     #[error("{0}")]
     UnsupportedMediaType(String),
-    /// The client went away, or its body broke off: 400, which it hardly sees.
+    /// The client disconnected before its body was complete: 400, which it rarely receives.
     #[error("the body ended before it was complete")]
     Incomplete,
     /// Larger than allowed: 413.
     #[error("the body is larger than {limit_bytes} bytes")]
     TooLarge { limit_bytes: u64 },
     /// The client stopped sending: 408.
-    #[error("the body stood still for {0} s")]
+    #[error("no request body data received for {0} s")]
     Stalled(u64),
     /// The requested range lies outside the content: 416.
     #[error("the range lies outside the {size_bytes} bytes")]
@@ -58,7 +58,7 @@ pub enum Error {
     /// The file store failed: 503, or 507 when it is full.
     #[error("the file store is not available")]
     Storage(#[source] anyhow::Error),
-    /// We are wrong: 500.
+    /// A fault of this program: 500.
     #[error("an internal error")]
     Internal(#[source] anyhow::Error),
 }
@@ -117,23 +117,23 @@ impl Error {
         }
     }
 
-    /// Whether the same may succeed at another time: what it needs is away or has no room.
-    pub fn is_passing(&self) -> bool {
+    /// Whether a retry may succeed: a dependency is unavailable or full.
+    pub fn is_transient(&self) -> bool {
         matches!(self.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE)
     }
 
-    /// Whether what was asked of the database is known not to have been done, and not to be done later.
-    pub fn is_refusal(&self) -> bool {
+    /// Whether the statement is known not to have been applied, now or later.
+    pub fn is_definitely_not_applied(&self) -> bool {
         match self {
             Self::Database(sqlx::Error::PoolTimedOut) => true,
-            // A disk that fails or a server that ends in the middle leaves it open.
+            // After a disk failure or a server that stopped meanwhile, it is unknown.
             Self::Database(error @ sqlx::Error::Database(_)) => kind(error) != "connection",
             _ => false,
         }
     }
 
-    /// Whether the fault is on this side.
-    pub fn is_ours(&self) -> bool {
+    /// Whether the fault is the server's, not the client's.
+    pub fn is_server_fault(&self) -> bool {
         self.status().is_server_error() && !matches!(self, Self::Busy(_))
     }
 }
@@ -237,7 +237,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = self.status();
-        if self.is_ours() {
+        if self.is_server_fault() {
             ERRORS_TOTAL.with([self.code(), self.component()]).increment(1);
             tracing::error!(code = self.code(), cause = chain(&self), "request failed");
         }

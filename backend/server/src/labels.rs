@@ -1,5 +1,5 @@
 //! Closed sets of label values, one enum each, so that a value outside its set does not compile. The catalogue's lists
-//! are made from them. Those that training itself defines stand in `belfry_learning`.
+//! are made from them. Those of training itself are in `belfry_learning`.
 
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantNames};

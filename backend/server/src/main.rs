@@ -55,9 +55,9 @@ enum Command {
         /// The run's specification, a JSON file.
         spec: PathBuf,
     },
-    /// Say whether a server would take the settings, one line for each fault; exit 2 if there is one.
+    /// Validate the settings, one line for each fault; exit 2 if there is one.
     Check,
-    /// Ask the server on this machine whether it is ready; exit 0 if it is.
+    /// Check whether the server on this machine is ready; exit 0 if it is.
     Healthcheck,
     /// Print every setting with its description and default.
     Config,
@@ -72,7 +72,7 @@ enum Command {
         /// A folder that is new or empty.
         folder: PathBuf,
     },
-    /// Bring a backup back to where the settings point; no server may run there.
+    /// Restore a backup into the configured database and store; no server may use them.
     Restore {
         /// The folder of the backup.
         folder: PathBuf,
@@ -84,7 +84,7 @@ enum Command {
     Demo(demo::DemoArguments),
 }
 
-/// How long what still runs at the end may take to notice.
+/// How long threads may go on when the runtime ends.
 const RUNTIME_GRACE: std::time::Duration = std::time::Duration::from_millis(500);
 
 fn main() -> ExitCode {
@@ -138,7 +138,7 @@ fn with_settings(run: impl FnOnce(config::Config) -> anyhow::Result<()>) -> anyh
 fn with_runtime(future: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(future);
-    // A thread that hangs in a system call must not keep the process from its end.
+    // A thread that hangs in a system call must not keep the process from exiting.
     runtime.shutdown_timeout(RUNTIME_GRACE);
     ended
 }

@@ -13,18 +13,18 @@ use crate::error::Error;
 /// The largest JSON body; uploads have their own limit.
 pub const JSON_LIMIT_BYTES: usize = 2 * 1024 * 1024;
 
-/// The answer to a request whose handler panicked.
+/// The response to a request whose handler panicked.
 pub fn panicked(payload: Box<dyn Any + Send>) -> Response {
     let message = payload.downcast_ref::<String>().map(String::as_str).or(payload.downcast_ref::<&str>().copied());
     Error::Internal(anyhow::anyhow!("a handler panicked: {}", message.unwrap_or("no message"))).into_response()
 }
 
-/// The answer to a path that no route has.
+/// The response to a path that no route has.
 pub async fn unmatched() -> Error {
     Error::NotFound("path")
 }
 
-/// The answer to a method that a path has no route for.
+/// The response to a method that a path has no route for.
 pub async fn not_allowed(method: axum::http::Method) -> Error {
     Error::MethodNotAllowed(method)
 }
@@ -83,7 +83,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 }
 
 const DEFAULT_ITEMS: i64 = 50;
-const MOST_ITEMS: i64 = 200;
+const MAX_ITEMS: i64 = 200;
 
 /// One page of a list, newest first.
 #[derive(Serialize)]
@@ -98,12 +98,12 @@ impl<T> Page<T> {
     ///
     /// # Errors
     /// 400 for a number out of range.
-    pub fn limit(asked: Option<i64>) -> Result<i64, Error> {
-        let limit = asked.unwrap_or(DEFAULT_ITEMS);
-        if (1..=MOST_ITEMS).contains(&limit) {
+    pub fn limit(requested: Option<i64>) -> Result<i64, Error> {
+        let limit = requested.unwrap_or(DEFAULT_ITEMS);
+        if (1..=MAX_ITEMS).contains(&limit) {
             return Ok(limit);
         }
-        let detail = format!("limit: found {limit}, expected 1 to {MOST_ITEMS}");
+        let detail = format!("limit: found {limit}, expected 1 to {MAX_ITEMS}");
         Err(Error::BadRequest { code: "invalid_limit", detail })
     }
 

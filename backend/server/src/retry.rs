@@ -1,19 +1,19 @@
-//! Writes that must not be lost while the database is away: they are retried until it answers.
+//! Writes that must not be lost while the database is away: they are retried until it responds.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::database::bounds::within;
+use crate::database::bounds::with_timeout;
 use crate::error::{Error, Result, chain};
 
-/// How long one try may take: a connection whose other end vanished gives no answer.
+/// How long one attempt may take: a connection whose other end vanished never responds.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Between two tries.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Retries a write until the database answers, or until `gives_up` says so of the error and the time since the
+/// Retries a write until the database responds, or until `gives_up` says so of the error and the time since the
 /// first try; then the error is returned. `what` names the write in the log.
 pub async fn retry_until_written<T, F: Future<Output = Result<T>>>(
     what: &str,
@@ -31,7 +31,7 @@ async fn retry_with<T, F: Future<Output = Result<T>>>(
 ) -> Result<T> {
     let started = Instant::now();
     loop {
-        match within(limit, write()).await {
+        match with_timeout(limit, write()).await {
             Ok(done) => return Ok(done),
             Err(error) if gives_up(&error, started.elapsed()) => return Err(error),
             Err(error) => tracing::warn!(what, cause = chain(&error), "write failed; it is retried"),

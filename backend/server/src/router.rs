@@ -1,4 +1,4 @@
-//! Every route of the API on one page: method, path and handler.
+//! Every route of the API: method, path and handler. `GET /metrics` is added by [`Telemetry::observe`].
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -7,17 +7,16 @@ use axum::routing::{delete, get, post};
 use belfry_telemetry::Telemetry;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::database::bounds::bound_answer;
+use crate::database::bounds::apply_request_timeout;
 use crate::request::{self, JSON_LIMIT_BYTES};
 use crate::scheduler::api as jobs;
 use crate::state::Shared;
 use crate::{alerts, datasets, health, training};
 
-/// The whole API. Only handlers that ask the database and nothing else are `bounded`: what a client sends, or the file
-/// store gives, may take its time.
+/// The whole API. Only handlers that just query the database have its timeout as a whole: receiving a body or reading from the
+/// file store may take longer.
 pub fn router(app: Shared, telemetry: &Telemetry) -> Router {
-    let bounded = from_fn(bound_answer);
-    let quick = Router::new()
+    let with_database_timeout = Router::new()
         .route("/api/v1/datasets", get(datasets::list))
         .route("/api/v1/datasets/{id}", get(datasets::read))
         .route("/api/v1/runs", get(training::list))
@@ -34,8 +33,8 @@ pub fn router(app: Shared, telemetry: &Telemetry) -> Router {
                 .route("/jobs/{job_name}/run", post(jobs::run_now))
                 .with_state(app.scheduler.clone()),
         )
-        .route_layer(bounded);
-    let unbounded = Router::new()
+        .route_layer(from_fn(apply_request_timeout));
+    let without_timeout = Router::new()
         // Limited by UPLOAD__MAX_BYTES as it streams.
         .route("/api/v1/datasets", post(datasets::upload).layer(DefaultBodyLimit::disable()))
         .route("/api/v1/datasets/{id}", delete(datasets::delete))
@@ -47,8 +46,8 @@ pub fn router(app: Shared, telemetry: &Telemetry) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz));
-    let api = quick
-        .merge(unbounded)
+    let api = with_database_timeout
+        .merge(without_timeout)
         .fallback(request::unmatched)
         .method_not_allowed_fallback(request::not_allowed)
         .layer(DefaultBodyLimit::max(JSON_LIMIT_BYTES))

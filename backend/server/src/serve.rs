@@ -28,7 +28,7 @@ use crate::state::App;
 use crate::storage::Storage;
 use crate::{catalogue, data_lock, database_gauges, health, jobs, training};
 
-/// What the second signal makes of the exit code.
+/// The exit code after a second signal.
 const CUT_OFF: i32 = 130;
 
 /// Serves until SIGTERM or SIGINT, or until one of its tasks fails. A second signal exits at once.
@@ -65,7 +65,7 @@ async fn run(config: Config, telemetry: &Telemetry, signals: &mut Signals) -> an
 
     let opening = async {
         // Before the database is opened, which a restore may be about to replace.
-        data_lock::share(&config.data.dir).await?;
+        data_lock::lock_shared(&config.data.dir).await?;
         Database::open(&config).await
     };
     let database = tokio::select! {
@@ -76,12 +76,12 @@ async fn run(config: Config, telemetry: &Telemetry, signals: &mut Signals) -> an
     let app = assemble(config, database, telemetry, shutdown, instance)?;
     gate.open(router(app.clone(), telemetry));
     tasks.spawn(app.scheduler.clone().run_due_jobs(dead.iter().map(|dead| dead.id.clone()).collect()));
-    tasks.spawn(training::run_workers(app.clone(), dead, app.shutdown.times.hand_back));
+    tasks.spawn(training::run_workers(app.clone(), dead));
     tasks.spawn(health::watch(app.clone()));
     tasks.spawn(database_gauges::watch(app.clone()));
     tracing::info!(%address, "listening");
 
-    // The first task to end takes the others with it: half a service would hide its failure.
+    // The first task to end stops the others: a partly running service would hide the failure.
     let first = tokio::select! {
         () = signals.next() => Ok(()),
         ended = tasks.join_next() => ended_early(ended),
@@ -163,14 +163,14 @@ async fn shut_down(app: &App, mut tasks: JoinSet<anyhow::Result<()>>, first: any
         result
     };
     let result = app.shutdown.run(by_signal, rest).await.unwrap_or(Ok(()));
-    // A store that hangs must not keep the process from its end.
-    let _ = tokio::time::timeout(app.shutdown.times.cut_off, app.storage.settle()).await;
+    // A store that hangs must not keep the process from exiting.
+    let _ = tokio::time::timeout(app.shutdown.times.cut_off, app.storage.finish_pending_removals()).await;
     result
 }
 
 fn ended_early(ended: Option<Result<anyhow::Result<()>, tokio::task::JoinError>>) -> anyhow::Result<()> {
     match ended {
-        Some(Ok(Ok(()))) | None => Err(anyhow::anyhow!("a task ended although nobody asked it to")),
+        Some(Ok(Ok(()))) | None => Err(anyhow::anyhow!("a background task exited unexpectedly")),
         Some(Ok(Err(error))) => Err(error),
         Some(Err(panic)) => Err(anyhow::Error::new(panic).context("a task panicked")),
     }

@@ -54,6 +54,6 @@ fn answer_while_starting(request: &Request) -> Response {
     if request.uri().path() == "/livez" {
         return "ok".into_response();
     }
-    let answer = Json(json!({ "ready": false, "message": "starting" }));
-    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], answer).into_response()
+    let body = Json(json!({ "ready": false, "message": "starting" }));
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], body).into_response()
 }

@@ -1,8 +1,8 @@
 //! Where files are kept: a local folder by default, any S3-compatible store by `STORAGE__URL`.
 //!
 //! Keys are made by this program (`datasets/<uuid>`, `models/<uuid>`), never by a client. What a write method has
-//! acknowledged survives a power cut. Files that nothing refers to are for the clean-up to find, through
-//! [`Storage::list`] and [`Storage::remove_abandoned`].
+//! acknowledged survives a power cut. Orphan files are found through [`Storage::list`] and
+//! [`Storage::remove_abandoned`].
 
 mod remote;
 
@@ -33,7 +33,7 @@ pub type Content = BoxStream<'static, Result<Bytes>>;
 const REMOTE_PART_BYTES: u64 = 8 << 20;
 
 /// The most parts that S3 accepts.
-const REMOTE_MOST_PARTS: u64 = 10_000;
+const REMOTE_MAX_PARTS: u64 = 10_000;
 
 /// Large enough for a hand-over to another thread not to matter.
 const LOCAL_PART_BYTES: usize = 1 << 20;
@@ -54,18 +54,18 @@ pub struct Storage {
     abandoned_writers: TaskTracker,
 }
 
-/// Whether the settings name a store that can be opened; it is not asked.
+/// Whether the settings describe a store that can be opened; no request is made.
 pub fn check(config: &Config) -> anyhow::Result<()> {
     if config.storage.url.is_empty() { Ok(()) } else { remote::open(&config.storage).map(drop) }
 }
 
 impl Storage {
-    /// Opens the store; the folder is made where there is none. A remote store is not asked yet.
+    /// Opens the store; a missing local folder is created. No request is made to a remote store.
     pub fn open(config: &Config) -> anyhow::Result<Self> {
         if config.storage.url.is_empty() {
             return Self::open_local(&config.data.dir.join("files"));
         }
-        let part_bytes = REMOTE_PART_BYTES.max(config.upload.max_bytes.div_ceil(REMOTE_MOST_PARTS));
+        let part_bytes = REMOTE_PART_BYTES.max(config.upload.max_bytes.div_ceil(REMOTE_MAX_PARTS));
         let part_bytes = usize::try_from(part_bytes).context("UPLOAD__MAX_BYTES is too large for this machine")?;
         Ok(Self {
             store: Arc::new(remote::open(&config.storage)?),
@@ -93,9 +93,9 @@ impl Storage {
         Ok(Writer { upload: Some(upload), abandoned_writers: self.abandoned_writers.clone() })
     }
 
-    /// Waits until nothing is left of the writers that were dropped. Called at the end of the process: a runtime that
-    /// ends takes with it what it has not done yet.
-    pub async fn settle(&self) {
+    /// Waits until the unfinished files of dropped writers are removed. Called at the end of the process: when the runtime
+    /// ends, pending removals are lost.
+    pub async fn finish_pending_removals(&self) {
         self.abandoned_writers.close();
         self.abandoned_writers.wait().await;
     }

@@ -1,4 +1,4 @@
-//! The standard metrics: what every observed service has. A service's own metrics stand in its own catalogue.
+//! The standard metrics of every observed service. A service declares its own metrics in its own catalogue.
 //!
 //! ```
 //! use belfry_telemetry::catalogue::ERRORS_TOTAL;
@@ -18,7 +18,7 @@ pub use labels::{CallFailure, DatabaseErrorKind, JobStatus, LogLevel, LokiStage,
 /// Request methods as label values; an unknown method is `OTHER`.
 pub const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "OTHER"];
 
-/// Buckets for requests and queries, in seconds: from a cached answer to a slow report.
+/// Buckets for requests and queries, in seconds: from a cached response to a slow report.
 pub const LATENCY_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// Buckets for work in the background, in seconds: from a hundredth to an hour.
@@ -39,15 +39,15 @@ pub const SIZE_BYTES: &[f64] = &[
 ];
 
 catalogue! {
-    /// Requests ended, by exact status; a client that left before the answer ended is 499.
+    /// Requests ended, by exact status; a client that disconnected before the response ended is 499.
     counter HTTP_REQUESTS_TOTAL = "http_requests_total" { method: Closed(METHODS), endpoint: Open, status: Status(&[]) };
-    /// Time from a request's head to the end of its answer, event streams left out.
+    /// Time from a request's head to the end of its response, without event streams.
     histogram HTTP_REQUEST_DURATION_SECONDS = "http_request_duration_seconds" { method: Closed(METHODS), endpoint: Open } buckets LATENCY_SECONDS;
     /// Size of request bodies, as far as they were read.
     histogram HTTP_REQUEST_SIZE_BYTES = "http_request_size_bytes" { method: Closed(METHODS), endpoint: Open } buckets SIZE_BYTES;
     /// Size of response bodies, as far as they were sent.
     histogram HTTP_RESPONSE_SIZE_BYTES = "http_response_size_bytes" { method: Closed(METHODS), endpoint: Open } buckets SIZE_BYTES;
-    /// Requests whose answer has not ended; a connection that went over to another protocol has been answered.
+    /// Requests whose response has not ended; one that upgraded to another protocol has ended.
     gauge HTTP_REQUESTS_IN_PROGRESS = "http_requests_in_progress" { method: Closed(METHODS), endpoint: Open };
 
     /// Always 1; says which build of which service runs where.
@@ -56,7 +56,7 @@ catalogue! {
     reading APP_UPTIME_SECONDS = "app_uptime_seconds" {};
     /// When the process started, as a Unix timestamp.
     reading APP_START_TIME_SECONDS = "app_start_time_seconds" {};
-    /// Errors handled, by kind and by the part that met them.
+    /// Errors handled, by kind and by component.
     counter ERRORS_TOTAL = "errors_total" { error_type: Open, component: Open };
     /// Log events, by level, whether or not they were shipped.
     counter LOG_EVENTS_TOTAL = "log_events_total" { level: Closed(LogLevel::VARIANTS) };
@@ -78,23 +78,23 @@ catalogue! {
     counter SCHEDULER_JOBS_TOTAL = "scheduler_jobs_total" { job_name: Open, status: Closed(JobStatus::VARIANTS) };
     /// Time a scheduled job took.
     histogram SCHEDULER_JOB_DURATION_SECONDS = "scheduler_job_duration_seconds" { job_name: Open } buckets WORK_SECONDS;
-    /// Scheduled jobs under way.
+    /// Scheduled jobs running.
     gauge SCHEDULER_JOBS_IN_PROGRESS = "scheduler_jobs_in_progress" { job_name: Open };
     /// When a job last succeeded, as a Unix timestamp.
     reading SCHEDULER_JOB_LAST_SUCCESS_TIMESTAMP_SECONDS = "scheduler_job_last_success_timestamp_seconds" { job_name: Open };
     /// When a job is next due, as a Unix timestamp.
     reading SCHEDULER_JOB_NEXT_DUE_TIMESTAMP_SECONDS = "scheduler_job_next_due_timestamp_seconds" { job_name: Open };
-    /// Times a job was due while its last run was still under way.
+    /// Times a job was due while its last run was still running.
     counter SCHEDULER_JOB_OVERLAPS_TOTAL = "scheduler_job_overlaps_total" { job_name: Open };
     /// Times a job was due and did not start, because the process was down or busy.
     counter SCHEDULER_JOB_MISSES_TOTAL = "scheduler_job_misses_total" { job_name: Open };
 
     /// Calls to other services that ended, by their status, or by why they have none.
     counter EXTERNAL_API_REQUESTS_TOTAL = "external_api_requests_total" { service: Open, endpoint: Open, status: Status(CallFailure::VARIANTS) };
-    /// Time from the beginning of a call to another service to the end of its answer.
+    /// Time from the beginning of a call to another service to the end of its response.
     histogram EXTERNAL_API_DURATION_SECONDS = "external_api_duration_seconds" { service: Open } buckets LATENCY_SECONDS;
 
-    /// 1 when the check passed when last asked, 0 when it failed.
+    /// 1 when the check last passed, 0 when it last failed.
     reading HEALTH_CHECK_STATUS = "health_check_status" { check: Open };
     /// Time a health check took.
     histogram HEALTH_CHECK_DURATION_SECONDS = "health_check_duration_seconds" { check: Open } buckets LATENCY_SECONDS;
@@ -116,25 +116,25 @@ catalogue! {
     reading HOST_CPUS = "host_cpus" {};
     /// Memory of this machine.
     reading HOST_MEMORY_TOTAL_BYTES = "host_memory_total_bytes" {};
-    /// Memory of this machine in use; what can be given up at once, such as file caches, is not.
+    /// Memory of this machine in use, excluding reclaimable cache.
     reading HOST_MEMORY_USED_BYTES = "host_memory_used_bytes" {};
     /// Share of this machine's memory in use, from 0 to 1.
     reading HOST_MEMORY_USAGE_RATIO = "host_memory_usage_ratio" {};
-    /// Size of a file system, by what it is to the service; room for the system's own use is left out.
+    /// Size of a file system, by its use in the service, excluding blocks reserved for root.
     reading HOST_DISK_TOTAL_BYTES = "host_disk_total_bytes" { disk: Open };
     /// Bytes of a file system in use.
     reading HOST_DISK_USED_BYTES = "host_disk_used_bytes" { disk: Open };
     /// Share of a file system in use, from 0 to 1.
     reading HOST_DISK_USAGE_RATIO = "host_disk_usage_ratio" { disk: Open };
-    /// Processes that ran or waited for a processor or a disk, averaged over a minute.
+    /// Load average over 1 minute: processes that ran or waited for a processor or a disk.
     reading HOST_LOAD1 = "host_load1" {};
-    /// The same over five minutes.
+    /// Load average over 5 minutes.
     reading HOST_LOAD5 = "host_load5" {};
-    /// The same over fifteen minutes.
+    /// Load average over 15 minutes.
     reading HOST_LOAD15 = "host_load15" {};
-    /// Bytes that came in over this machine's network interfaces, loopback left out.
+    /// Bytes received over this machine's network interfaces, without loopback.
     float_counter HOST_NETWORK_RECEIVE_BYTES_TOTAL = "host_network_receive_bytes_total" {};
-    /// Bytes that went out over this machine's network interfaces, loopback left out.
+    /// Bytes sent over this machine's network interfaces, without loopback.
     float_counter HOST_NETWORK_TRANSMIT_BYTES_TOTAL = "host_network_transmit_bytes_total" {};
 
     /// Threads on which the Tokio runtime runs tasks.
@@ -146,13 +146,12 @@ catalogue! {
     /// Time for which the Tokio runtime's threads ran tasks.
     float_counter TOKIO_WORKER_BUSY_SECONDS_TOTAL = "tokio_worker_busy_seconds_total" {};
 
-    /// Emits that moved no series of their own: past a metric's series cap they moved its `overflow`, and under the name or a
-    /// line of a metric that they are not they moved nothing. `overflow` here: too many metrics that are in no catalogue.
+    /// Emits dropped or counted under `overflow`: series cap, name clash, or too many metrics outside the catalogue.
     counter TELEMETRY_SERIES_DROPPED_TOTAL = "telemetry_series_dropped_total" { metric: Open };
-    /// Log events on their way to Loki: `emitted` are in time `sent`, `refused` by Loki for good, or `dropped` by a full queue;
-    /// `retried` counts those whose batch had to be sent again, each time.
+    /// Log events for Loki: those `emitted` are eventually `sent`, permanently `refused` by Loki, or `dropped` by a full queue;
+    /// `retried` counts those of each batch that was sent again.
     counter TELEMETRY_LOKI_EVENTS_TOTAL = "telemetry_loki_events_total" { stage: Closed(LokiStage::VARIANTS) };
-    /// Spans: those that `ended` here are in time `exported`, `failed` to reach the collector, or were `dropped` by a full queue.
+    /// Spans: those that `ended` here are eventually `exported`, `failed` to reach the collector, or were `dropped` by a full queue.
     counter TELEMETRY_SPANS_TOTAL = "telemetry_spans_total" { stage: Closed(SpanStage::VARIANTS) };
     /// Samples on the page of metrics before this one.
     reading TELEMETRY_PAGE_SAMPLES = "telemetry_page_samples" {};

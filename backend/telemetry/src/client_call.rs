@@ -1,7 +1,7 @@
 //! Calls to other services: a guard that counts and times one call and passes the trace on.
 //!
 //! It works with any HTTP client: [`ClientCall::begin`] before the request is sent, [`ClientCall::headers`] into it, and
-//! [`ClientCall::answered`] or [`ClientCall::failed`] once the answer has been read.
+//! [`ClientCall::answered`] or [`ClientCall::failed`] once the response has been read.
 //!
 //! ```
 //! use belfry_telemetry::client_call::{ClientCall, Failure};
@@ -71,16 +71,16 @@ impl Drop for ClientCall {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::moved;
+    use crate::testing::changed_series;
 
     /// What `ending` moves, with the duration left out.
     fn series_of(ending: impl FnOnce(ClientCall)) -> Vec<String> {
-        let moved = moved(|| ending(ClientCall::begin("shop", "/orders")));
+        let series = changed_series(|| ending(ClientCall::begin("shop", "/orders")));
         let timed = |line: String| match line.split_once("} ") {
             Some((name, _)) if name.contains("_seconds") => format!("{name}}} ?"),
             _ => line,
         };
-        moved.into_iter().map(timed).collect()
+        series.into_iter().map(timed).collect()
     }
 
     fn expected(status: &str) -> [String; 2] {

@@ -1,4 +1,4 @@
-//! Starts everything: [`Telemetry`], its settings and its end.
+//! [`Telemetry`]: its settings, its start and its shutdown.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -101,9 +101,9 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Starts telemetry as the process's environment says, for a service named `service` with its own metrics.
+    /// Starts telemetry with the settings of the process's environment, for a service named `service` with its own metrics.
     ///
-    /// The variables are those of [`TelemetrySettings`] and of [`Identity::from_env`]. As [`start`](Self::start) in all else.
+    /// The variables are those of [`TelemetrySettings`] and of [`Identity::from_env`]. Otherwise as [`start`](Self::start).
     pub fn from_env(
         service: &'static str,
         version: &'static str,
@@ -198,7 +198,7 @@ impl Telemetry {
     }
 
     /// The router with its requests measured, identified and traced, its panics caught, and `GET /metrics` added.
-    /// Call it last, so that unmatched requests are seen. With metrics off nothing is measured.
+    /// Call it last, so that unmatched requests are measured too. With metrics off nothing is measured.
     ///
     /// A `GET /metrics` that the router has already stays, with a warning: serve [`routes`](Self::routes) elsewhere then, as
     /// with `Router::nest("/internal", telemetry.routes())`.
@@ -209,7 +209,7 @@ impl Telemetry {
             return router;
         }
         if has_own_page {
-            tracing::warn!("the router has its own GET /metrics, which stays; telemetry's page is not served there");
+            tracing::warn!("router already serves GET /metrics; telemetry's was not added");
             return router.layer(self.layer());
         }
         // In this order: of two default fallbacks axum keeps the second, which here has the layers above.
@@ -242,8 +242,8 @@ impl Telemetry {
         self.before_scrape(move || sample::DiskReading::emit(sample::DiskReading::take(&folder).ok(), name));
     }
 
-    /// Delivers pending logs and spans, for at most `grace`. Returns whether all of them were delivered. What StatsD was not
-    /// sent yet is sent; whether it arrives is not known.
+    /// Delivers pending logs and spans, for at most `grace`. Returns whether all of them were delivered. What is pending
+    /// for StatsD is sent; whether it arrives is unknown.
     pub async fn shut_down(mut self, grace: Duration) -> bool {
         tokio::task::spawn_blocking(move || self.flush(grace)).await.unwrap_or(false)
     }

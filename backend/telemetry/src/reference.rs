@@ -1,4 +1,4 @@
-//! The catalogue for readers: as Markdown for people (`docs/metrics.md`) and as JSON for tools.
+//! The reference of all metrics: as Markdown for people (`docs/metrics.md`) and as JSON for tools.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! The signals that ask a process to stop: SIGTERM and SIGINT.
+//! The signals that stop a process: SIGTERM and SIGINT.
 
 use std::io;
 

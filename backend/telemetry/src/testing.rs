@@ -1,12 +1,12 @@
-//! For tests of a service: which series some code moves, exactly.
+//! For tests of a service: exactly which series some code changes.
 //!
-//! An event that moves one series too many, or too few, fails a test of whole-snapshot equality:
+//! An event that changes one series too many, or too few, fails a test of whole-snapshot equality:
 //!
 //! ```
 //! use belfry_telemetry::catalogue::LOG_EVENTS_TOTAL;
-//! use belfry_telemetry::testing::moved;
+//! use belfry_telemetry::testing::changed_series;
 //!
-//! let series = moved(|| LOG_EVENTS_TOTAL.with(["info"]).increment(2));
+//! let series = changed_series(|| LOG_EVENTS_TOTAL.with(["info"]).increment(2));
 //! assert_eq!(series, [r#"log_events_total{level="info"} 2"#]);
 //! ```
 
@@ -14,11 +14,11 @@ use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 
 use crate::metric;
 
-/// Runs `emits` on this thread and returns the series it moved, as the page would show them, in order.
+/// Runs `emits` on this thread and returns the series it changed, as the page would show them, in order.
 ///
 /// A histogram shows each value that was recorded. Emits of other threads are not seen. It changes how all later emits of
 /// the process find their recorder, so a process that tests with it must not also install one.
-pub fn moved(emits: impl FnOnce()) -> Vec<String> {
+pub fn changed_series(emits: impl FnOnce()) -> Vec<String> {
     metric::switch_to_local_recorders();
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
@@ -39,8 +39,8 @@ pub fn moved(emits: impl FnOnce()) -> Vec<String> {
     series
 }
 
-/// As [`moved`], of code that waits: it is run to its end on a runtime of this thread alone, and so is all that it spawns.
-pub fn moved_by(emits: impl Future) -> Vec<String> {
+/// As [`changed_series`], for async code: it and the tasks it spawns run to their end on a runtime of this thread.
+pub fn changed_series_async(emits: impl Future) -> Vec<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime for a test");
-    moved(|| drop(runtime.block_on(emits)))
+    changed_series(|| drop(runtime.block_on(emits)))
 }

@@ -9,7 +9,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 
 /// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+const MAX_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a question comes to: `true`, `Some` or `Ok` ends the wait.
 pub trait Answer {
@@ -93,7 +93,7 @@ impl<'a> Wait<'a> {
         let (awaited, limit) = (self.awaited, self.limit);
         assert!(self.started.elapsed() < limit, "not within {limit:?}: {awaited}; at last: {last}");
         let pause = self.pause;
-        self.pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+        self.pause = (pause * 3 / 2).min(MAX_PAUSE);
         pause
     }
 }

@@ -72,7 +72,7 @@ pub enum Link {
 
 /// The description of a model that its body does not need.
 #[derive(Debug, Clone)]
-pub(crate) struct Outline {
+pub(crate) struct ModelMetadata {
     pub(crate) algorithm: Algorithm,
     pub(crate) task: Task,
     pub(crate) target: String,
@@ -82,8 +82,8 @@ pub(crate) struct Outline {
 }
 
 impl Model {
-    pub(crate) fn new(outline: Outline, body: Body) -> Result<Self, ModelError> {
-        let Outline { algorithm, task, target, classes, features, ignored_columns } = outline;
+    pub(crate) fn new(metadata: ModelMetadata, body: Body) -> Result<Self, ModelError> {
+        let ModelMetadata { algorithm, task, target, classes, features, ignored_columns } = metadata;
         let model = Self {
             format: FORMAT.to_owned(),
             format_version: FORMAT_VERSION,

@@ -77,7 +77,7 @@ impl Tree {
             if self.left[node] == 0 {
                 continue;
             }
-            // Children stand behind their parent, so no walk can go in a circle.
+            // Children come after their parent, so there are no cycles.
             let children = [self.left[node], self.right[node], self.missing[node]];
             if children.iter().any(|&child| child as usize <= node || child as usize >= nodes) {
                 return Err("a tree's child is out of place");

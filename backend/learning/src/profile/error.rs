@@ -39,7 +39,7 @@ pub enum CsvErrorCode {
 }
 
 impl CsvErrorCode {
-    /// The name in API answers.
+    /// The name in API responses.
     pub fn name(self) -> &'static str {
         self.into()
     }
@@ -58,7 +58,7 @@ pub struct CsvError {
     /// That column's name, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column_name: Option<String>,
-    /// What stands there.
+    /// What was found.
     pub found: String,
     /// What should.
     pub expected: String,

@@ -14,7 +14,7 @@ use crate::params::Params;
 use crate::scores::{self, Outputs};
 use crate::split::Split;
 
-/// The duality gap, as a share of the target's squares, at which the optimiser is content.
+/// The duality gap, as a share of the target's sum of squares, at which the optimiser stops.
 const TOLERANCE: f64 = 1e-5;
 
 pub(super) struct ElasticNet<'a> {

@@ -14,7 +14,7 @@ use crate::split::Split;
 const FATAL_STEP: u64 = 3;
 const SLOW_STEP: Duration = Duration::from_millis(50);
 const BLOCK_BYTES: usize = 16 << 20;
-/// Where no limit stops it, it stops itself, and does not take the machine along.
+/// Stops by itself where no memory limit does, so that it cannot exhaust the machine.
 const MAX_BLOCKS: usize = 1024;
 
 pub(super) struct Fake<'a> {
@@ -39,7 +39,7 @@ impl Stepper for Fake<'_> {
         self.done += 1;
         match self.behaviour {
             Behaviour::Slow => std::thread::sleep(SLOW_STEP),
-            Behaviour::Panic if self.done == FATAL_STEP => panic!("the fake algorithm was asked to panic"),
+            Behaviour::Panic if self.done == FATAL_STEP => panic!("the fake algorithm panics as requested"),
             Behaviour::Oom if self.done == FATAL_STEP => exhaust_memory(),
             Behaviour::Stack if self.done == FATAL_STEP => {
                 black_box(recurse(0));

@@ -17,7 +17,7 @@ use crate::split::Split;
 
 const ITERATIONS_PER_STEP: usize = 5;
 /// A step that lowers the objective by less than this share of it is the last.
-const LEAST_GAIN: f64 = 1e-4;
+const MIN_GAIN: f64 = 1e-4;
 
 pub(super) struct Logistic<'a> {
     split: &'a Split,
@@ -85,7 +85,7 @@ impl Stepper for Logistic<'_> {
         let train_loss = self.loss(self.data.records(), &self.split.train.target);
         let penalty = self.alpha / 2.0 * self.parts().0.iter().map(|weight| weight * weight).sum::<f64>();
         let objective = train_loss + penalty / self.split.train.rows as f64;
-        converged |= self.objective - objective < LEAST_GAIN * objective;
+        converged |= self.objective - objective < MIN_GAIN * objective;
         self.objective = objective;
         let valid_loss = Some(self.loss(&self.test, &self.split.test.target));
         Ok(Step { train_loss, valid_loss, converged })

@@ -95,11 +95,11 @@ impl Manifest {
         Ok(())
     }
 
-    /// Holds every file against its size and checksum. Reads all of them.
+    /// Checks the size and checksum of every file. Reads all of them.
     pub(super) fn verify(&self, folder: &Path) -> anyhow::Result<()> {
         for entry in std::iter::once(&self.database).chain(&self.files) {
             let plain = Path::new(&entry.path).components().all(|part| matches!(part, Component::Normal(_)));
-            ensure!(plain, "{NAME} names the path `{}`, which leads elsewhere", entry.path);
+            ensure!(plain, "{NAME} names the path `{}`, which is outside the backup folder", entry.path);
             let found = describe(folder, &entry.path).with_context(|| format!("{} cannot be read", entry.path))?;
             if found != *entry {
                 bail!("{} is damaged: it is not what {NAME} says of it", entry.path);

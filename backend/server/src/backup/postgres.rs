@@ -11,8 +11,8 @@ use url::Url;
 
 use crate::config::Config;
 
-/// The last words of a program that are passed on.
-const LAST_WORDS: usize = 2_000;
+/// How much of the end of a program's standard error is shown.
+const STDERR_TAIL_BYTES: usize = 2_000;
 
 /// Why a program cannot be used, if it cannot.
 pub fn missing_program(name: &str) -> Option<String> {
@@ -45,7 +45,7 @@ pub(super) fn command(config: &Config, name: &str) -> anyhow::Result<Command> {
 /// Runs it to its end.
 ///
 /// # Errors
-/// With its last words, when it does not succeed.
+/// With the end of its standard error, when it does not succeed.
 pub(super) async fn run(mut command: Command) -> anyhow::Result<()> {
     let name = name_of(&command);
     let output = command.stderr(Stdio::piped()).output().await.with_context(|| format!("cannot start {name}"))?;
@@ -55,7 +55,7 @@ pub(super) async fn run(mut command: Command) -> anyhow::Result<()> {
 /// Runs it to its end with this input: a text, a file, and another text.
 ///
 /// # Errors
-/// With its last words, when it does not succeed.
+/// With the end of its standard error, when it does not succeed.
 pub(super) async fn feed(mut command: Command, before: &str, file: &Path, after: &str) -> anyhow::Result<()> {
     let name = name_of(&command);
     let child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
@@ -68,10 +68,10 @@ pub(super) async fn feed(mut command: Command, before: &str, file: &Path, after:
         input.write_all(after.as_bytes()).await?;
         input.shutdown().await
     };
-    // A program that stops early has more to say than the pipe it breaks.
+    // When a program stops early, its own message explains more than the broken pipe.
     let (fed, output) = tokio::join!(fed, child.wait_with_output());
     check_exit(&name, &output?)?;
-    fed.with_context(|| format!("{name} could not be given all of it"))
+    fed.with_context(|| format!("writing the input of {name} failed"))
 }
 
 fn name_of(command: &Command) -> String {
@@ -80,7 +80,7 @@ fn name_of(command: &Command) -> String {
 
 fn check_exit(name: &str, output: &Output) -> anyhow::Result<()> {
     let words = String::from_utf8_lossy(&output.stderr);
-    let from = words.len().saturating_sub(LAST_WORDS);
+    let from = words.len().saturating_sub(STDERR_TAIL_BYTES);
     let last = words.char_indices().find(|(at, _)| *at >= from).map_or("", |(at, _)| &words[at..]);
     ensure!(output.status.success(), "{name} failed ({}): {}", output.status, last.trim());
     Ok(())

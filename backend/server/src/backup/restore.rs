@@ -19,11 +19,11 @@ use crate::data_lock;
 use crate::database::{Database, Engine, sqlite_file};
 use crate::storage::Storage;
 
-/// How long connections of a server that has just stopped may be seen.
-const LETTING_GO: Duration = Duration::from_secs(3);
+/// How long PostgreSQL may still list the connections of a server that has just stopped.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How often they are looked for meanwhile.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often the connections are counted meanwhile.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Leaves out the rows whose files are not in the backup.
 const LEAVE_OUT: [&str; 2] = [
@@ -31,14 +31,14 @@ const LEAVE_OUT: [&str; 2] = [
     "UPDATE runs SET model_key = NULL, model_size_bytes = NULL, model_sha256 = NULL WHERE model_key = ",
 ];
 
-/// Drops what the migrations and nobody else made, or a newer schema would meet its own tables again. Somebody who works
-/// with a table is not waited for without end.
+/// Drops all tables, or migrations to a newer schema would find their tables there already. Waits for others' locks only for a
+/// bounded time.
 const CLEAR: &str = "SET LOCAL lock_timeout = '10s'; DO $$ DECLARE name text; BEGIN \
     FOR name IN SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema() LOOP \
     EXECUTE 'DROP TABLE ' || name || ' CASCADE'; END LOOP; END $$;\n";
 
-/// How many others are connected to the database. A role that may not see what others are, sees that they are there.
-const OTHERS: &str = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
+/// Other client connections to the database. A role without the right to see their kind still sees that they exist.
+const COUNT_OTHER_CONNECTIONS: &str = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
     AND pid <> pg_backend_pid() AND usesysid IS NOT NULL AND COALESCE(backend_type, 'client backend') = 'client backend'";
 
 /// Brings the backup in `folder` back to where the settings point. A target that holds something is replaced by `force` only.
@@ -47,7 +47,7 @@ pub async fn restore(config: Config, folder: PathBuf, force: bool) -> anyhow::Re
     let manifest = Manifest::read(&folder)?;
     manifest.check_target(engine, Database::latest_schema())?;
     // Held to the end: a server that starts meanwhile waits for it.
-    let _alone = data_lock::take_alone(&config.data.dir)?;
+    let _lock = data_lock::lock_exclusive(&config.data.dir)?;
     let storage = Storage::open(&config)?;
     let occupied = what_is_there(&config, engine, &storage).await?;
     if let Some(occupied) = occupied.filter(|_| !force) {
@@ -80,12 +80,12 @@ async fn what_is_there(config: &Config, engine: Engine, storage: &Storage) -> an
         }
         Engine::Postgres => {
             let database = Database::connect(config).await?;
-            // Asked again when it counts; so early, nothing was copied in vain.
-            let count = async || sqlx::query_scalar::<_, i64>(OTHERS).fetch_one(&database.pool).await;
-            let (asked, mut others) = (Instant::now(), count().await?);
-            // PostgreSQL needs a moment to let a server go that has just stopped.
-            while others > 0 && asked.elapsed() < LETTING_GO {
-                tokio::time::sleep(LOOK).await;
+            // Checked again in the transaction; this early check avoids copying files in vain.
+            let count = async || sqlx::query_scalar::<_, i64>(COUNT_OTHER_CONNECTIONS).fetch_one(&database.pool).await;
+            let (started, mut others) = (Instant::now(), count().await?);
+            // PostgreSQL needs a moment to end the connections of a server that has just stopped.
+            while others > 0 && started.elapsed() < DISCONNECT_TIMEOUT {
+                tokio::time::sleep(POLL_INTERVAL).await;
                 others = count().await?;
             }
             ensure!(others == 0, "{others} others are connected to the database: stop the servers on it first");
@@ -143,26 +143,26 @@ async fn replace_file(config: &Config, saved: &Path, left_out: &[String]) -> any
         }
         copy.pool.close().await;
         File::open(&new)?.sync_all()?;
-        settle_journal(&target).await?;
+        remove_old_journal(&target).await?;
         std::fs::rename(&new, &target)?;
         sync_folder(&config.data.dir)?;
         anyhow::Ok(())
     };
     let replaced = replaced.await;
     if replaced.is_err() {
-        // What stays is of no use to anybody, and in nobody's way.
+        // A leftover does no harm.
         let _ = std::fs::remove_file(&new);
     }
     replaced.context("cannot put the database in place")
 }
 
-/// Brings what stands in the journal of the old database into it, so that none is left that the new one would take for
-/// its own. That of a database which cannot be opened goes with it.
-async fn settle_journal(target: &Path) -> anyhow::Result<()> {
+/// Checkpoints the journal of the old database and removes it, so that the new database does not pick it up. The journal of a
+/// database that cannot be opened is removed with it.
+async fn remove_old_journal(target: &Path) -> anyhow::Result<()> {
     if target.exists()
         && let Ok(old) = Database::open_file(target).await
     {
-        // Damaged beyond this, it is to be replaced all the same.
+        // A failure does not matter: the old database is about to be replaced.
         let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&old.pool).await;
         old.pool.close().await;
     }
@@ -177,10 +177,10 @@ async fn settle_journal(target: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Replaces what the PostgreSQL database holds, in one transaction. Its last word goes to `psql` last of all: if this
-/// process dies before, the input ends without it, and nothing has happened.
+/// Replaces the content of the PostgreSQL database in one transaction. `COMMIT` is the last line sent to `psql`: if this
+/// process dies before, the input ends without it and the transaction is rolled back.
 async fn replace_content(config: &Config, saved: &Path, left_out: &[String]) -> anyhow::Result<()> {
-    // A dump leaves no schema to look in.
+    // A dump empties the search path.
     let mut after = "RESET search_path;\n".to_owned();
     for key in left_out {
         let key = key.replace('\'', "''");
@@ -189,19 +189,19 @@ async fn replace_content(config: &Config, saved: &Path, left_out: &[String]) -> 
     after.push_str("COMMIT;\n");
     let mut command = postgres::command(config, "psql")?;
     command.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-"]);
-    let before = format!("BEGIN;\n{CLEAR}{}", refuse_others());
+    let before = format!("BEGIN;\n{CLEAR}{}", refuse_other_connections());
     let replaced = postgres::feed(command, &before, saved, &after).await;
     replaced.context("the database could not be replaced, and is as it was")
 }
 
 /// Ends the transaction if others are connected. The tables are locked by then: whoever connects later waits at its first
 /// query, and then finds the new ones.
-fn refuse_others() -> String {
-    let looks = LETTING_GO.as_millis() / LOOK.as_millis();
-    let pause = LOOK.as_secs_f64();
+fn refuse_other_connections() -> String {
+    let looks = DISCONNECT_TIMEOUT.as_millis() / POLL_INTERVAL.as_millis();
+    let pause = POLL_INTERVAL.as_secs_f64();
     format!(
         "DO $$ DECLARE others bigint; BEGIN FOR look IN 1..{looks} LOOP PERFORM pg_stat_clear_snapshot(); \
-         others := ({OTHERS}); EXIT WHEN others = 0; PERFORM pg_sleep({pause}); END LOOP; IF others > 0 THEN \
+         others := ({COUNT_OTHER_CONNECTIONS}); EXIT WHEN others = 0; PERFORM pg_sleep({pause}); END LOOP; IF others > 0 THEN \
          RAISE EXCEPTION '% others are connected to the database: stop the servers on it first', others; \
          END IF; END $$;\n"
     )

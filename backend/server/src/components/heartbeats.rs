@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Longer than any pause of a worker: one that is silent for this long is stuck.
-const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(20);
+const WORKER_HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How often a worker records a heartbeat while it trains.
-pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
+pub const WORKER_HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// In place of a time: the worker has not started, or has no run.
 const NEVER: u64 = u64::MAX;
@@ -57,7 +57,7 @@ impl WorkerHeartbeats {
                 return Err(format!("worker {number} of {count} has not started"));
             }
             let silence = Duration::from_millis(now.saturating_sub(last_heartbeat));
-            if silence > HEARTBEAT_TIMEOUT {
+            if silence > WORKER_HEARTBEAT_TIMEOUT {
                 return Err(format!("worker {number} of {count} sent no heartbeat for {} s", silence.as_secs()));
             }
             let busy_since = worker.busy_since.load(Ordering::Relaxed);

@@ -7,7 +7,7 @@ use belfry_telemetry::settings::SettingsError;
 use super::Config;
 
 /// Longer than it takes from a file that is complete to its row, or to the end of the attempt to write that.
-const LEAST_ORPHAN_GRACE: Duration = Duration::from_secs(10);
+const MIN_ORPHAN_GRACE: Duration = Duration::from_secs(10);
 
 impl Config {
     /// Refuses settings that are each fine and together wrong.
@@ -25,7 +25,7 @@ impl Config {
             return contradiction("RETENTION__TTL", found, "between RETENTION__MIN_TTL and RETENTION__MAX_TTL");
         }
         let grace = self.cleanup.orphan_grace;
-        if grace < LEAST_ORPHAN_GRACE || grace < self.training.lease {
+        if grace < MIN_ORPHAN_GRACE || grace < self.training.lease {
             let found = format!("{}", humantime::format_duration(grace));
             return contradiction("CLEANUP__ORPHAN_GRACE", found, "at least 10s and at least TRAINING__LEASE");
         }

@@ -11,8 +11,8 @@ use jiff::tz::TimeZone;
 
 use crate::timestamp::micros;
 
-/// Scheduled times that were missed are counted up to this many: a cron expression has to be asked for each.
-const MOST_MISSED: u64 = 1_000;
+/// Scheduled times that were missed are counted up to this many: each needs an evaluation of the cron expression.
+const MAX_MISSED: u64 = 1_000;
 
 /// When a job is due, as a setting says it.
 #[derive(Clone, Debug)]
@@ -60,7 +60,7 @@ impl Recurrence {
             Self::At(cron) => {
                 let times =
                     std::iter::successors(next_occurrence(cron, due, zone), |time| next_occurrence(cron, *time, zone));
-                times.take_while(|time| *time <= now).take(MOST_MISSED as usize).count() as u64
+                times.take_while(|time| *time <= now).take(MAX_MISSED as usize).count() as u64
             }
         }
     }
@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(missed("10m", "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z"), 6);
         assert_eq!(missed("0 3 * * *", "2026-01-01T03:00:00Z", "2026-01-02T02:59:59Z"), 0);
         assert_eq!(missed("0 3 * * *", "2026-01-01T03:00:00Z", "2026-01-04T03:00:00Z"), 3);
-        assert_eq!(missed("* * * * * *", "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"), MOST_MISSED);
+        assert_eq!(missed("* * * * * *", "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"), MAX_MISSED);
     }
 
     #[test]

@@ -19,8 +19,8 @@ const LINGER_PAUSE: Duration = Duration::from_secs(5);
 
 /// A body that is read to its end even after its reader has lost interest.
 ///
-/// A client that is still sending when the connection is closed does not get to see the answer it was sent: what it
-/// sends then makes its system throw the answer away. So the rest is taken and dropped for a while.
+/// A client that is still sending when the connection is closed does not see the response: what it
+/// sends then makes its system discard the response. So the rest is read and dropped for a while.
 pub struct Incoming {
     body: Option<BodyDataStream>,
     /// The client waits for `100 Continue`, which is sent when the body is first read. Until then, none comes.

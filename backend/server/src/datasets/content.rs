@@ -21,7 +21,8 @@ pub async fn download(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response> {
-    let stored = bounds::for_answer(rows::find(&app.database, &id)).await?.ok_or(Error::NotFound("dataset"))?;
+    let stored =
+        bounds::with_request_timeout(rows::find(&app.database, &id)).await?.ok_or(Error::NotFound("dataset"))?;
     let dataset = stored.dataset;
     let size_bytes = dataset.size_bytes.unsigned_abs();
     let etag = format!("\"{}\"", dataset.sha256);
@@ -31,18 +32,18 @@ pub async fn download(
     }
     // A range of an older content would not fit what the client has.
     let current = text(&headers, header::IF_RANGE).is_none_or(|tag| tag == etag);
-    let asked = text(&headers, header::RANGE).filter(|_| current);
-    let range = match asked.map_or(Asked::Whole, |asked| read_range(asked, size_bytes)) {
-        Asked::Whole => None,
-        Asked::Part(range) => Some(range),
-        Asked::Outside => return Err(Error::Range { size_bytes }),
+    let requested = text(&headers, header::RANGE).filter(|_| current);
+    let range = match requested.map_or(RangeRequest::Whole, |header| read_range(header, size_bytes)) {
+        RangeRequest::Whole => None,
+        RangeRequest::Part(range) => Some(range),
+        RangeRequest::Outside => return Err(Error::Range { size_bytes }),
     };
     let length = range.as_ref().map_or(size_bytes, |range| range.end - range.start);
     let body = if method == Method::HEAD {
         Body::empty()
     } else {
         let content = app.storage.read(&stored.storage_key, range.clone()).await?;
-        // The answer has begun, so all that is left to do is to break it off; the client sees that it is short.
+        // The response has begun, so it can only be cut off; the client sees that it is too short.
         Body::from_stream(content.inspect_err(move |error| {
             tracing::error!(dataset_id = id, cause = chain(error), "download failed");
         }))
@@ -73,54 +74,54 @@ fn matches(tags: &str, etag: &str) -> bool {
 }
 
 #[derive(Debug, PartialEq)]
-enum Asked {
+enum RangeRequest {
     Whole,
     Part(Range<u64>),
     Outside,
 }
 
-/// One range. Several, other units and nonsense are answered with the whole, as the standard allows.
-fn read_range(header: &str, size_bytes: u64) -> Asked {
+/// One range. Several ranges, other units and malformed headers return the whole, as the standard allows.
+fn read_range(header: &str, size_bytes: u64) -> RangeRequest {
     let parts = header.strip_prefix("bytes=").and_then(|range| range.trim().split_once('-'));
-    let Some((first, last)) = parts else { return Asked::Whole };
+    let Some((first, last)) = parts else { return RangeRequest::Whole };
     let number =
         |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u64>().ok()).flatten();
     match (first, number(first), last, number(last)) {
-        ("", _, _, Some(0)) => Asked::Outside,
-        ("", _, _, Some(suffix)) => Asked::Part(size_bytes.saturating_sub(suffix)..size_bytes),
-        (_, Some(first), "", _) if first < size_bytes => Asked::Part(first..size_bytes),
+        ("", _, _, Some(0)) => RangeRequest::Outside,
+        ("", _, _, Some(suffix)) => RangeRequest::Part(size_bytes.saturating_sub(suffix)..size_bytes),
+        (_, Some(first), "", _) if first < size_bytes => RangeRequest::Part(first..size_bytes),
         (_, Some(first), _, Some(last)) if first <= last && first < size_bytes => {
-            Asked::Part(first..size_bytes.min(last.saturating_add(1)))
+            RangeRequest::Part(first..size_bytes.min(last.saturating_add(1)))
         }
-        (_, Some(_), "", _) => Asked::Outside,
-        (_, Some(first), _, Some(last)) if first <= last => Asked::Outside,
-        _ => Asked::Whole,
+        (_, Some(_), "", _) => RangeRequest::Outside,
+        (_, Some(first), _, Some(last)) if first <= last => RangeRequest::Outside,
+        _ => RangeRequest::Whole,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Asked, matches, read_range};
+    use super::{RangeRequest, matches, read_range};
 
     #[test]
     fn ranges_are_read_as_the_standard_says() {
         let cases = [
-            ("bytes=0-0", Asked::Part(0..1)),
-            ("bytes=2-5", Asked::Part(2..6)),
-            ("bytes=2-", Asked::Part(2..10)),
-            ("bytes=-3", Asked::Part(7..10)),
-            ("bytes=-30", Asked::Part(0..10)),
-            ("bytes=5-100", Asked::Part(5..10)),
-            ("bytes=9-18446744073709551615", Asked::Part(9..10)),
-            ("bytes=10-", Asked::Outside),
-            ("bytes=10-12", Asked::Outside),
-            ("bytes=-0", Asked::Outside),
-            ("bytes=5-2", Asked::Whole),
-            ("bytes=0-1,3-4", Asked::Whole),
-            ("bytes=-", Asked::Whole),
-            ("bytes=a-b", Asked::Whole),
-            ("bytes=+1-2", Asked::Whole),
-            ("lines=1-2", Asked::Whole),
+            ("bytes=0-0", RangeRequest::Part(0..1)),
+            ("bytes=2-5", RangeRequest::Part(2..6)),
+            ("bytes=2-", RangeRequest::Part(2..10)),
+            ("bytes=-3", RangeRequest::Part(7..10)),
+            ("bytes=-30", RangeRequest::Part(0..10)),
+            ("bytes=5-100", RangeRequest::Part(5..10)),
+            ("bytes=9-18446744073709551615", RangeRequest::Part(9..10)),
+            ("bytes=10-", RangeRequest::Outside),
+            ("bytes=10-12", RangeRequest::Outside),
+            ("bytes=-0", RangeRequest::Outside),
+            ("bytes=5-2", RangeRequest::Whole),
+            ("bytes=0-1,3-4", RangeRequest::Whole),
+            ("bytes=-", RangeRequest::Whole),
+            ("bytes=a-b", RangeRequest::Whole),
+            ("bytes=+1-2", RangeRequest::Whole),
+            ("lines=1-2", RangeRequest::Whole),
         ];
         for (header, expected) in cases {
             assert_eq!(read_range(header, 10), expected, "{header}");

@@ -19,14 +19,14 @@ use crate::state::App;
 /// The bytes around the file's field, and what may be read before it is processed.
 pub const OVERHEAD_BYTES: u64 = 2 << 20;
 
-const LONGEST_TEXT_BYTES: usize = 4096;
+const MAX_TEXT_BYTES: usize = 4096;
 
 /// Reads the form. Nothing of it is stored unless all of it is right.
 pub async fn read(
     app: &App,
     id: &str,
     boundary: String,
-    mut asked: UploadOptions,
+    mut requested: UploadOptions,
     body: Incoming,
 ) -> Result<(Received, DatasetPlan)> {
     let processed = Arc::new(AtomicU64::new(0));
@@ -36,7 +36,7 @@ pub async fn read(
     while let Some(field) = wait_for_client(app, form.next_field()).await?.map_err(refusal)? {
         match (field.name(), &received) {
             (Some("file"), None) => {
-                let plan = DatasetPlan::new(&app.config.retention, &asked, field.file_name())?;
+                let plan = DatasetPlan::new(&app.config.retention, &requested, field.file_name())?;
                 let gzip = field.content_type().is_some_and(|kind| is_gzip(kind.essence_str()));
                 let pieces = field.map(|piece| {
                     let piece = piece.map_err(refusal)?;
@@ -45,8 +45,8 @@ pub async fn read(
                 });
                 received = Some((receive(app, id, gzip, pieces).await?, plan));
             }
-            (Some("name"), None) => asked.name = Some(text(app, field, &processed).await?),
-            (Some("ttl_seconds"), None) => asked.ttl_seconds = Some(text(app, field, &processed).await?),
+            (Some("name"), None) => requested.name = Some(text(app, field, &processed).await?),
+            (Some("ttl_seconds"), None) => requested.ttl_seconds = Some(text(app, field, &processed).await?),
             (Some("file"), Some(_)) => return Err(invalid("there is more than one field `file`")),
             (Some("name" | "ttl_seconds"), Some(_)) => {
                 return Err(invalid("found `name` or `ttl_seconds` after `file`, expected them before it"));
@@ -66,7 +66,7 @@ async fn text(app: &App, mut field: Field<'_>, processed: &AtomicU64) -> Result<
     while let Some(piece) = wait_for_client(app, field.chunk()).await?.map_err(refusal)? {
         processed.fetch_add(piece.len() as u64, Ordering::Relaxed);
         bytes.extend_from_slice(&piece);
-        if bytes.len() > LONGEST_TEXT_BYTES {
+        if bytes.len() > MAX_TEXT_BYTES {
             return Err(invalid("a text field is longer than 4096 bytes"));
         }
     }
@@ -110,7 +110,7 @@ impl Stream for Paced {
             self.pauses = true;
             self.handed_bytes += piece.len() as u64;
             if self.handed_bytes > self.processed.load(Ordering::Relaxed) + OVERHEAD_BYTES {
-                return Poll::Ready(Some(Err(invalid("the multipart form has more around its fields than in them"))));
+                return Poll::Ready(Some(Err(invalid("multipart overhead exceeds the limit"))));
             }
         }
         Poll::Ready(polled)

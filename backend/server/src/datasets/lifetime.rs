@@ -14,23 +14,23 @@ pub type Lifetime = Option<Duration>;
 ///
 /// # Errors
 /// 422 `invalid_ttl` with what was found and what is expected.
-pub fn lifetime(asked: Option<&str>, retention: &RetentionConfig) -> Result<Lifetime> {
-    let Some(asked) = asked else { return Ok(Some(retention.ttl)) };
-    if asked == "never" && retention.allow_never {
+pub fn lifetime(requested: Option<&str>, retention: &RetentionConfig) -> Result<Lifetime> {
+    let Some(requested) = requested else { return Ok(Some(retention.ttl)) };
+    if requested == "never" && retention.allow_never {
         return Ok(None);
     }
     let allowed = retention.min_ttl..=retention.max_ttl;
-    match asked.parse().map(Duration::from_secs) {
+    match requested.parse().map(Duration::from_secs) {
         Ok(ttl) if allowed.contains(&ttl) => Ok(Some(ttl)),
-        _ => Err(refusal(asked, retention)),
+        _ => Err(refusal(requested, retention)),
     }
 }
 
-fn refusal(asked: &str, retention: &RetentionConfig) -> Error {
+fn refusal(requested: &str, retention: &RetentionConfig) -> Error {
     let (least, most) = (retention.min_ttl.as_secs(), retention.max_ttl.as_secs());
     let or_never = if retention.allow_never { ", or `never`" } else { "" };
-    // Shown in an answer, so cut to a size for it.
-    let found: String = asked.chars().take(40).collect();
+    // Shown in a response, so truncated.
+    let found: String = requested.chars().take(40).collect();
     let expected = format!("a whole number of seconds from {least} to {most}{or_never}");
     let mut extras = serde_json::Map::new();
     extras.insert("found".into(), json!(found));

@@ -17,9 +17,9 @@ pub struct ListQuery {
 }
 
 /// `GET /api/v1/datasets`: newest first. Datasets added or removed meanwhile shift nothing.
-pub async fn list(State(app): State<Shared>, Query(asked): Query<ListQuery>) -> Result<Json<Page<Dataset>>> {
-    let limit = Page::<Dataset>::limit(asked.limit)?;
-    let before = asked.cursor.as_deref().map(read_cursor).transpose()?;
+pub async fn list(State(app): State<Shared>, Query(requested): Query<ListQuery>) -> Result<Json<Page<Dataset>>> {
+    let limit = Page::<Dataset>::limit(requested.limit)?;
+    let before = requested.cursor.as_deref().map(read_cursor).transpose()?;
     let found = rows::page(&app.database, before, limit + 1).await?;
     let page = Page::of(found, limit, |last| write_cursor(last.created_at, &last.dataset.id));
     Ok(Json(page.map(|stored| stored.dataset)))

@@ -1,6 +1,6 @@
 //! Datasets: upload, list, read, delete.
 //!
-//! An upload walks through `upload` (the handler), `options` (what was asked), `form` where it is one, `body` (the bytes
+//! An upload walks through `upload` (the handler), `options` (what was requested), `form` where it is one, `body` (the bytes
 //! as they come), `receive` (stored, hashed and profiled at the same time) and `rows` (the row that makes it a dataset).
 
 mod body;

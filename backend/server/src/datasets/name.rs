@@ -1,18 +1,18 @@
 //! Names that clients give. They are labels for people and become a path nowhere.
 
-const LONGEST_CHARACTERS: usize = 200;
+const MAX_CHARACTERS: usize = 200;
 
-/// The last part of what may be a path, without control characters, cut to a bearable length.
-pub fn tidy(asked: &str) -> String {
-    let last = asked.rsplit(['/', '\\']).next().unwrap_or_default();
-    let name: String = last.chars().filter(|character| !is_disruptive(*character)).take(LONGEST_CHARACTERS).collect();
+/// The last part of what may be a path, without control characters, truncated.
+pub fn sanitize_name(requested: &str) -> String {
+    let last = requested.rsplit(['/', '\\']).next().unwrap_or_default();
+    let name: String = last.chars().filter(|character| !is_disruptive(*character)).take(MAX_CHARACTERS).collect();
     match name.trim() {
         "" | "." | ".." => "dataset".to_owned(),
         name => name.to_owned(),
     }
 }
 
-/// Control characters, and those that turn the direction of a line.
+/// Control characters, and those that change the direction of text.
 fn is_disruptive(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
@@ -44,17 +44,17 @@ mod tests {
 
     #[test]
     fn a_path_keeps_only_its_last_part() {
-        assert_eq!(tidy("../../etc/passwd"), "passwd");
-        assert_eq!(tidy(r"C:\data\wine.csv"), "wine.csv");
+        assert_eq!(sanitize_name("../../etc/passwd"), "passwd");
+        assert_eq!(sanitize_name(r"C:\data\wine.csv"), "wine.csv");
         for nothing in ["", "..", "a/", "///", ".", "\u{0}\n", "  "] {
-            assert_eq!(tidy(nothing), "dataset", "{nothing:?}");
+            assert_eq!(sanitize_name(nothing), "dataset", "{nothing:?}");
         }
     }
 
     #[test]
     fn control_characters_go_and_length_is_bounded() {
-        assert_eq!(tidy("a\r\nb\u{202E}c\u{7}"), "abc");
-        assert_eq!(tidy(&"ä".repeat(500)).chars().count(), 200);
+        assert_eq!(sanitize_name("a\r\nb\u{202E}c\u{7}"), "abc");
+        assert_eq!(sanitize_name(&"ä".repeat(500)).chars().count(), 200);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::error::Result;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UploadOptions {
-    /// See [`name::tidy`].
+    /// See [`name::sanitize_name`].
     pub name: Option<String>,
     /// See [`lifetime`].
     pub ttl_seconds: Option<String>,
@@ -19,21 +19,21 @@ pub struct UploadOptions {
 
 /// What the dataset will be called and how long it will live, decided before the file is read.
 pub struct DatasetPlan {
-    /// See [`name::tidy`].
+    /// See [`name::sanitize_name`].
     pub name: String,
     /// See [`lifetime`].
     pub lifetime: Lifetime,
 }
 
 impl DatasetPlan {
-    /// Reads what was asked for; a form's file may bring a name.
+    /// Reads the requested options; a form's file may bring a name.
     ///
     /// # Errors
     /// 422 `invalid_ttl`.
-    pub fn new(retention: &RetentionConfig, asked: &UploadOptions, file_name: Option<&str>) -> Result<Self> {
-        let name = asked.name.as_deref().or(file_name).unwrap_or_default();
-        let lifetime = lifetime(asked.ttl_seconds.as_deref(), retention)?;
-        Ok(Self { name: name::tidy(name), lifetime })
+    pub fn new(retention: &RetentionConfig, requested: &UploadOptions, file_name: Option<&str>) -> Result<Self> {
+        let name = requested.name.as_deref().or(file_name).unwrap_or_default();
+        let lifetime = lifetime(requested.ttl_seconds.as_deref(), retention)?;
+        Ok(Self { name: name::sanitize_name(name), lifetime })
     }
 }
 

@@ -167,9 +167,9 @@ pub async fn remove(app: &App, id: &str) -> Result<Removal> {
     if !is_id(id) {
         return Ok(Removal::Missing);
     }
-    Ok(match bounds::for_answer(delete(&app.database, id)).await? {
+    Ok(match bounds::with_request_timeout(delete(&app.database, id)).await? {
         Some((key, size_bytes)) => Removal::Removed { size_bytes, file: app.storage.delete(&key).await },
-        None if bounds::for_answer(find(&app.database, id)).await?.is_some() => Removal::InUse,
+        None if bounds::with_request_timeout(find(&app.database, id)).await?.is_some() => Removal::InUse,
         None => Removal::Missing,
     })
 }

@@ -5,9 +5,9 @@ use crate::events::upload::DatasetTotals;
 
 /// Counts and emits. A failure is logged and removes the gauges from the exposition: the last count may be wrong by now.
 pub async fn refresh(database: &Database) {
-    let totals = bounds::for_answer(async { Ok(count(database).await?) }).await;
+    let totals = bounds::with_request_timeout(async { Ok(count(database).await?) }).await;
     if let Err(error) = &totals {
-        tracing::warn!(cause = crate::error::chain(error), "datasets not counted");
+        tracing::warn!(cause = crate::error::chain(error), "counting datasets failed");
     }
     DatasetTotals::emit(totals.ok());
 }

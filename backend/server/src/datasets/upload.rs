@@ -17,7 +17,7 @@ use crate::events::upload::Upload;
 use crate::request::{self, Json, Query};
 use crate::state::{App, Shared};
 
-/// Streams an upload in. The answer comes when the bytes are durable and the row is committed.
+/// Streams an upload in. It responds when the bytes are durable and the row is committed.
 pub async fn upload(State(app): State<Shared>, request: Request) -> Result<Response> {
     let event = Upload::begin();
     let id = Uuid::now_v7().to_string();
@@ -38,11 +38,11 @@ pub async fn upload(State(app): State<Shared>, request: Request) -> Result<Respo
 
 async fn receive_body(app: &App, id: &str, request: Request) -> Result<(Received, DatasetPlan)> {
     let (mut head, body) = request.into_parts();
-    // Whatever is refused from here on is refused with its body taken in, so that the client sees the answer.
+    // Whatever is refused from here on is refused with its body read, so that the client sees the response.
     let body = Incoming::new(body, &head.headers, app.shutdown.stopping.clone());
     let busy = |_| Error::Busy("as many uploads as are allowed are in flight".to_owned());
     let _slot = app.upload_slots.try_acquire().map_err(busy)?;
-    let Query(asked) = Query::<UploadOptions>::from_request_parts(&mut head, &()).await?;
+    let Query(requested) = Query::<UploadOptions>::from_request_parts(&mut head, &()).await?;
     let kind = Kind::read(&head.headers)?;
     let limit_bytes = app.config.upload.max_bytes;
     let around_bytes = if matches!(kind, Kind::Form { .. }) { form::OVERHEAD_BYTES } else { 0 };
@@ -50,9 +50,9 @@ async fn receive_body(app: &App, id: &str, request: Request) -> Result<(Received
         return Err(Error::TooLarge { limit_bytes });
     }
     match kind {
-        Kind::Form { boundary } => form::read(app, id, boundary, asked, body).await,
+        Kind::Form { boundary } => form::read(app, id, boundary, requested, body).await,
         Kind::File { gzip } => {
-            let plan = DatasetPlan::new(&app.config.retention, &asked, None)?;
+            let plan = DatasetPlan::new(&app.config.retention, &requested, None)?;
             Ok((receive(app, id, gzip, body).await?, plan))
         }
     }
@@ -91,8 +91,8 @@ async fn commit(app: Shared, id: String, received: Received, plan: DatasetPlan) 
         created_at,
         expires_at: plan.lifetime.map(|life| created_at.saturating_add(micros(life))),
     };
-    if let Err(error) = bounds::for_answer(rows::insert(&app.database, &row)).await {
-        if error.is_refusal() {
+    if let Err(error) = bounds::with_request_timeout(rows::insert(&app.database, &row)).await {
+        if error.is_definitely_not_applied() {
             // The client need not wait for the file store as well.
             tokio::spawn(async move { remove_file(&app, &row).await }.in_current_span());
         }
@@ -101,7 +101,7 @@ async fn commit(app: Shared, id: String, received: Received, plan: DatasetPlan) 
     Ok(Stored::try_from(row)?.dataset)
 }
 
-/// Removes the file of a row that was refused. Where only the answer is missing, the row may be there or may still come,
+/// Removes the file of a row that was refused. Where only the response of the database is missing, the row may be there or may still come,
 /// so the file is left to it, or to the orphan sweep.
 async fn remove_file(app: &App, row: &Row) {
     if let Err(error) = app.storage.delete(&row.storage_key).await {

@@ -1,4 +1,4 @@
-//! The server as the demo sees it: requests, and answers that are never an `Err`, since a lost answer counts too.
+//! The server as the demo sees it: requests, and responses that are never an `Err`, since a lost response counts too.
 
 use std::time::Duration;
 
@@ -17,13 +17,13 @@ pub struct Api {
     client: Client,
 }
 
-/// What came back.
-pub struct Answer {
-    /// The status; `None` when there was no answer.
+/// The response to a request.
+pub struct ApiResponse {
+    /// The status; `None` when there was no response.
     pub status: Option<u16>,
     /// The body, where it is JSON.
     pub body: Value,
-    /// What to show a person when the answer was not the expected one.
+    /// What to show a person when the response was not the expected one.
     pub detail: String,
 }
 
@@ -44,19 +44,19 @@ impl Api {
         Ok(Self { url, client })
     }
 
-    /// Fails with a sentence unless a Belfry that is ready answers.
+    /// Fails with a sentence unless a ready Belfry responds.
     pub async fn require_belfry(&self) -> anyhow::Result<()> {
-        let answer = self.get("/health").await;
-        if answer.status.is_none() {
-            bail!("no server answers at {}: {}", self.url, answer.detail);
+        let response = self.get("/health").await;
+        if response.status.is_none() {
+            bail!("no server answers at {}: {}", self.url, response.detail);
         }
-        let checks = &answer.body["checks"];
+        let checks = &response.body["checks"];
         let is_check = |name: &str| checks[name]["latency_ms"].is_number() && checks[name]["required"].is_boolean();
         if !["database", "storage", "scheduler"].into_iter().all(is_check) {
             bail!("what answers at {} is not a Belfry: its /health does not look like one", self.url);
         }
-        if answer.status != Some(200) {
-            bail!("the Belfry at {} is not healthy: {}", self.url, answer.body);
+        if response.status != Some(200) {
+            bail!("the Belfry at {} is not healthy: {}", self.url, response.body);
         }
         Ok(())
     }
@@ -72,29 +72,29 @@ impl Api {
     }
 
     /// `GET path`.
-    pub async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> ApiResponse {
         self.send(self.get_from(path)).await
     }
 
     /// `POST path` with a JSON body.
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub async fn post(&self, path: &str, body: &Value) -> ApiResponse {
         self.send(self.post_to(path).json(body)).await
     }
 
     /// `DELETE path`.
-    pub async fn delete(&self, path: &str) -> Answer {
+    pub async fn delete(&self, path: &str) -> ApiResponse {
         self.send(self.client.delete(format!("{}{path}", self.url))).await
     }
 
-    /// Sends a request and reads its answer to the end.
-    pub async fn send(&self, request: RequestBuilder) -> Answer {
+    /// Sends a request and reads its response to the end.
+    pub async fn send(&self, request: RequestBuilder) -> ApiResponse {
         match Self::exchange(request).await {
-            Ok(answer) => answer,
-            Err(error) => Answer::lost(chain(&error)),
+            Ok(response) => response,
+            Err(error) => ApiResponse::lost(chain(&error)),
         }
     }
 
-    async fn exchange(request: RequestBuilder) -> reqwest::Result<Answer> {
+    async fn exchange(request: RequestBuilder) -> reqwest::Result<ApiResponse> {
         let response = request.send().await?;
         let status = response.status().as_u16();
         let bytes = response.bytes().await?;
@@ -105,12 +105,12 @@ impl Api {
         } else {
             String::from_utf8_lossy(&bytes).chars().take(200).collect()
         };
-        Ok(Answer { status: Some(status), body, detail })
+        Ok(ApiResponse { status: Some(status), body, detail })
     }
 }
 
-impl Answer {
-    /// No answer, and why.
+impl ApiResponse {
+    /// No response, and why.
     pub fn lost(detail: String) -> Self {
         Self { status: None, body: Value::Null, detail }
     }

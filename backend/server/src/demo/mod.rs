@@ -1,16 +1,16 @@
 //! `belfry demo`: realistic, bounded traffic against a running server, over its API alone.
 //!
-//! What can be done stands in `deck.rs`, how it is done in `uploads.rs`, `runs.rs` and `reads.rs`; the datasets are in
-//! `samples.rs`, what the demo has made on the server in `made.rs`, and what came back in `tally.rs`.
+//! The actions and their weights are in `action_mix.rs`, their code in `uploads.rs`, `runs.rs` and `reads.rs`, the datasets in
+//! `samples.rs`, what the demo has created on the server in `inventory.rs`, and the responses in `response_counts.rs`.
 
+mod action_mix;
 mod api;
-mod deck;
-mod made;
+mod inventory;
 mod progress;
 mod reads;
+mod response_counts;
 mod runs;
 mod samples;
-mod tally;
 mod uploads;
 
 use std::path::PathBuf;
@@ -28,12 +28,12 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use api::{Answer, Api};
-use deck::{Action, Deck};
-use made::Made;
+use action_mix::{Action, ActionMix};
+use api::{Api, ApiResponse};
+use inventory::Inventory;
 use progress::Progress;
+use response_counts::ResponseCounts;
 use samples::Samples;
-use tally::Tally;
 
 /// Actions in flight at the same time; when the server is slower than `--rate`, the demo slows down with it.
 const IN_FLIGHT: usize = 8;
@@ -66,15 +66,15 @@ pub struct DemoArguments {
 struct Demo {
     api: Api,
     samples: Samples,
-    made: Mutex<Made>,
-    tally: Mutex<Tally>,
-    // How often something that is not there was asked for.
-    missing_asked_for: AtomicUsize,
-    // Cancelled when nobody waits for a run's end any more.
-    patience: CancellationToken,
+    inventory: Mutex<Inventory>,
+    response_counts: Mutex<ResponseCounts>,
+    // Requests so far for something that does not exist.
+    missing_requests: AtomicUsize,
+    // Cancelled when actions are to stop waiting for the end of runs.
+    stop_waiting: CancellationToken,
 }
 
-/// Runs the demo. An error when the server cannot be used or an answer was not the expected one.
+/// Runs the demo. An error when the server cannot be used or a response was not the expected one.
 pub async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
     let samples = Samples::load(arguments.data.as_deref())?;
     let api = Api::new(&arguments.url)?;
@@ -83,10 +83,10 @@ pub async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
     let demo = Arc::new(Demo {
         api,
         samples,
-        made: Mutex::default(),
-        tally: Mutex::default(),
-        missing_asked_for: AtomicUsize::new(0),
-        patience: CancellationToken::new(),
+        inventory: Mutex::default(),
+        response_counts: Mutex::default(),
+        missing_requests: AtomicUsize::new(0),
+        stop_waiting: CancellationToken::new(),
     });
 
     let started = Instant::now();
@@ -96,27 +96,27 @@ pub async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
     tasks.spawn(async move { open(&first, &mut opening_rng).await });
     let interrupted = tokio::select! {
         () = shutdown_signal() => true,
-        () = deal(&demo, &arguments, rng, &mut tasks) => false,
+        () = schedule_actions(&demo, &arguments, rng, &mut tasks) => false,
     };
 
     let grace = if interrupted { INTERRUPTED_GRACE } else { GRACE };
     finish(&demo, tasks, grace).await;
-    let tally = demo.tally();
+    let counts = demo.response_counts();
     println!("\nBelfry demo: {:.0} s against {}, seed {seed}\n", started.elapsed().as_secs_f64(), arguments.url);
-    print!("{tally}");
-    match tally.unexpected() {
+    print!("{counts}");
+    match counts.unexpected() {
         0 => Ok(()),
-        unexpected => bail!("{unexpected} of {} answers were not the expected ones", tally.total()),
+        unexpected => bail!("{unexpected} of {} responses were not the expected ones", counts.total()),
     }
 }
 
-/// Deals actions at the asked rate until the time is up.
-async fn deal(demo: &Arc<Demo>, arguments: &DemoArguments, mut rng: StdRng, tasks: &mut JoinSet<()>) {
+/// Starts actions at the given rate until the time is up.
+async fn schedule_actions(demo: &Arc<Demo>, arguments: &DemoArguments, mut rng: StdRng, tasks: &mut JoinSet<()>) {
     let slots = Arc::new(Semaphore::new(IN_FLIGHT));
     let mut ticks = interval(Duration::from_secs_f64(1.0 / arguments.rate));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut progress = Progress::start(arguments.duration);
-    let mut deck = Deck::default();
+    let mut mix = ActionMix::default();
     let end = sleep_until(Instant::now() + arguments.duration);
     tokio::pin!(end);
     loop {
@@ -124,9 +124,9 @@ async fn deal(demo: &Arc<Demo>, arguments: &DemoArguments, mut rng: StdRng, task
             () = &mut end => return,
             slot = async { ticks.tick().await; slots.clone().acquire_owned().await } => slot,
         };
-        let action = deck.draw(&demo.made(), &demo.samples, &mut rng);
+        let action = mix.next_action(&demo.inventory(), &demo.samples, &mut rng);
         let (demo, mut action_rng) = (demo.clone(), rng.fork());
-        progress.show(&demo.tally());
+        progress.show(&demo.response_counts());
         tasks.spawn(async move {
             action.perform(&demo, &mut action_rng).await;
             drop(slot);
@@ -145,7 +145,7 @@ async fn open(demo: &Demo, rng: &mut StdRng) {
     ] {
         uploads::good(demo, demo.samples.by_name(name), form).await;
     }
-    for action in [Action::UploadShortLived, Action::UploadBad, Action::AskForNothing, Action::RunCleanup] {
+    for action in [Action::UploadShortLived, Action::UploadBad, Action::RequestMissing, Action::RunCleanup] {
         action.perform(demo, rng).await;
     }
     let mut rngs = [rng.fork(), rng.fork(), rng.fork(), rng.fork()];
@@ -157,7 +157,7 @@ async fn open(demo: &Demo, rng: &mut StdRng) {
         Action::TrainElasticNet.perform(demo, elastic),
     );
     for action in [Action::Predict, Action::PredictBadly, Action::DownloadModel, Action::TrainBadly] {
-        if action.is_possible(&demo.made(), &demo.samples) {
+        if action.is_possible(&demo.inventory(), &demo.samples) {
             action.perform(demo, rng).await;
         }
     }
@@ -171,24 +171,24 @@ async fn finish(demo: &Demo, mut tasks: JoinSet<()>, grace: Duration) {
         () = shutdown_signal() => false,
     };
     if !ended_in_time {
-        // Followers of runs now note that they gave up; anything else is cut off.
-        demo.patience.cancel();
+        // Actions that follow a run now record that it was still in flight; all others are cut off.
+        demo.stop_waiting.cancel();
         let _ = timeout(Duration::from_secs(1), async { while tasks.join_next().await.is_some() {} }).await;
     }
 }
 
 impl Demo {
-    fn made(&self) -> MutexGuard<'_, Made> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    fn inventory(&self) -> MutexGuard<'_, Inventory> {
+        self.inventory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tally(&self) -> MutexGuard<'_, Tally> {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    fn response_counts(&self) -> MutexGuard<'_, ResponseCounts> {
+        self.response_counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts an answer and says whether its status is one of those the action was to provoke.
-    fn count_answer(&self, action: &'static str, answer: &Answer, expected: &[u16]) -> bool {
-        self.tally().count_answer(action, answer, expected)
+    /// Counts a response and says whether its status is one of those the action was to provoke.
+    fn count_response(&self, action: &'static str, response: &ApiResponse, expected: &[u16]) -> bool {
+        self.response_counts().count_response(action, response, expected)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
-use super::tally::Tally;
+use super::response_counts::ResponseCounts;
 
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
@@ -26,9 +26,9 @@ impl Progress {
     }
 
     /// Shows the time that has passed and what came back so far.
-    pub fn show(&mut self, tally: &Tally) {
+    pub fn show(&mut self, counts: &ResponseCounts) {
         let elapsed = self.started.elapsed();
-        let message = format!("{} answers, {} unexpected", tally.total(), tally.unexpected());
+        let message = format!("{} responses, {} unexpected", counts.total(), counts.unexpected());
         if !self.bar.is_hidden() {
             self.bar.set_position(elapsed.as_secs());
             self.bar.set_message(message);
@@ -51,6 +51,6 @@ mod tests {
 
     #[test]
     fn the_template_can_be_drawn() {
-        Progress::start(Duration::from_secs(1)).show(&Tally::default());
+        Progress::start(Duration::from_secs(1)).show(&ResponseCounts::default());
     }
 }

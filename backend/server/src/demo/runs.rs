@@ -10,8 +10,8 @@ use rand::seq::IndexedRandom;
 use serde_json::{Value, json};
 
 use super::Demo;
-use super::api::Answer;
-use super::made::Dataset;
+use super::api::ApiResponse;
+use super::inventory::Dataset;
 use super::samples::SLOWEST;
 use super::uploads::{self, Form};
 use crate::error::chain;
@@ -24,7 +24,7 @@ const FOLLOW_DEADLINE: Duration = Duration::from_secs(300);
 /// Trains a model on a dataset that fits, and follows the run to its end.
 pub async fn train(demo: &Demo, rng: &mut StdRng, algorithm: Algorithm) {
     let suits = |sample: &str| demo.samples.by_name(sample).suits(algorithm);
-    let Some(dataset) = demo.made().borrow(rng, suits) else { return };
+    let Some(dataset) = demo.inventory().borrow(rng, suits) else { return };
     let params = match algorithm {
         Algorithm::GradientBoosting => json!({"n_trees": rng.random_range(5..=30), "max_depth": 4}),
         Algorithm::RandomForest => json!({"n_trees": rng.random_range(5..=30), "max_depth": 8}),
@@ -35,44 +35,44 @@ pub async fn train(demo: &Demo, rng: &mut StdRng, algorithm: Algorithm) {
     let seed = rng.random_range(0..1_000_000);
     if let Some(run) = start(demo, &dataset, algorithm, &params, seed).await {
         if follow(demo, "train, to the end", &run, "completed").await {
-            demo.made().completed(run, dataset.sample);
+            demo.inventory().completed(run, dataset.sample);
         }
-        demo.made().run_ended();
+        demo.inventory().run_ended();
     }
-    demo.made().give_back(&dataset);
+    demo.inventory().give_back(&dataset);
 }
 
 /// Starts a run that would take long, and cancels it.
 pub async fn cancel(demo: &Demo, rng: &mut StdRng) {
     let is_slowest = |sample: &str| sample == SLOWEST;
-    let mut borrowed = demo.made().borrow(rng, is_slowest);
+    let mut borrowed = demo.inventory().borrow(rng, is_slowest);
     if borrowed.is_none() {
         uploads::good(demo, demo.samples.by_name(SLOWEST), Form::Gzip).await;
-        borrowed = demo.made().borrow(rng, is_slowest);
+        borrowed = demo.inventory().borrow(rng, is_slowest);
     }
     let Some(dataset) = borrowed else { return };
     let params = json!({"n_trees": 1000, "max_depth": 8});
     if let Some(run) = start(demo, &dataset, Algorithm::GradientBoosting, &params, 1).await {
         tokio::time::sleep(Duration::from_millis(rng.random_range(100..1_000))).await;
-        let answer = demo.api.post(&format!("{PATH}/{run}/cancel"), &json!({})).await;
-        if demo.count_answer("cancel a run", &answer, &[202]) {
+        let response = demo.api.post(&format!("{PATH}/{run}/cancel"), &json!({})).await;
+        if demo.count_response("cancel a run", &response, &[202]) {
             follow(demo, "cancel, to the end", &run, "cancelled").await;
         }
-        demo.made().run_ended();
+        demo.inventory().run_ended();
     }
-    demo.made().give_back(&dataset);
+    demo.inventory().give_back(&dataset);
 }
 
 /// Cancels a run that has ended.
 pub async fn cancel_too_late(demo: &Demo, rng: &mut StdRng) {
-    let Some(model) = demo.made().any_model(rng) else { return };
-    let answer = demo.api.post(&format!("{PATH}/{}/cancel", model.run_id), &json!({})).await;
-    demo.count_answer("cancel, too late", &answer, &[409]);
+    let Some(model) = demo.inventory().any_model(rng) else { return };
+    let response = demo.api.post(&format!("{PATH}/{}/cancel", model.run_id), &json!({})).await;
+    demo.count_response("cancel, too late", &response, &[409]);
 }
 
 /// Asks for a run that cannot be.
 pub async fn train_badly(demo: &Demo, rng: &mut StdRng) {
-    let Some(dataset) = demo.made().borrow(rng, |_| true) else { return };
+    let Some(dataset) = demo.inventory().borrow(rng, |_| true) else { return };
     let target = demo.samples.by_name(dataset.sample).target;
     let bodies = [
         json!({"dataset_id": dataset.id, "target": "no_such_column"}),
@@ -82,45 +82,45 @@ pub async fn train_badly(demo: &Demo, rng: &mut StdRng) {
         json!({"dataset_id": dataset.id, "target": target, "test_fraction": 2.0}),
     ];
     let body = bodies.choose(rng).expect("there are bodies");
-    let answer = demo.api.post(PATH, body).await;
-    demo.count_answer("train, bad request", &answer, &[422]);
-    demo.made().give_back(&dataset);
+    let response = demo.api.post(PATH, body).await;
+    demo.count_response("train, bad request", &response, &[422]);
+    demo.inventory().give_back(&dataset);
 }
 
 /// Predicts a few rows.
 pub async fn predict(demo: &Demo, rng: &mut StdRng) {
-    let Some(model) = demo.made().any_model(rng) else { return };
+    let Some(model) = demo.inventory().any_model(rng) else { return };
     let count = rng.random_range(1..=20);
     let rows = demo.samples.by_name(model.sample).some_rows(count, rng);
-    let answer = demo.api.post(&format!("{PATH}/{}/predict", model.run_id), &json!({"rows": rows})).await;
-    demo.count_answer("predict", &answer, &[200]);
+    let response = demo.api.post(&format!("{PATH}/{}/predict", model.run_id), &json!({"rows": rows})).await;
+    demo.count_response("predict", &response, &[200]);
 }
 
 /// Predicts a row that does not fit the model.
 pub async fn predict_badly(demo: &Demo, rng: &mut StdRng) {
-    let Some(model) = demo.made().any_model(rng) else { return };
+    let Some(model) = demo.inventory().any_model(rng) else { return };
     let mut rows = demo.samples.by_name(model.sample).some_rows(1, rng);
     match rng.random_range(0..3) {
         0 => rows.clear(),
         1 => rows.iter_mut().for_each(|row| drop(row.insert("surplus".to_owned(), json!(1)))),
         _ => rows.iter_mut().for_each(serde_json::Map::clear),
     }
-    let answer = demo.api.post(&format!("{PATH}/{}/predict", model.run_id), &json!({"rows": rows})).await;
-    demo.count_answer("predict, bad rows", &answer, &[422]);
+    let response = demo.api.post(&format!("{PATH}/{}/predict", model.run_id), &json!({"rows": rows})).await;
+    demo.count_response("predict, bad rows", &response, &[422]);
 }
 
-/// Queues a run and counts it as under way. Its id, unless it was refused.
+/// Queues a run and counts it as in flight. Its id, unless it was refused.
 async fn start(demo: &Demo, dataset: &Dataset, algorithm: Algorithm, params: &Value, seed: u64) -> Option<String> {
     let target = demo.samples.by_name(dataset.sample).target;
     let body = json!({
         "dataset_id": dataset.id, "target": target, "algorithm": algorithm.name(), "params": params, "seed": seed,
     });
-    let answer = demo.api.post(PATH, &body).await;
-    if !demo.count_answer(start_label(algorithm), &answer, &[202]) {
+    let response = demo.api.post(PATH, &body).await;
+    if !demo.count_response(start_label(algorithm), &response, &[202]) {
         return None;
     }
-    demo.made().run_started();
-    Some(answer.text("id"))
+    demo.inventory().run_started();
+    Some(response.text("id"))
 }
 
 fn start_label(algorithm: Algorithm) -> &'static str {
@@ -136,9 +136,9 @@ fn start_label(algorithm: Algorithm) -> &'static str {
 /// Follows a run by its events until it has ended. Whether it ended as it was meant to.
 async fn follow(demo: &Demo, action: &'static str, run: &str, meant: &str) -> bool {
     let run = tokio::select! {
-        () = demo.patience.cancelled() => {
-            // A queue that others fill, or a server without workers, is no fault of an answer.
-            demo.tally().count(action, "still under way", true, String::new);
+        () = demo.stop_waiting.cancelled() => {
+            // A queue that others fill, or a server without workers, is no fault of a response.
+            demo.response_counts().count(action, "still in flight", true, String::new);
             return false;
         }
         run = finished(demo, run) => run,
@@ -147,28 +147,28 @@ async fn follow(demo: &Demo, action: &'static str, run: &str, meant: &str) -> bo
         Ok(run) => {
             let status = run["status"].as_str().unwrap_or("?");
             let why = || format!("meant to be {meant}; run {} ends with {}", run["id"], run["error"]);
-            demo.tally().count(action, status, status == meant, why);
+            demo.response_counts().count(action, status, status == meant, why);
             status == meant
         }
-        Err(answer) => {
-            demo.count_answer(action, &answer, &[200]);
+        Err(response) => {
+            demo.count_response(action, &response, &[200]);
             false
         }
     }
 }
 
 /// The run as its last event tells it.
-async fn finished(demo: &Demo, run: &str) -> Result<Value, Answer> {
+async fn finished(demo: &Demo, run: &str) -> Result<Value, ApiResponse> {
     let request = demo.api.get_from(&format!("{PATH}/{run}/events")).timeout(FOLLOW_DEADLINE);
-    let response = request.send().await.map_err(|error| Answer::lost(chain(&error)))?;
+    let response = request.send().await.map_err(|error| ApiResponse::lost(chain(&error)))?;
     if !response.status().is_success() {
         let status = Some(response.status().as_u16());
-        return Err(Answer { status, body: Value::Null, detail: response.text().await.unwrap_or_default() });
+        return Err(ApiResponse { status, body: Value::Null, detail: response.text().await.unwrap_or_default() });
     }
     let mut chunks = response.bytes_stream();
     let mut text = Vec::new();
     while let Some(chunk) = chunks.next().await {
-        text.extend_from_slice(&chunk.map_err(|error| Answer::lost(chain(&error)))?);
+        text.extend_from_slice(&chunk.map_err(|error| ApiResponse::lost(chain(&error)))?);
         // An event ends with an empty line.
         while let Some(end) = text.windows(2).position(|pair| pair == b"\n\n") {
             let event: Vec<u8> = text.drain(..end + 2).collect();
@@ -177,7 +177,7 @@ async fn finished(demo: &Demo, run: &str) -> Result<Value, Answer> {
             }
         }
     }
-    Err(Answer::lost("the events ended before the run did".to_owned()))
+    Err(ApiResponse::lost("the events ended before the run did".to_owned()))
 }
 
 fn finished_event(event: &str) -> Option<Value> {

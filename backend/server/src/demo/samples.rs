@@ -83,7 +83,7 @@ impl Samples {
 
     /// The dataset with this file name.
     pub fn by_name(&self, name: &str) -> &Sample {
-        self.0.iter().find(|sample| sample.name == name).expect("only names of SHIPPED are asked for")
+        self.0.iter().find(|sample| sample.name == name).expect("only names of SHIPPED are used")
     }
 
     /// Any of the datasets.

@@ -19,7 +19,7 @@ use super::samples::Sample;
 
 const PATH: &str = "/api/v1/datasets";
 
-/// How long the half of an upload stands still before the client goes away.
+/// How long an incomplete upload is idle before the client disconnects.
 const HALF_WAY: Duration = Duration::from_millis(300);
 
 /// The ways to send a file.
@@ -44,9 +44,9 @@ pub async fn good(demo: &Demo, sample: &Sample, form: Form) {
             ("upload, gzip", raw(demo, &format!("{}.gz", sample.name), "application/gzip", packed(&sample.bytes)))
         }
     };
-    let answer = demo.api.send(request).await;
-    if demo.count_answer(action, &answer, &[201]) {
-        demo.made().stored(answer.text("id"), sample.name);
+    let response = demo.api.send(request).await;
+    if demo.count_response(action, &response, &[201]) {
+        demo.inventory().stored(response.text("id"), sample.name);
     }
 }
 
@@ -54,8 +54,8 @@ pub async fn good(demo: &Demo, sample: &Sample, form: Form) {
 pub async fn short_lived(demo: &Demo, rng: &mut StdRng) {
     let sample = demo.samples.any(rng);
     let request = demo.api.post_to(&format!("{PATH}?ttl_seconds=60&name=short-lived-{}", sample.name));
-    let answer = demo.api.send(request.header("content-type", "text/csv").body(sample.bytes.clone())).await;
-    demo.count_answer("upload, lives 60 s", &answer, &[201]);
+    let response = demo.api.send(request.header("content-type", "text/csv").body(sample.bytes.clone())).await;
+    demo.count_response("upload, lives 60 s", &response, &[201]);
 }
 
 /// Bodies that are no dataset, each for a reason of its own.
@@ -72,11 +72,11 @@ const BAD: &[(&str, &[u8])] = &[
 /// Uploads something that is no dataset.
 pub async fn bad(demo: &Demo, rng: &mut StdRng) {
     let (kind, bytes) = BAD.choose(rng).expect("BAD is not empty");
-    let answer = match rng.random_range(0..8) {
+    let response = match rng.random_range(0..8) {
         0 => {
             let form = Multipart::new().text("name", "a form without a file");
-            let answer = demo.api.send(demo.api.post_to(PATH).multipart(form)).await;
-            demo.count_answer("upload, form without a file", &answer, &[400]);
+            let response = demo.api.send(demo.api.post_to(PATH).multipart(form)).await;
+            demo.count_response("upload, form without a file", &response, &[400]);
             return;
         }
         // The end of the archive is missing.
@@ -88,7 +88,7 @@ pub async fn bad(demo: &Demo, rng: &mut StdRng) {
         2..5 => demo.api.send(demo.api.post_to(PATH).multipart(multipart(kind, Bytes::from_static(bytes)))).await,
         _ => demo.api.send(raw(demo, kind, "text/csv", Bytes::from_static(bytes))).await,
     };
-    demo.count_answer("upload, bad", &answer, &[422]);
+    demo.count_response("upload, bad", &response, &[422]);
 }
 
 /// Begins an upload and goes away in the middle of it.
@@ -98,18 +98,18 @@ pub async fn half(demo: &Demo, rng: &mut StdRng) {
     let body = stream::once(async { half }).chain(stream::pending());
     let request = demo.api.post_to(PATH).header("content-type", "text/csv").body(Body::wrap_stream(body));
     match tokio::time::timeout(HALF_WAY, demo.api.send(request)).await {
-        Err(_) => demo.tally().count("upload, given up half-way", "left", true, String::new),
-        Ok(answer) => {
-            demo.count_answer("upload, given up half-way", &answer, &[]);
+        Err(_) => demo.response_counts().count("upload, aborted half-way", "left", true, String::new),
+        Ok(response) => {
+            demo.count_response("upload, aborted half-way", &response, &[]);
         }
     }
 }
 
 /// Deletes a dataset that the demo has uploaded and does not use.
 pub async fn delete(demo: &Demo) {
-    let Some(dataset) = demo.made().take_surplus() else { return };
-    let answer = demo.api.delete(&format!("{PATH}/{}", dataset.id)).await;
-    demo.count_answer("delete a dataset", &answer, &[204]);
+    let Some(dataset) = demo.inventory().take_surplus() else { return };
+    let response = demo.api.delete(&format!("{PATH}/{}", dataset.id)).await;
+    demo.count_response("delete a dataset", &response, &[204]);
 }
 
 fn raw(demo: &Demo, name: &str, content_type: &str, bytes: Bytes) -> reqwest::RequestBuilder {

@@ -25,7 +25,7 @@ pub struct JobAborted<'a> {
 }
 
 impl JobAborted<'_> {
-    /// Counts the run in place of the process that cannot any more.
+    /// Counts the run on behalf of the dead process.
     pub fn emit(self) {
         let Self { job_name, id } = self;
         monitor::aborted(job_name);
@@ -40,9 +40,9 @@ pub struct ClockJumped {
 }
 
 impl ClockJumped {
-    /// Writes the log line; what follows shows in the counters of jobs and runs.
+    /// Writes the log line; consequences show in the counters of jobs and runs.
     pub fn emit(self) {
-        tracing::warn!(seconds = self.seconds, "clock jumped; leases are not judged until they could be renewed");
+        tracing::warn!(seconds = self.seconds, "clock jumped; lease expiry suspended until holders can renew");
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use belfry_learning::algorithm::{Algorithm, Task};
 use belfry_learning::outcome::Outcome;
 use belfry_learning::protocol::{ChildReport, ResourceUse, Score, TrainingResult, TrainingSummary};
-use belfry_telemetry::testing::moved;
+use belfry_telemetry::testing::changed_series;
 
 use super::alert::{AlertRaised, AlertResolved};
 use super::backup::DatabaseSaved;
@@ -26,7 +26,7 @@ fn series(emits: impl FnOnce()) -> Vec<String> {
         Some((name, _)) if name.contains("_seconds") && !name.contains("_lag_") => format!("{name} ?"),
         _ => line,
     };
-    moved(emits).into_iter().map(timed).collect()
+    changed_series(emits).into_iter().map(timed).collect()
 }
 
 #[test]

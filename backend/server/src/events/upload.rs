@@ -30,7 +30,7 @@ impl Upload {
         tracing::info!(dataset_id, size_bytes, rows, columns, elapsed_seconds, "upload stored");
     }
 
-    /// The upload was ended by an error, which is also the client's answer.
+    /// The upload was ended by an error, which is also the response.
     pub fn ended_by(mut self, error: &Error) {
         let outcome = outcome(error);
         let (code, elapsed_seconds) = (error.code(), self.end(outcome));
@@ -69,7 +69,7 @@ fn outcome(error: &Error) -> UploadOutcome {
         Error::Incomplete | Error::Stalled(_) => UploadOutcome::Cancelled,
         // By its own size, or once unpacked.
         error if error.code() == "too_large" => UploadOutcome::TooLarge,
-        error if error.is_ours() => UploadOutcome::Failed,
+        error if error.is_server_fault() => UploadOutcome::Failed,
         _ => UploadOutcome::Rejected,
     }
 }
@@ -91,7 +91,12 @@ impl DatasetDeleted<'_> {
         match file {
             None => tracing::info!(dataset_id, size_bytes, "dataset deleted"),
             Some(error) => {
-                tracing::warn!(dataset_id, size_bytes, cause = chain(error), "dataset deleted, its file not");
+                tracing::warn!(
+                    dataset_id,
+                    size_bytes,
+                    cause = chain(error),
+                    "dataset deleted, but deleting its file failed"
+                );
             }
         }
     }

@@ -15,11 +15,11 @@ use crate::scheduler::Scheduler;
 use crate::storage::Storage;
 
 /// How long a check may take, and so how long `/health` may. With a report that lasts for a second, `/readyz` shows
-/// an outage within three whenever it is asked.
+/// an outage within three seconds of a request.
 pub const DEADLINE: Duration = Duration::from_millis(1_700);
 
-/// The scheduler looks every second. While the database is away a look takes as long as all jobs wait for a connection;
-/// after more time without a look it is stuck.
+/// The scheduler polls every second. While the database is away a poll takes as long as all jobs wait for a connection; after
+/// more time without a poll it is stuck.
 const SCHEDULER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What the service depends on, for its checks.
@@ -44,14 +44,14 @@ pub struct Dependencies<'a> {
 
 /// The checks of this service.
 pub fn checks(dependencies: &Dependencies<'_>) -> Checks {
-    let with_own = own(dependencies, Checks::default());
-    let with_workers = workers(dependencies, with_own);
+    let with_internal = internal_checks(dependencies, Checks::default());
+    let with_workers = workers(dependencies, with_internal);
     let with_services = telegram(dependencies, ai(dependencies, with_workers));
     prometheus(dependencies, loki(dependencies, with_services))
 }
 
-/// What the service is made of.
-fn own(dependencies: &Dependencies<'_>, checks: Checks) -> Checks {
+/// The checks of the service's own parts.
+fn internal_checks(dependencies: &Dependencies<'_>, checks: Checks) -> Checks {
     let (database, storage) = (dependencies.database.clone(), dependencies.storage.clone());
     let scheduler = dependencies.scheduler.clone();
     let (disk, memory) = (dependencies.resources.clone(), dependencies.resources.clone());
@@ -72,9 +72,9 @@ fn own(dependencies: &Dependencies<'_>, checks: Checks) -> Checks {
         .optional("scheduler", DEADLINE, move || {
             let scheduler = scheduler.clone();
             async move {
-                match scheduler.time_since_last_look() {
+                match scheduler.time_since_last_poll() {
                     idle if idle < SCHEDULER_TIMEOUT => Ok(next_due(&scheduler).await),
-                    idle => Err(format!("has not looked for due jobs for {} s", idle.as_secs())),
+                    idle => Err(format!("scheduler has not polled for {} s", idle.as_secs())),
                 }
             }
         })
@@ -101,9 +101,9 @@ fn outcome_of_reading(reading: Reading) -> Outcome {
 async fn next_due(scheduler: &Scheduler) -> String {
     match scheduler.next_due().await {
         Ok(Some((job_name, due))) => {
-            format!("looks for due jobs; {job_name} is due in {} s", ((due - now_micros()) / 1_000_000).max(0))
+            format!("polls for due jobs; {job_name} is due in {} s", ((due - now_micros()) / 1_000_000).max(0))
         }
-        _ => "looks for due jobs".to_owned(),
+        _ => "polls for due jobs".to_owned(),
     }
 }
 

@@ -9,27 +9,31 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use url::Url;
 
-use crate::client_call::{Answer, ServiceClient};
+use crate::client_call::{ServiceClient, ServiceResponse};
 
 /// A scrape may be this old, in seconds: four of the stack's intervals. As long, a new process may wait for its first.
 const FRESH_SECONDS: f64 = 60.0;
 
 /// `GET {base}/models`, which every OpenAI-compatible service answers and nobody is billed for.
 pub(super) async fn ai(client: &ServiceClient, base: &Url, key: &Secret) -> Outcome {
-    let answer = client.get("ai", "/models", &below(base, "models"), Some(key)).await;
-    outcome_of_answer(answer, "lists its models", &[(401, "AI__API_KEY"), (403, "AI__API_KEY"), (404, "AI__BASE_URL")])
+    let response = client.get("ai", "/models", &below(base, "models"), Some(key)).await;
+    outcome_of_response(
+        response,
+        "lists its models",
+        &[(401, "AI__API_KEY"), (403, "AI__API_KEY"), (404, "AI__BASE_URL")],
+    )
 }
 
 /// `getMe`, which names the bot that a token belongs to.
 pub(super) async fn telegram(client: &ServiceClient, base: &Url, token: &Secret) -> Outcome {
     let url = below(base, &format!("bot{}/getMe", token.expose()));
-    let answer = client.get("telegram", "getMe", &url, None).await;
-    outcome_of_answer(answer, "knows the bot", &[(401, "TELEGRAM__TOKEN"), (404, "TELEGRAM__TOKEN")])
+    let response = client.get("telegram", "getMe", &url, None).await;
+    outcome_of_response(response, "knows the bot", &[(401, "TELEGRAM__TOKEN"), (404, "TELEGRAM__TOKEN")])
 }
 
 /// Whether Loki takes log lines.
 pub(super) async fn loki(client: &ServiceClient, base: &Url) -> Outcome {
-    outcome_of_answer(client.get("loki", "/ready", &below(base, "ready"), None).await, "is ready", &[])
+    outcome_of_response(client.get("loki", "/ready", &below(base, "ready"), None).await, "is ready", &[])
 }
 
 /// When Prometheus last scraped this very process, which is known by its start time.
@@ -38,28 +42,26 @@ pub(super) async fn prometheus(client: &ServiceClient, base: &Url, job: &str, st
     let series = format!("app_start_time_seconds{{job=\"{job}\"}}");
     // `timestamp` gives the time of a sample only for a bare selector, hence the `and`.
     url.query_pairs_mut().append_pair("query", &format!("max(timestamp({series}) and ({series} == {started}))"));
-    let answer = client.get("prometheus", "/api/v1/query", url.as_str(), None).await;
-    let Answer { status, body } = answer.map_err(|failure| sentence(failure).to_owned())?;
+    let response = client.get("prometheus", "/api/v1/query", url.as_str(), None).await;
+    let ServiceResponse { status, body } = response.map_err(|failure| sentence(failure).to_owned())?;
     if status != StatusCode::OK {
         return Err(format!("answers {}", status.as_u16()));
     }
-    let result: Value = serde_json::from_slice(&body).map_err(|_| "its answer is no JSON".to_owned())?;
+    let result: Value = serde_json::from_slice(&body).map_err(|_| "its response is not JSON".to_owned())?;
     scraped(&result, job, now - started)
 }
 
-/// What the answer to that query says of a process that began `age` seconds ago.
+/// The outcome of that query's result for a process that started `age` seconds ago.
 fn scraped(result: &Value, job: &str, age: f64) -> Outcome {
     let value = &result["data"]["result"][0]["value"];
     let scraped = value[1].as_str().and_then(|seconds| seconds.parse::<f64>().ok());
     // Both times are by Prometheus's own clock.
     match (value[0].as_f64(), scraped) {
-        (Some(asked), Some(scraped)) if asked - scraped <= FRESH_SECONDS => {
-            Ok(format!("scraped this process {:.0} s ago", (asked - scraped).max(0.0)))
+        (Some(now), Some(scraped)) if now - scraped <= FRESH_SECONDS => {
+            Ok(format!("scraped this process {:.0} s ago", (now - scraped).max(0.0)))
         }
-        (Some(asked), Some(scraped)) => Err(format!("last scraped this process {:.0} s ago", asked - scraped)),
-        _ if age <= FRESH_SECONDS => {
-            Ok(format!("has not scraped this process yet, which began {:.0} s ago", age.max(0.0)))
-        }
+        (Some(now), Some(scraped)) => Err(format!("last scraped this process {:.0} s ago", now - scraped)),
+        _ if age <= FRESH_SECONDS => Ok(format!("not scraped yet; process started {:.0} s ago", age.max(0.0))),
         _ => Err(format!("does not scrape this process under job=\"{job}\"")),
     }
 }
@@ -69,9 +71,9 @@ fn below(base: &Url, path: &str) -> String {
     format!("{}/{path}", base.as_str().trim_end_matches('/'))
 }
 
-/// `suspects`: which setting is most likely wrong when it answers with a status.
-fn outcome_of_answer(answer: Result<Answer, Failure>, success: &str, suspects: &[(u16, &str)]) -> Outcome {
-    let status = answer.map_err(|failure| sentence(failure).to_owned())?.status;
+/// `suspects`: which setting is most likely wrong when its response is an error status.
+fn outcome_of_response(response: Result<ServiceResponse, Failure>, success: &str, suspects: &[(u16, &str)]) -> Outcome {
+    let status = response.map_err(|failure| sentence(failure).to_owned())?.status;
     if status.is_success() {
         return Ok(success.to_owned());
     }
@@ -84,7 +86,7 @@ fn sentence(failure: Failure) -> &'static str {
     match failure {
         Failure::Timeout => "no answer in time",
         Failure::Unreachable => "cannot be reached",
-        Failure::Broken => "broke its answer off",
+        Failure::Broken => "connection closed mid-response",
         Failure::Cancelled => "was cancelled",
     }
 }
@@ -109,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_new_process_may_wait_a_minute_for_its_first_scrape() {
-        let waits = Ok("has not scraped this process yet, which began 59 s ago".to_owned());
+        let waits = Ok("not scraped yet; process started 59 s ago".to_owned());
         assert_eq!(scraped_at(None, 59.0), waits);
         assert_eq!(scraped_at(None, 61.0), Err("does not scrape this process under job=\"backend\"".to_owned()));
     }

@@ -49,7 +49,7 @@ pub async fn health(State(app): State<Shared>) -> Response {
     health::full_report(app.checks.report().await).into_response()
 }
 
-/// `GET /healthz`: database, disk and memory in one answer.
+/// `GET /healthz`: database, disk and memory in one response.
 pub async fn healthz(State(app): State<Shared>) -> (StatusCode, Json<Value>) {
     let (report, disk, memory) =
         tokio::join!(app.checks.report_required(), app.resources.disk(), app.resources.memory());
@@ -91,7 +91,7 @@ fn uptime(app: &App) -> Value {
     json!({ "seconds": elapsed.as_secs_f64(), "text": text })
 }
 
-/// `GET /livez`: whether the process answers.
+/// `GET /livez`: whether the process responds.
 pub async fn livez() -> &'static str {
     "ok"
 }

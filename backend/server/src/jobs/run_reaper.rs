@@ -20,6 +20,6 @@ impl Job for RunReaper {
     }
 
     async fn run(&self, context: &RunContext) -> Result<()> {
-        context.scheduler.abort_silent_runs(&context.metadata).await
+        context.scheduler.abort_runs_without_heartbeat(&context.metadata).await
     }
 }

@@ -1,6 +1,6 @@
-//! When leases can be judged. A lease is a time by the machine's clock: a clock that was put forward ends them all at
-//! once. So does a time in which nobody could renew them, because the database was away or the process stood still.
-//! After each, living holders get the time to renew before anyone takes their claims away.
+//! When expired leases may be acted on. A lease ends at a time of the machine's clock: a clock that was put forward expires them
+//! all at once. So does a time in which none could be renewed, because the database was away or the process was paused. After
+//! either, expiry is suspended until living holders have had the time to renew.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,8 +9,8 @@ use super::CLOCK_SKEW;
 use crate::events::jobs::ClockJumped;
 use crate::timestamp::{micros, now_micros};
 
-/// The scheduler compares the clocks every second; after this long without, the process stood still.
-const STANDSTILL: Duration = Duration::from_secs(15);
+/// The scheduler compares the clocks every second; when it has not for this long, the process was paused.
+const MAX_PAUSE: Duration = Duration::from_secs(15);
 
 /// Says whether leases can be judged; shared by the scheduler, the jobs and the reaper of training runs.
 #[derive(Default)]
@@ -26,14 +26,14 @@ impl LeaseClock {
 
     /// The database is away, so nobody can renew a lease.
     pub fn database_is_away(&self) {
-        self.clocks().disturb();
+        self.clocks().suspend_expiry();
     }
 
-    /// Whether a living holder that renews its lease within `lease` has had the time to do so since the last disturbance.
+    /// Whether a living holder that renews its lease within `lease` has had the time to do so since expiry was last suspended.
     pub fn can_judge(&self, lease: Duration) -> bool {
         // A jump counts from the moment on that somebody judges by the new time, whoever notices it first.
         self.compare_clocks();
-        self.clocks().are_undisturbed_for(lease)
+        self.clocks().is_stable_for(lease)
     }
 
     fn clocks(&self) -> MutexGuard<'_, Clocks> {
@@ -44,12 +44,12 @@ impl LeaseClock {
 /// The two clocks as they were last seen together.
 struct Clocks {
     seen: (i64, Instant),
-    disturbed: Option<Instant>,
+    suspended_at: Option<Instant>,
 }
 
 impl Default for Clocks {
     fn default() -> Self {
-        Self { seen: (now_micros(), Instant::now()), disturbed: None }
+        Self { seen: (now_micros(), Instant::now()), suspended_at: None }
     }
 }
 
@@ -64,18 +64,18 @@ impl Clocks {
         let elapsed = steady - steady_before;
         let jump = (wall - wall_before) - micros(elapsed);
         let has_jumped = jump.abs() > micros(CLOCK_SKEW);
-        if has_jumped || elapsed >= STANDSTILL {
-            self.disturbed = Some(steady);
+        if has_jumped || elapsed >= MAX_PAUSE {
+            self.suspended_at = Some(steady);
         }
         has_jumped.then_some(jump as f64 / 1e6)
     }
 
-    fn disturb(&mut self) {
-        self.disturbed = Some(Instant::now());
+    fn suspend_expiry(&mut self) {
+        self.suspended_at = Some(Instant::now());
     }
 
-    fn are_undisturbed_for(&self, time: Duration) -> bool {
-        self.disturbed.is_none_or(|since| since.elapsed() > time)
+    fn is_stable_for(&self, time: Duration) -> bool {
+        self.suspended_at.is_none_or(|since| since.elapsed() > time)
     }
 }
 
@@ -85,21 +85,21 @@ mod tests {
     use crate::leases::HEARTBEAT_TIMEOUT;
 
     #[test]
-    fn a_jump_a_standstill_and_an_outage_disturb() {
+    fn a_jump_a_pause_and_an_outage_suspend_expiry() {
         let (wall, steady) = (now_micros(), Instant::now());
-        let mut clocks = Clocks { seen: (wall, steady), disturbed: None };
+        let mut clocks = Clocks { seen: (wall, steady), suspended_at: None };
         let later = steady + Duration::from_secs(5);
         assert_eq!(clocks.compare(wall + 5_400_000, later), None);
-        assert!(clocks.are_undisturbed_for(HEARTBEAT_TIMEOUT));
+        assert!(clocks.is_stable_for(HEARTBEAT_TIMEOUT));
         assert_eq!(clocks.compare(wall + 5_400_000 - 3_600_000_000, later), Some(-3_600.0));
-        assert!(!clocks.are_undisturbed_for(HEARTBEAT_TIMEOUT));
+        assert!(!clocks.is_stable_for(HEARTBEAT_TIMEOUT));
 
-        let mut clocks = Clocks { seen: (wall, steady), disturbed: None };
+        let mut clocks = Clocks { seen: (wall, steady), suspended_at: None };
         assert_eq!(clocks.compare(wall + 20_000_000, steady + Duration::from_secs(20)), None);
-        assert!(!clocks.are_undisturbed_for(HEARTBEAT_TIMEOUT), "its own leases may be over");
+        assert!(!clocks.is_stable_for(HEARTBEAT_TIMEOUT), "its own leases may be over");
 
         let mut clocks = Clocks::default();
-        clocks.disturb();
-        assert!(!clocks.are_undisturbed_for(HEARTBEAT_TIMEOUT));
+        clocks.suspend_expiry();
+        assert!(!clocks.is_stable_for(HEARTBEAT_TIMEOUT));
     }
 }

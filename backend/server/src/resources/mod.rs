@@ -14,7 +14,7 @@ use crate::config::Config;
 use cgroup::memory_limit;
 
 /// From this share in use on, in percent, a resource counts as spent.
-const SPENT_PERCENT: f64 = 98.0;
+const CRITICAL_PERCENT: f64 = 98.0;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
@@ -63,7 +63,7 @@ impl Usage {
 
     pub fn level(&self) -> Level {
         match self.used_percent() {
-            percent if percent >= SPENT_PERCENT => Level::Error,
+            percent if percent >= CRITICAL_PERCENT => Level::Error,
             percent if percent >= f64::from(self.warning_percent) => Level::Warning,
             _ => Level::Ok,
         }
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn usage_warns_at_its_threshold_and_fails_when_spent() {
+    fn usage_warns_at_its_threshold_and_fails_when_critical() {
         let level = |used_bytes| Usage { used_bytes, total_bytes: 1_000, warning_percent: 85 }.level();
         assert_eq!(level(849), Level::Ok);
         assert_eq!(level(850), Level::Warning);

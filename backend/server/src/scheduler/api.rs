@@ -15,8 +15,8 @@ use crate::database::rfc3339;
 use crate::error::{Error, Result};
 use crate::request::{Json, Query, shown};
 
-/// The most runs one answer shows.
-const MOST_RUNS: i64 = 500;
+/// The most runs in one response.
+const MAX_RUNS: i64 = 500;
 
 /// Whether a job runs on this server, and why not.
 #[derive(Serialize)]
@@ -91,8 +91,8 @@ struct JobRunView {
 /// `GET /jobs/status`: the latest runs, of one job with `job_name`.
 pub async fn status(State(scheduler): State<Arc<Scheduler>>, Query(query): Query<StatusQuery>) -> Result<Json<Value>> {
     let limit = query.limit.unwrap_or(50);
-    if !(1..=MOST_RUNS).contains(&limit) {
-        let detail = format!("limit: found {limit}, expected a whole number from 1 to {MOST_RUNS}");
+    if !(1..=MAX_RUNS).contains(&limit) {
+        let detail = format!("limit: found {limit}, expected a whole number from 1 to {MAX_RUNS}");
         return Err(Error::BadRequest { code: "invalid_query", detail });
     }
     let pool = &scheduler.options.database.pool;

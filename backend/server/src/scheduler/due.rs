@@ -15,7 +15,7 @@ use crate::database::{bounds, micros, now_micros};
 use crate::error::{Result, chain};
 use crate::leases::CLOCK_SKEW;
 
-/// How often due jobs are looked for.
+/// How often the scheduler polls for due jobs.
 const TICK: Duration = Duration::from_secs(1);
 
 impl Scheduler {
@@ -25,7 +25,7 @@ impl Scheduler {
         for PlannedJob { name, disabled_reason, .. } in &self.jobs {
             match disabled_reason {
                 Some(reason) => tracing::info!(job_name = name, reason, "job disabled"),
-                None => monitor::announce(name),
+                None => monitor::register_series(name),
             }
         }
         let mut in_flight = JoinSet::new();
@@ -39,34 +39,34 @@ impl Scheduler {
             }
             self.options.lease_clock.compare_clocks();
             self.claim_due_jobs(&mut dead, &mut in_flight).await;
-            self.has_looked();
+            self.record_poll();
             while in_flight.try_join_next().is_some() {}
         }
         while in_flight.join_next().await.is_some() {}
         Ok(())
     }
 
-    /// Looks at every job once. What fails is tried again at the next tick.
+    /// Polls every job once. What fails is retried at the next tick.
     async fn claim_due_jobs(self: &Arc<Self>, dead: &mut Vec<String>, in_flight: &mut JoinSet<()>) {
-        let rows = match bounds::for_work(self.known_rows(dead)).await {
+        let rows = match bounds::with_background_timeout(self.known_rows(dead)).await {
             Ok(rows) => rows,
             Err(error) => {
                 self.options.lease_clock.database_is_away();
-                tracing::warn!(cause = chain(&error), "due jobs not read");
+                tracing::warn!(cause = chain(&error), "reading due jobs failed");
                 return;
             }
         };
         for row in rows {
             let Some(job) = self.job_of_row(&row.name) else { continue };
-            let asked = Instant::now();
-            match bounds::for_work(self.claim_or_abort(job, &row)).await {
-                Ok(Some(id)) => drop(in_flight.spawn(run::run_job(self.clone(), job.name, id, asked))),
+            let claimed_at = Instant::now();
+            match bounds::with_background_timeout(self.claim_or_abort(job, &row)).await {
+                Ok(Some(id)) => drop(in_flight.spawn(run::run_job(self.clone(), job.name, id, claimed_at))),
                 Ok(None) => {}
                 Err(error) => {
-                    if error.is_passing() {
+                    if error.is_transient() {
                         self.options.lease_clock.database_is_away();
                     }
-                    tracing::warn!(job_name = job.name, cause = chain(&error), "due job not claimed");
+                    tracing::warn!(job_name = job.name, cause = chain(&error), "claiming a due job failed");
                 }
             }
         }
@@ -111,7 +111,7 @@ impl Scheduler {
         let PlannedJob { name, plan, .. } = job;
         let next = plan.next_after(now);
         // A time further off than the next scheduled one was meant for another schedule, or for a clock that was put back.
-        // A server whose clock is a little ahead may have run the job already, so this one looks from a little later.
+        // A server whose clock is a little ahead may have run the job already, so this one compares with the next time after its own clock plus the skew.
         if row.next_due_at > plan.next_after(now.saturating_add(micros(CLOCK_SKEW))) {
             row.postpone(database, next).await?;
             monitor::next_due(name, system_time(next));

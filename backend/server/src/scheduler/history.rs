@@ -67,7 +67,7 @@ pub(super) async fn end_run(database: &Database, row: &str, plan: &Plan, id: &st
         .execute(&mut *transaction)
         .await?;
     if written.rows_affected() == 0 {
-        // An earlier try may have been taken although its answer was lost.
+        // An earlier attempt may have been applied although its response was lost.
         let known: Option<(String, Option<String>)> =
             sqlx::query_as(ENDED).bind(id).fetch_optional(&mut *transaction).await?;
         return Ok(known.is_some_and(|(known, message)| known == status && message == ended.message));

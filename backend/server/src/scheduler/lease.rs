@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::Scheduler;
 use super::history;
 use super::job::{JobMetadata, PlannedJob};
-use crate::database::bounds::within;
+use crate::database::bounds::with_timeout;
 use crate::error::chain;
 use crate::leases::{HEARTBEAT_INTERVAL, HEARTBEAT_RETRY_PAUSE, SELF_STOP_TIMEOUT};
 use crate::retry::ATTEMPT_TIMEOUT;
@@ -35,7 +35,7 @@ impl Lease<'_> {
         let mut renewed = claimed;
         loop {
             match tokio::time::timeout_at(renewed + SELF_STOP_TIMEOUT, self.heartbeat()).await {
-                Ok((true, asked)) => renewed = asked,
+                Ok((true, sent_at)) => renewed = sent_at,
                 Ok((false, _)) => return LeaseLost::TakenOver,
                 Err(_) => return LeaseLost::HeartbeatLost,
             }
@@ -49,17 +49,17 @@ impl Lease<'_> {
         }
     }
 
-    /// Waits for the next heartbeat and records it. Returns whether the claim is still the run's own, and when that was
-    /// asked.
+    /// Waits for the next heartbeat and records it. Returns whether the claim is still the run's own, and when it was
+    /// sent.
     async fn heartbeat(&self) -> (bool, Instant) {
         let options = &self.scheduler.options;
         let mut pause = HEARTBEAT_INTERVAL;
         loop {
             tokio::time::sleep(pause).await;
-            let asked = Instant::now();
+            let sent_at = Instant::now();
             let renewed = history::renew_lease(&options.database, &self.job.row, self.id, &self.metadata);
-            match within(ATTEMPT_TIMEOUT, renewed).await {
-                Ok(is_own) => return (is_own, asked),
+            match with_timeout(ATTEMPT_TIMEOUT, renewed).await {
+                Ok(is_own) => return (is_own, sent_at),
                 Err(error) => {
                     // Other servers cannot renew theirs either.
                     options.lease_clock.database_is_away();

@@ -1,7 +1,7 @@
 //! The scheduler: runs each job when it is due, on one server at a time, and keeps the history of its runs. What the jobs
 //! do is in `jobs/`; nothing here knows them.
 //!
-//! `job.rs` is what a job must say of itself and `plan.rs` when and how it runs. Every second `due.rs` claims the due jobs
+//! `job.rs` is the interface of a job and `plan.rs` when and how it runs. Every second `due.rs` claims the due jobs
 //! by their rows (`claim.rs`); `run.rs` runs each with a heartbeat (`lease.rs`) and `history.rs` records its end. Runs
 //! whose process died are aborted by `reaper.rs`. `api.rs` shows plans, history and `statistics.rs`.
 
@@ -61,11 +61,11 @@ pub struct Scheduler {
     options: Options,
     jobs: Vec<PlannedJob>,
     created: Instant,
-    /// When it last looked for due jobs, in milliseconds since `created`; 0 before the first time.
-    looked_at: AtomicU64,
+    /// When it last polled for due jobs, in milliseconds since `created`; 0 before the first time.
+    polled_at: AtomicU64,
     /// The runs of this process, which are alive whatever their leases say.
     in_flight: Mutex<HashSet<String>>,
-    /// Notified when a job was asked for.
+    /// Notified when a run of a job was requested.
     requested: Notify,
 }
 
@@ -88,15 +88,15 @@ impl Scheduler {
             options,
             jobs: jobs.into_iter().map(|job| PlannedJob::new(job, config, folder_id)).collect(),
             created: Instant::now(),
-            looked_at: AtomicU64::new(0),
+            polled_at: AtomicU64::new(0),
             in_flight: Mutex::default(),
             requested: Notify::new(),
         }
     }
 
-    /// Time since the scheduler last looked for due jobs, or since it was made.
-    pub fn time_since_last_look(&self) -> Duration {
-        self.created.elapsed().saturating_sub(Duration::from_millis(self.looked_at.load(Ordering::Relaxed)))
+    /// Time since the scheduler last polled for due jobs, or since it was created.
+    pub fn time_since_last_poll(&self) -> Duration {
+        self.created.elapsed().saturating_sub(Duration::from_millis(self.polled_at.load(Ordering::Relaxed)))
     }
 
     /// The job that comes next of those that run here, and when.
@@ -145,8 +145,8 @@ impl Scheduler {
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn has_looked(&self) {
+    fn record_poll(&self) {
         let elapsed = u64::try_from(self.created.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.looked_at.store(elapsed.max(1), Ordering::Relaxed);
+        self.polled_at.store(elapsed.max(1), Ordering::Relaxed);
     }
 }

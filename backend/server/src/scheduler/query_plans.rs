@@ -4,7 +4,7 @@ use sqlx::{AssertSqlSafe, Executor, Row};
 
 use super::claim::ALL;
 use super::history::{END, ENDED, FORGET, RECORD_HEARTBEAT};
-use super::reaper::{ABORT, OF_INSTANCE, SILENT};
+use super::reaper::{ABORT, OF_INSTANCE, WITHOUT_HEARTBEAT};
 use super::statistics::{DUE, DURATIONS, HISTORY, HISTORY_OF_JOB, IN_FLIGHT, LATEST, SAMPLE, Statistics, TOTALS};
 use crate::database::{Database, Engine};
 
@@ -23,7 +23,7 @@ const STATEMENTS: [(&str, &[&str]); 15] = [
     (RECORD_HEARTBEAT, &["1", "'{}'", "'run-7'"]),
     (END, &["'success'", "1", "0.5", "NULL", "'{}'", "'run-7'"]),
     (ENDED, &["'run-7'"]),
-    (SILENT, &["999970000000", "1000040000000"]),
+    (WITHOUT_HEARTBEAT, &["999970000000", "1000040000000"]),
     (OF_INSTANCE, &["'dead'"]),
     (ABORT, &["1", "'a message'", "'run-7'"]),
     (FORGET, &["500000000", "1000"]),

@@ -13,29 +13,33 @@ use crate::leases::ValidLease;
 
 const STOPPED: &str = "its process died";
 
-/// Runs that still hold a job are aborted with the job's row, in `due.rs`; these have lost theirs.
-pub(super) const SILENT: &str = "SELECT id, job_name FROM job_runs WHERE status = 'running' \
+/// Running runs whose heartbeat has stopped and that hold no job. Those that still hold one are aborted with the job's row,
+/// in `due.rs`.
+pub(super) const WITHOUT_HEARTBEAT: &str = "SELECT id, job_name FROM job_runs WHERE status = 'running' \
     AND (heartbeat_at < $1 OR heartbeat_at > $2) AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.holder = job_runs.id)";
 
 pub(super) const OF_INSTANCE: &str = "SELECT id, job_name FROM job_runs WHERE status = 'running' AND instance = $1";
 
-/// The last heartbeat is the last sign of the run; a clock that was put back could make it precede the start.
+/// The run counts as ended at its last heartbeat, which precedes its start if the clock was put back.
 pub(super) const ABORT: &str = "UPDATE job_runs SET status = 'aborted', finished_at = $1, error_message = $2, \
     duration_seconds = CASE WHEN heartbeat_at > started_at THEN (heartbeat_at - started_at) / 1000000.0 ELSE 0.0 END \
     WHERE id = $3 AND status = 'running' RETURNING duration_seconds";
 
 impl Scheduler {
     /// Aborts runs whose heartbeat has stopped and that hold no job, and records how many.
-    pub async fn abort_silent_runs(&self, metadata: &JobMetadata) -> Result<()> {
+    pub async fn abort_runs_without_heartbeat(&self, metadata: &JobMetadata) -> Result<()> {
         metadata.set("aborted", 0);
         if !self.can_judge_leases() {
-            // Living runs may look dead until they have renewed their leases; the job's next run is soon enough.
+            // Living runs may look dead until they have renewed their leases; this job's next run aborts the dead ones.
             return Ok(());
         }
         let (earliest, latest) = ValidLease::of_jobs(now_micros()).heartbeats();
-        let silent: Vec<(String, String)> =
-            sqlx::query_as(SILENT).bind(earliest).bind(latest).fetch_all(&self.options.database.pool).await?;
-        for (id, job_name) in silent {
+        let lost: Vec<(String, String)> = sqlx::query_as(WITHOUT_HEARTBEAT)
+            .bind(earliest)
+            .bind(latest)
+            .fetch_all(&self.options.database.pool)
+            .await?;
+        for (id, job_name) in lost {
             if self.options.stopping.is_cancelled() {
                 break;
             }

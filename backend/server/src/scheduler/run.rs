@@ -15,7 +15,7 @@ use crate::events::jobs::JobFailed;
 use crate::leases::{HEARTBEAT_TIMEOUT, SELF_STOP_TIMEOUT};
 use crate::retry::retry_until_written;
 
-/// How the work came to its end.
+/// How the work ended.
 enum Work {
     Done(Result<()>),
     Panicked(JoinError),
@@ -74,12 +74,18 @@ async fn watch_work(lease: &Lease<'_>, claimed: Instant, mut work: JoinHandle<Re
         lost = lease.renew_until_lost(claimed) => StopReason::LeaseLost(lost),
         () = lease.scheduler.options.cut_off.cancelled() => StopReason::CutOff,
     };
-    if matches!(reason, StopReason::LeaseLost(_)) {
-        tracing::error!(job_name = lease.job.name, "job heartbeat lost; the run is stopped");
+    match reason {
+        StopReason::LeaseLost(LeaseLost::HeartbeatLost) => {
+            tracing::error!(job_name = lease.job.name, "job heartbeat lost; the run is stopped");
+        }
+        StopReason::LeaseLost(LeaseLost::TakenOver) => {
+            tracing::error!(job_name = lease.job.name, "job taken over by another process; the run is stopped");
+        }
+        StopReason::TimedOut | StopReason::CutOff => {}
     }
     work.abort();
-    // Its task has ended when this returns, so the next run does not meet it. What it had handed to another thread, a
-    // statement of SQLite or a file operation, goes on to its end: every job must bear such a rest of its last run.
+    // The task has ended when this returns, so it does not overlap the next run. What it has passed to another thread, a
+    // statement of SQLite or a file operation, goes on to its end: every job must tolerate that during its next run.
     match work.await {
         // It ended before it was aborted.
         Ok(ended) => Work::Done(ended),
@@ -89,14 +95,14 @@ async fn watch_work(lease: &Lease<'_>, claimed: Instant, mut work: JoinHandle<Re
 }
 
 /// Records how the run ended, for as long as it takes. A process that is cut off meanwhile leaves the run to the reaper.
-/// Only what the database took is counted.
+/// Only what is on record is counted.
 async fn record_end(lease: &Lease<'_>, ended: EndedRun) {
     let (job_name, status) = (ended.job_name, ended.status);
     let PlannedJob { row, plan, .. } = lease.job;
     let ended = UncountedEnd(Some(ended));
     let write = || history::end_run(&lease.scheduler.options.database, row, plan, lease.id, ended.get());
-    // What the database will never take is not retried for ever.
-    let gives_up = |error: &Error, elapsed| !error.is_passing() && elapsed >= HEARTBEAT_TIMEOUT;
+    // A write that the database will never accept is not retried for ever.
+    let gives_up = |error: &Error, elapsed| !error.is_transient() && elapsed >= HEARTBEAT_TIMEOUT;
     match retry_until_written("the end of a job's run", gives_up, write).await {
         Ok(true) => {
             ended.count();
@@ -108,7 +114,7 @@ async fn record_end(lease: &Lease<'_>, ended: EndedRun) {
             tracing::error!(job_name, "job run taken over by another process; it counts as aborted");
         }
         Err(error) => {
-            tracing::error!(job_name, cause = chain(&error), "end of a job's run not recorded");
+            tracing::error!(job_name, cause = chain(&error), "recording the end of a job run failed");
         }
     }
 }
@@ -140,12 +146,12 @@ impl Drop for UncountedEnd {
 
 #[cfg(test)]
 mod tests {
-    use belfry_telemetry::testing::moved;
+    use belfry_telemetry::testing::changed_series;
 
     use super::*;
 
     fn counted(end: impl FnOnce(UncountedEnd)) -> Vec<String> {
-        let mut lines = moved(|| end(UncountedEnd(Some(JobRun::begin("ttl_cleanup").succeeded()))));
+        let mut lines = changed_series(|| end(UncountedEnd(Some(JobRun::begin("ttl_cleanup").succeeded()))));
         lines.retain(|line| line.starts_with("scheduler_jobs_total"));
         lines
     }

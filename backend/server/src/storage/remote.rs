@@ -15,13 +15,13 @@ const REMOTE_READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// A store that is away is reported within this time rather than in minutes.
 const REMOTE_RETRIES: Duration = Duration::from_secs(10);
 
-/// Opens the one that `STORAGE__URL` names. It is not asked yet.
+/// Opens the one that `STORAGE__URL` names. No request is made yet.
 pub(super) fn open(config: &StorageConfig) -> anyhow::Result<PrefixStore<AmazonS3>> {
     let url: url::Url = config.url.parse().context("STORAGE__URL: expected s3://bucket/prefix")?;
     let bucket =
         url.host_str().filter(|bucket| !bucket.is_empty()).context("STORAGE__URL: expected a bucket's name")?;
     let client = ClientOptions::new()
-        // A transfer may take as long as it needs; only one that stands still is ended.
+        // A transfer may take as long as it needs; only an idle one is aborted.
         .with_timeout_disabled()
         .with_read_timeout(REMOTE_READ_TIMEOUT)
         .with_allow_http(config.endpoint.starts_with("http://"));

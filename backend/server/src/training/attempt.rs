@@ -1,5 +1,6 @@
 //! One attempt at a run: the dataset is prepared, a child process trains, its progress is recorded, its model stored.
 
+use belfry_learning::error::is_server_failure;
 use belfry_learning::outcome::{Outcome, classify};
 use belfry_learning::protocol::{ChildSpec, Message};
 use tokio::sync::{mpsc, watch};
@@ -16,11 +17,8 @@ use crate::error::{Error, Result};
 use crate::events::training::ChildFailed;
 use crate::state::App;
 
-/// Steps on their way from the training process to the database.
+/// Steps of the training process that are not in the database yet.
 const BUFFERED_STEPS: usize = 256;
-
-/// Codes by which a training process reports a failure of the server's, not of the data.
-const SERVER_FAILURES: &[&str] = &["bad_spec", "sandbox", "dataset_unreadable", "model_unwritable"];
 
 /// Trains a claimed run once, until it ends or `stop` requests a stop.
 pub async fn run_attempt(
@@ -74,7 +72,7 @@ async fn conclude(app: &App, claim: &Claim, spec: &ChildSpec, child: ChildEnd, m
             Ok(AttemptEnd::RunEnded(RunEnd { outcome, error: None, report: Some(report), model_key }))
         }
         (Outcome::Failed, Some(Message::Failed { code, message })) => {
-            if SERVER_FAILURES.contains(&code.as_str()) {
+            if is_server_failure(&code) {
                 return Err(Error::Internal(anyhow::anyhow!("{code}: {message}: {}", child.stderr_tail.trim())));
             }
             Ok(AttemptEnd::RunEnded(RunEnd::with_error(outcome, code, message)))
@@ -94,9 +92,9 @@ fn stopped(request: StopRequest) -> AttemptEnd {
     }
 }
 
-/// Brings the dataset to this machine; `None` when it was removed.
+/// Fetches the dataset to this machine; `None` when it was removed.
 async fn prepare(app: &App, claim: &Claim, folder: &RunFolder) -> Result<Option<ChildSpec>> {
-    let source = bounds::for_work(find_dataset_source(&app.database, &claim.spec.dataset_id)).await?;
+    let source = bounds::with_background_timeout(find_dataset_source(&app.database, &claim.spec.dataset_id)).await?;
     let Some(source) = source else { return Ok(None) };
     let dataset_path = match app.storage.local_path(&source.storage_key) {
         Some(path) => path,

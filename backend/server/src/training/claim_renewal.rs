@@ -14,14 +14,9 @@ use crate::state::App;
 /// How often a run's row is read, so that a cancel takes effect within a second, whichever process received it.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Renews a claim and sends stop requests. Returns when the claim was lost. At a shutdown, `hand_back_time` is all the time
-/// there is to stop the run and to hand it back.
-pub async fn renew_until_lost(
-    app: &App,
-    claim: &Claim,
-    stop: &watch::Sender<Option<StopRequest>>,
-    hand_back_time: Duration,
-) {
+/// Renews a claim and sends stop requests. Returns when the claim was lost. At a shutdown, stopping the run and
+/// handing it back may take `ShutdownTimes::hand_back` together.
+pub async fn renew_until_lost(app: &App, claim: &Claim, stop: &watch::Sender<Option<StopRequest>>) {
     let lease = app.config.training.lease;
     let mut ticks = tokio::time::interval(CHECK_INTERVAL.min(lease / 3));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -31,7 +26,7 @@ pub async fn renew_until_lost(
             _ = ticks.tick() => {}
             () = app.shutdown.hand_back.cancelled(), if stop.borrow().is_none() => {
                 // The other half is for putting the run back into the queue.
-                stop.send_replace(Some(StopRequest::Shutdown(hand_back_time / 2)));
+                stop.send_replace(Some(StopRequest::Shutdown(app.shutdown.times.hand_back / 2)));
             }
         }
         let renewal_due = Instant::now() >= renew_at;
@@ -42,7 +37,7 @@ pub async fn renew_until_lost(
                 claims::check_claim(&app.database, claim).await
             }
         };
-        match bounds::within(lease / 3, state).await {
+        match bounds::with_timeout(lease / 3, state).await {
             Ok(ClaimState::Lost) => return,
             Ok(state) => {
                 if renewal_due {

@@ -12,7 +12,7 @@ use crate::state::Shared;
 
 /// Downloads a model.
 pub async fn download(State(app): State<Shared>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response> {
-    let run = bounds::for_answer(find_run(&app.database, &id)).await?;
+    let run = bounds::with_request_timeout(find_run(&app.database, &id)).await?;
     let (key, file) = run.stored_model()?;
     let tag = format!("\"{}\"", file.sha256);
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());

@@ -1,7 +1,7 @@
-//! Training runs: submitted, queued, claimed, trained in a process of their own, their models downloaded and asked for
+//! Training runs: submitted, queued, claimed and trained in a process of their own; their models downloaded and used for
 //! predictions.
 //!
-//! The walk of a run. Each step only calls steps below it, and no file imports one from a line above its own:
+//! The path of a run. Each step only calls steps below it, and no file imports one from a line above its own:
 //!
 //! ```text
 //! mod              the handlers for router.rs, the workers and the reaper
@@ -10,9 +10,9 @@
 //! attempt          trains it once                        claim_renewal   renews the claim meanwhile
 //! child progress   the training process, its steps       record_end      the end of a run, or back to the queue
 //! queue_depth      the gauge of the queue
-//! store            all SQL of runs: queue, claims, progress, listing, reaper
+//! store            the SQL of the life of a run: queue, claims, progress, listing, reaper
 //! run run_end stop_request refusal        what the above pass to each other
-//! components/      heartbeats, instance, model cache, notifications: parts of the shared state, which know nothing of it
+//! components/      heartbeats, instance, model cache, notifications: parts of the shared state, which do not depend on it
 //! ```
 
 mod api;
@@ -35,7 +35,6 @@ mod submit;
 mod worker;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use tokio::task::JoinSet;
@@ -62,11 +61,11 @@ pub async fn open_instance(config: &Config) -> anyhow::Result<(Arc<Instance>, Ve
 }
 
 /// Trains queued runs until the process stops: `TRAINING__WORKERS` workers and the reaper, which begins with the runs of
-/// `dead` processes. At a shutdown, a run has `hand_back_time` to be stopped and handed back.
-pub async fn run_workers(app: Shared, dead: Vec<DeadInstance>, hand_back_time: Duration) -> anyhow::Result<()> {
+/// `dead` processes.
+pub async fn run_workers(app: Shared, dead: Vec<DeadInstance>) -> anyhow::Result<()> {
     let mut tasks = JoinSet::new();
     for number in 0..app.config.training.workers as usize {
-        tasks.spawn(worker::run_worker(app.clone(), number, hand_back_time));
+        tasks.spawn(worker::run_worker(app.clone(), number));
     }
     tasks.spawn(reaper::reap_regularly(app.clone(), dead));
     while let Some(ended) = tasks.join_next().await {

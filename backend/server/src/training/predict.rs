@@ -56,7 +56,7 @@ pub async fn predict(
 
 /// Loads a model into the cache.
 async fn load_model(app: &App, id: &str) -> Result<Arc<Model>> {
-    let run = bounds::for_answer(find_run(&app.database, id)).await?;
+    let run = bounds::with_request_timeout(find_run(&app.database, id)).await?;
     let (key, file) = run.stored_model()?;
     let file_bytes = u64::try_from(file.size_bytes).unwrap_or(u64::MAX);
     let loaded = app.model_cache.get_or_load(id, file_bytes, read_model(app, key, file_bytes)).await;

@@ -65,7 +65,7 @@ fn progress_in(message: &Message) -> Option<Progress> {
 
 /// Writes all waiting steps; after an error they go on waiting.
 async fn write_steps(app: &App, claim: &Claim, waiting: &mut Vec<Progress>) {
-    match bounds::for_work(insert_steps(&app.database, claim, waiting)).await {
+    match bounds::with_background_timeout(insert_steps(&app.database, claim, waiting)).await {
         Ok(written) => {
             StepsRecorded { algorithm: claim.spec.algorithm, count: written }.emit();
             waiting.clear();

@@ -6,7 +6,7 @@ use crate::events::training::{QueueDepth, log_background_failure};
 
 /// Sets the gauge to what the database holds now.
 pub async fn refresh_queue_depth(database: &Database) {
-    match bounds::for_answer(queue::queue_depth(database)).await {
+    match bounds::with_request_timeout(queue::queue_depth(database)).await {
         Ok(depth) => depth.emit(),
         Err(error) => {
             QueueDepth::forget();

@@ -50,7 +50,7 @@ async fn reap(app: &App, instance: Option<&str>) -> Result<()> {
     let training = &app.config.training;
     let latest_lease = ValidLease::of_training_runs(now_micros(), training.lease).latest;
     let taken_back = take_back_runs(&app.database, instance, latest_lease, training.max_attempts);
-    let reaped = bounds::for_work(taken_back).await?;
+    let reaped = bounds::with_background_timeout(taken_back).await?;
     for run in &reaped.requeued {
         RunRequeued { run_id: &run.id, attempt: run.attempts, reason: RequeueReason::WorkerLost }.emit();
     }

@@ -48,7 +48,7 @@ pub async fn record_attempt_end(app: &App, claim: &Claim, attempt_end: AttemptEn
 
 async fn record_run_end(app: &App, claim: &Claim, end: &RunEnd, elapsed: Duration) {
     let written = write_with_retries(app, || async {
-        // An earlier try may have been stored although its answer was lost.
+        // An earlier attempt may have been stored although its response was lost.
         Ok(claims::write_end(&app.database, claim, end).await?
             || claims::is_end_written(&app.database, claim, end).await?)
     });
@@ -80,7 +80,7 @@ pub async fn abandon_lost_run(app: &App, claim: &Claim, model_key: Option<&str>)
         }
         Ok::<_, Error>(())
     };
-    if let Err(error) = bounds::for_work(removed).await {
+    if let Err(error) = bounds::with_background_timeout(removed).await {
         log_background_failure("removing the model of an abandoned run failed", &error);
     }
 }

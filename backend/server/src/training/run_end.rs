@@ -35,7 +35,7 @@ impl RunEnd {
             Outcome::Completed | Outcome::Failed => "the run ended without a model",
             Outcome::Cancelled => "the run was cancelled",
             Outcome::TimedOut => "the run took longer than its time limit",
-            Outcome::Panicked => "the training process met an error of its own and panicked",
+            Outcome::Panicked => "the training process panicked (internal error)",
             Outcome::OutOfMemory => "the training process needed more memory than it may use",
             Outcome::Crashed => "the training process crashed",
             Outcome::Interrupted => "the training process was stopped from outside, as at every attempt before",

@@ -64,7 +64,7 @@ impl Follower {
             if self.done {
                 return None;
             }
-            if let Err(error) = bounds::for_work(self.read_changes()).await {
+            if let Err(error) = bounds::with_background_timeout(self.read_changes()).await {
                 // The client reconnects with the last id it received.
                 log_background_failure("streaming progress failed", &error);
                 return None;

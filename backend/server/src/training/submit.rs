@@ -6,7 +6,7 @@ use belfry_learning::algorithm::{Algorithm, Task};
 use belfry_learning::error::TrainError;
 use belfry_learning::params::{ParamError, Params};
 use belfry_learning::profile::{Column, ColumnKind};
-use belfry_learning::protocol::RunSpec;
+use belfry_learning::protocol::{RunSpec, TEST_FRACTIONS};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use strum::VariantNames;
@@ -26,7 +26,6 @@ use crate::state::{App, Shared};
 
 const DEFAULT_SEED: u64 = 42;
 const DEFAULT_TEST_FRACTION: f64 = 0.25;
-const TEST_FRACTIONS: std::ops::RangeInclusive<f64> = 0.05..=0.5;
 
 /// Most column names in an error message; a table may have thousands.
 const MAX_COLUMNS_SHOWN: usize = 100;
@@ -50,7 +49,7 @@ pub async fn submit(
     State(app): State<Shared>,
     Json(submission): Json<Submission>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Run>)> {
-    let run = bounds::for_answer(queue_run(&app, submission)).await?;
+    let run = bounds::with_request_timeout(queue_run(&app, submission)).await?;
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, format!("/api/v1/runs/{}", run.id))], Json(run)))
 }
 
@@ -68,7 +67,7 @@ async fn queue_run(app: &App, submission: Submission) -> Result<Run> {
     if !insert_run(&app.database, &new, app.config.training.max_queued).await? {
         // Either the dataset was removed meanwhile, or the queue is full.
         find_dataset(app, &new.spec.dataset_id).await?;
-        return Err(Error::Busy(format!("{} runs wait already", app.config.training.max_queued)));
+        return Err(Error::Busy(format!("the queue is full ({} runs)", app.config.training.max_queued)));
     }
     RunQueued { run_id: &new.id, dataset_id: &new.spec.dataset_id, algorithm: new.spec.algorithm }.emit();
     app.run_notifications.notify_queued();

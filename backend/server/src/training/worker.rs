@@ -11,7 +11,7 @@ use super::queue_depth::refresh_queue_depth;
 use super::record_end::{abandon_lost_run, record_attempt_end};
 use super::store::claims::Claim;
 use super::store::queue::claim_oldest;
-use crate::components::heartbeats::HEARTBEAT_INTERVAL;
+use crate::components::heartbeats::WORKER_HEARTBEAT_INTERVAL;
 use crate::database::bounds;
 use crate::events::training::{RunClaimed, WorkerPanicked, log_background_failure, run_in_flight, worker_up};
 use crate::state::{App, Shared};
@@ -22,18 +22,17 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a worker waits when the database is away.
 const ERROR_PAUSE: Duration = Duration::from_secs(5);
 
-/// Trains one run after the other until the process stops, as worker `number` of this process. At a shutdown, a run has
-/// `hand_back_time` to be stopped and handed back.
-pub async fn run_worker(app: Shared, number: usize, hand_back_time: Duration) {
+/// Trains one run after the other until the process stops, as worker `number` of this process.
+pub async fn run_worker(app: Shared, number: usize) {
     let _up = worker_up();
     while !app.shutdown.stopping.is_cancelled() {
         app.worker_heartbeats.record_heartbeat(number);
         let claimed = claim_oldest(&app.database, &app.instance.id, app.config.training.lease);
-        let pause = match bounds::for_work(claimed).await {
+        let pause = match bounds::with_background_timeout(claimed).await {
             Ok(Some(claim)) => {
                 // There may be more for another worker.
                 app.run_notifications.notify_queued();
-                let training = tokio::spawn(train_claimed(app.clone(), claim.clone(), hand_back_time));
+                let training = tokio::spawn(train_claimed(app.clone(), claim.clone()));
                 app.worker_heartbeats.set_busy(number);
                 // A panic must not end the worker; the run is taken back when its lease expires.
                 let ended = with_heartbeats(&app, number, AbortOnDropHandle::new(training)).await;
@@ -59,7 +58,7 @@ pub async fn run_worker(app: Shared, number: usize, hand_back_time: Duration) {
 
 /// Waits for `work` and records heartbeats meanwhile.
 async fn with_heartbeats<F: Future + Unpin>(app: &App, number: usize, mut work: F) -> F::Output {
-    let mut ticks = tokio::time::interval(HEARTBEAT_INTERVAL);
+    let mut ticks = tokio::time::interval(WORKER_HEARTBEAT_INTERVAL);
     loop {
         tokio::select! {
             ended = &mut work => return ended,
@@ -69,7 +68,7 @@ async fn with_heartbeats<F: Future + Unpin>(app: &App, number: usize, mut work: 
 }
 
 /// One attempt at a run, until its end is recorded or its claim is lost.
-async fn train_claimed(app: Shared, claim: Claim, hand_back_time: Duration) {
+async fn train_claimed(app: Shared, claim: Claim) {
     let started = Instant::now();
     let _in_flight = run_in_flight();
     RunClaimed {
@@ -87,7 +86,7 @@ async fn train_claimed(app: Shared, claim: Claim, hand_back_time: Duration) {
     let (stop_sender, stop) = watch::channel(None);
     let attempt_end = tokio::select! {
         end = run_attempt(&app, &claim, stop, &model_key) => Some(end),
-        () = renew_until_lost(&app, &claim, &stop_sender, hand_back_time) => None,
+        () = renew_until_lost(&app, &claim, &stop_sender) => None,
     };
     match attempt_end {
         Some(end) => record_attempt_end(&app, &claim, end, started.elapsed()).await,

@@ -52,7 +52,7 @@ pub enum QueryType {
 #[derive(Clone, Copy, Debug, Display, IntoStaticStr, VariantNames, PartialEq, Eq)]
 #[strum(serialize_all = "lowercase")]
 pub enum DatabaseErrorKind {
-    /// No connection, or no answer, in time.
+    /// No connection, or no response, in time.
     Timeout,
     /// The connection broke, or there was none.
     Connection,
@@ -81,17 +81,17 @@ impl JobStatus {
     }
 }
 
-/// Why a call to another service has no answer.
+/// Why a call to another service has no response.
 #[derive(Clone, Copy, Debug, Display, IntoStaticStr, VariantNames, PartialEq, Eq)]
 #[strum(serialize_all = "lowercase")]
 pub enum CallFailure {
-    /// No answer, or not all of it, in time.
+    /// No response, or not all of it, in time.
     Timeout,
     /// No connection: refused, unknown host, no TLS session.
     Unreachable,
-    /// The connection broke, or what came was no answer.
+    /// The connection broke, or the response was invalid.
     Broken,
-    /// The caller did not wait for the answer.
+    /// The caller did not wait for the response.
     Cancelled,
 }
 

@@ -84,7 +84,7 @@ async fn a_check_runs_once_a_second_whatever_report_asks() {
 fn a_switched_off_check_has_no_series() {
     let work: Work = Arc::new(|| Box::pin(async { Err("gone".to_owned()) }));
     let on = Kind::Enabled { required: false, deadline: Duration::from_secs(1), work };
-    let series = crate::testing::moved_by(async {
+    let series = crate::testing::changed_series_async(async {
         run("loki", on).await;
         run("telegram", Kind::Disabled("off".to_owned())).await;
     });

@@ -153,15 +153,16 @@ mod tests {
     use tower::{ServiceExt, service_fn};
 
     use super::*;
-    use crate::testing::moved;
+    use crate::testing::changed_series;
 
     #[test]
     fn a_service_that_fails_instead_of_answering_is_our_error() {
         let layer = HttpLayer::new(HttpOptions::default());
         let failing = layer.layer(service_fn(async |_: Request| Err::<Response<AxumBody>, _>("no answer")));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let series =
-            moved(|| assert_eq!(runtime.block_on(failing.oneshot(Request::default())).unwrap_err(), "no answer"));
+        let series = changed_series(|| {
+            assert_eq!(runtime.block_on(failing.oneshot(Request::default())).unwrap_err(), "no answer")
+        });
         let counted = r#"http_requests_total{method="GET",endpoint="unmatched",status="500"} 1"#;
         assert!(series.iter().any(|line| line == counted), "{series:?}");
         assert!(

@@ -1,10 +1,10 @@
-//! What a scheduler counts besides the runs of its jobs.
+//! What a scheduler counts besides the runs of its jobs: overlaps, missed and next times.
 //!
 //! ```
 //! use std::time::{Duration, SystemTime};
 //! use belfry_telemetry::jobs;
 //!
-//! jobs::announce("nightly_removal");
+//! jobs::register_series("nightly_removal");
 //! jobs::next_due("nightly_removal", SystemTime::now() + Duration::from_secs(3600));
 //! ```
 
@@ -24,7 +24,7 @@ pub fn aborted(job_name: &'static str) {
 }
 
 /// Registers a job's series before its first run.
-pub fn announce(job_name: &'static str) {
+pub fn register_series(job_name: &'static str) {
     for status in JobStatus::VARIANTS {
         SCHEDULER_JOBS_TOTAL.with([job_name, status]).increment(0);
     }

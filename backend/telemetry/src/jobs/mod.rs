@@ -45,7 +45,7 @@ use crate::catalogue::{
 use crate::metric::InProgress;
 
 pub use crate::catalogue::JobStatus as Status;
-pub use due::{aborted, announce, missed, next_due, overlapped};
+pub use due::{aborted, missed, next_due, overlapped, register_series};
 
 /// What a run records about its work, as JSON; it is stored however the run ends. Clones share one map.
 #[derive(Clone, Debug, Default)]

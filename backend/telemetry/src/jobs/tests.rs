@@ -1,11 +1,11 @@
 //! How a run is counted, and the log line of its end.
 
 use super::*;
-use crate::testing::moved;
+use crate::testing::changed_series;
 
 /// What a run moves when `end` ends it, without the values of times.
 fn series_of(end: impl FnOnce(JobRun)) -> Vec<String> {
-    let series = moved(|| end(JobRun::begin("nightly"))).into_iter();
+    let series = changed_series(|| end(JobRun::begin("nightly"))).into_iter();
     series.filter(|line| !line.contains("_seconds")).collect()
 }
 
@@ -61,7 +61,7 @@ fn metadata_is_kept_however_the_run_ends() {
 
 #[test]
 fn a_run_that_panics_is_aborted() {
-    let series = moved(|| {
+    let series = changed_series(|| {
         let panicked = std::panic::catch_unwind(|| {
             let _run = JobRun::begin("nightly");
             panic!("a bug");
@@ -74,7 +74,7 @@ fn a_run_that_panics_is_aborted() {
 #[test]
 fn only_a_success_moves_the_time_of_the_last_one() {
     let moves = |end: fn(JobRun)| {
-        let series = moved(|| end(JobRun::begin("nightly")));
+        let series = changed_series(|| end(JobRun::begin("nightly")));
         series.iter().any(|line| line.starts_with("scheduler_job_last_success_timestamp_seconds"))
     };
     assert!(moves(succeed));
@@ -118,7 +118,7 @@ fn the_end_of_a_run_is_one_log_line_with_its_metadata() {
 
 #[test]
 fn overlaps_and_misses_are_counted() {
-    let series = moved(|| {
+    let series = changed_series(|| {
         overlapped("nightly");
         missed("nightly", 3);
     });

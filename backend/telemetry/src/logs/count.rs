@@ -1,4 +1,4 @@
-//! Counts log events by level, so that a burst of errors shows even where no log store is.
+//! Counts log events by level, so that a burst of errors is visible even without a log store.
 
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;

@@ -1,7 +1,7 @@
 //! Writes log events to files, one for each UTC day, `<service>.<date>.jsonl` in `LOG__DIR`, a JSON object a line.
 //!
-//! Files are written by a thread of their own, so that a slow disk never holds up who logs. What its bounded queue cannot
-//! take is dropped and counted. Old files are for the service to remove; [`date_of`] tells which are ours.
+//! Files are written by a thread of their own, so that a slow disk never blocks the code that logs. Lines beyond its bounded
+//! queue are dropped and counted. Removing old files is left to the service; [`date_of`] identifies them.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ pub(crate) struct LogFiles {
 }
 
 impl LogFiles {
-    /// Opens today's file in `folder`, which is made where there is none.
+    /// Opens today's file in `folder`, which is created if it is missing.
     pub(super) fn open(folder: &Path, service: &str) -> Result<(NonBlocking, Self), SettingsError> {
         let files = RollingFileAppender::builder()
             .rotation(Rotation::DAILY)
@@ -44,14 +44,14 @@ impl LogFiles {
         Ok((writer, Self { dropped, _writing: writing }))
     }
 
-    /// Brings the counter of dropped lines up to date.
+    /// Updates the counter of dropped lines.
     pub(crate) fn reading(&self) -> impl Fn() + Send + 'static {
         let dropped = self.dropped.clone();
         move || TELEMETRY_LOG_LINES_DROPPED_TOTAL.with([]).absolute(dropped.dropped_lines() as u64)
     }
 }
 
-/// The layer that hands events to the files.
+/// The layer that writes events to the files.
 pub(super) fn layer<S: Subscriber + for<'a> LookupSpan<'a>>(writer: NonBlocking) -> impl Layer<S> {
     tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(writer)
 }
@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(std::fs::read_to_string(path).unwrap(), "{}\n");
     }
 
-    /// A disk that stands still until it is told to go on.
+    /// A disk that blocks until the sender is dropped.
     struct Stuck(mpsc::Receiver<()>);
 
     impl Write for Stuck {

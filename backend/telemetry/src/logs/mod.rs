@@ -1,4 +1,4 @@
-//! Where log events go: the console, files and Loki when switched on, and a counter. `database.rs` turns sqlx's own events
+//! The destinations of log events: the console, files and Loki when switched on, and a counter. `database.rs` turns sqlx's own events
 //! into metrics.
 
 mod count;
@@ -42,7 +42,7 @@ pub enum Format {
 /// Logs to the console and to files.
 #[derive(Args, Clone, Debug)]
 pub struct LogSettings {
-    /// Least level that is logged: error, warn, info, debug or trace; also per target, as in `info,belfry=debug`.
+    /// Minimum level that is logged: error, warn, info, debug or trace; also per target, as in `info,belfry=debug`.
     #[arg(id = "LOG__LEVEL", default_value = "info", value_parser = filter)]
     pub level: String,
     /// `pretty` for people, `json` for machines.
@@ -88,7 +88,7 @@ impl Destinations {
     where
         S: Subscriber + for<'l> LookupSpan<'l> + Send + Sync,
     {
-        // What LOG__LEVEL hides is neither printed, nor shipped, nor counted.
+        // Events below LOG__LEVEL are neither printed, nor shipped, nor counted.
         let mut visible = vec![count::CountEvents.boxed()];
         visible.extend(console.then(|| console_layer(settings.format)));
         visible.extend(self.loki.map(Layer::boxed));
@@ -116,7 +116,7 @@ fn console_layer<S: Subscriber + for<'l> LookupSpan<'l>>(format: Format) -> Laye
     }
 }
 
-/// Makes these layers the process's subscriber. `false` when there is one already.
+/// Installs these layers as the process's subscriber. `false` when there is one already.
 pub(crate) fn install(layers: Layers<Registry>) -> bool {
     let installed = tracing::subscriber::set_global_default(Registry::default().with(layers)).is_ok();
     if installed {
@@ -126,14 +126,15 @@ pub(crate) fn install(layers: Layers<Registry>) -> bool {
     installed
 }
 
-/// Statements are measured, not logged; and events of the HTTP client about a delivery to Loki would be delivered in turn.
+/// Targets logged from `warn` on: statements are measured instead, and the HTTP client's events about a delivery to Loki would
+/// themselves be delivered.
 const QUIET: [&str; 5] = ["sqlx", "hyper", "hyper_util", "reqwest", "h2"];
 
-/// The span of a request is never hidden, because lines that are shown need its id. No event is emitted there.
+/// Keeps the span of a request enabled at every level, because log lines need its id. No event is emitted there.
 const REQUEST_SPAN: &str = "belfry_telemetry::http::identity=error";
 
 fn env_filter(level: &str) -> EnvFilter {
-    // Unless asked for by name.
+    // Unless LOG__LEVEL names the target.
     let quiet = QUIET.iter().filter(|target| !level.contains(**target)).map(|target| format!("{target}=warn"));
     let directives = quiet.chain([REQUEST_SPAN.to_owned(), level.to_owned()]).collect::<Vec<_>>();
     EnvFilter::builder().parse_lossy(directives.join(","))

@@ -1,12 +1,12 @@
 //! How a metric is declared and emitted: its row, its labels, and the three metric types.
 //!
-//! A metric can only be emitted through its row, so its name and labels are checked in one place. Which metrics exist is
-//! said in [`catalogue`](mod@crate::catalogue) (standard) and in each service's own catalogue. Where values are stored and
-//! how many series there may be is said in `registry/`.
+//! A metric can only be emitted through its row, so its name and labels are checked in one place. The metrics are
+//! declared in [`catalogue`](mod@crate::catalogue) (standard) and in each service's own catalogue, with their caps. Values are
+//! stored in `registry/`.
 //!
 //! # Labels
 //!
-//! A label whose values are known is closed. Make it an enum, with strum's derives: then its names stand once, the
+//! A label whose values are known is closed. Make it an enum, with strum's derives: then its names are declared once, the
 //! catalogue takes its list from it, and a misspelt value does not compile.
 //!
 //! ```
@@ -53,8 +53,8 @@ pub enum Kind {
     FloatCounter,
     /// Goes up and down; starts at 0.
     Gauge,
-    /// A gauge that is absent until it is first set, because 0 would be a lie (a timestamp, a last score), and absent again
-    /// once it is forgotten, because the last value would be one.
+    /// A gauge that is absent until it is first set, because 0 would be wrong (a timestamp, a last score), and absent again
+    /// once it is forgotten, because the last value would be wrong too.
     Reading,
     /// A distribution over fixed buckets.
     Histogram,
@@ -98,13 +98,13 @@ pub struct Row {
     pub cap: usize,
 }
 
-/// The series cap of a row that says nothing else, and of each metric that is in no catalogue.
+/// The cap of a row without `cap N`, and of each metric outside the catalogues.
 pub const SERIES_CAP: usize = 1_000;
 
 /// Stands for every closed-label value that is not in the list.
 pub const OTHER: &str = "other";
 
-/// The value of open labels in the series that counts what came past the cap.
+/// The value of open labels in the series that counts emits past the cap.
 pub const OVERFLOW: &str = "overflow";
 
 /// Where emits go.
@@ -166,7 +166,7 @@ impl Row {
         }
     }
 
-    /// The value of label `position` past the cap: what is bounded stays, so that errors can still be told from the rest.
+    /// The value of label `position` past the cap: bounded values stay, so that errors remain distinguishable.
     pub(crate) fn overflow_value<'v>(&self, position: usize, value: &'v str) -> &'v str {
         if self.labels[position].values == Values::Open { OVERFLOW } else { value }
     }

@@ -1,4 +1,4 @@
-//! What the operating system says of this machine, or of this container where the two are told apart.
+//! Readings of this machine from the operating system, or of the container where the system separates them.
 
 use std::path::Path;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use crate::catalogue::{
     HOST_NETWORK_RECEIVE_BYTES_TOTAL, HOST_NETWORK_TRANSMIT_BYTES_TOTAL,
 };
 
-/// What one reading needs of the one before.
+/// State kept between two readings.
 pub struct Host {
     system: System,
     networks: Networks,
@@ -31,14 +31,14 @@ pub struct HostReading {
     pub memory_used_bytes: u64,
     /// Load averages over 1, 5 and 15 minutes; `None` where the system has none.
     pub load: Option<[f64; 3]>,
-    /// Bytes that came in since the machine started, loopback left out.
+    /// Bytes received since the machine started, without loopback.
     pub received_bytes: u64,
-    /// Bytes that went out since the machine started, loopback left out.
+    /// Bytes sent since the machine started, without loopback.
     pub transmitted_bytes: u64,
 }
 
 impl Host {
-    /// Takes what the first reading needs; `None` where the system tells nothing.
+    /// Starts the state for the first reading; `None` on an unsupported system.
     pub fn begin() -> Option<Self> {
         let mut system = System::new().ok()?;
         system.refresh_cpu_usage();
@@ -89,7 +89,7 @@ impl HostReading {
 /// A file system at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DiskReading {
-    /// Bytes that a process without special rights can ever use.
+    /// Bytes available to unprivileged processes, used or not.
     pub total_bytes: u64,
     /// Bytes in use.
     pub used_bytes: u64,
@@ -103,7 +103,7 @@ impl DiskReading {
         Ok(Self { total_bytes: used_bytes + disk.f_bavail * disk.f_frsize, used_bytes })
     }
 
-    /// Sets the gauges of the disk called `name`; without a reading they are taken off the page.
+    /// Sets the gauges of the disk called `name`; without a reading they are removed from the page.
     pub fn emit(reading: Option<Self>, name: &'static str) {
         let set = |gauge: metrics::Gauge, value: Option<f64>| gauge.set(value.unwrap_or(f64::NAN));
         set(HOST_DISK_TOTAL_BYTES.with([name]), reading.map(|disk| disk.total_bytes as f64));
@@ -112,7 +112,7 @@ impl DiskReading {
     }
 }
 
-/// The share that is used; `None` of nothing.
+/// The used share; `None` when the total is 0.
 fn ratio(used: u64, total: u64) -> Option<f64> {
     (total > 0).then(|| used as f64 / total as f64)
 }
@@ -120,7 +120,7 @@ fn ratio(used: u64, total: u64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::moved;
+    use crate::testing::changed_series;
 
     #[test]
     fn a_reading_sets_each_gauge_of_the_host() {
@@ -145,7 +145,7 @@ mod tests {
             "host_network_receive_bytes_total 7",
             "host_network_transmit_bytes_total 8",
         ];
-        assert_eq!(moved(|| reading.emit()), expected);
+        assert_eq!(changed_series(|| reading.emit()), expected);
     }
 
     #[test]
@@ -153,7 +153,7 @@ mod tests {
         let reading = DiskReading::take(Path::new("/nowhere/at/all")).ok();
         let forgotten =
             ["total_bytes", "usage_ratio", "used_bytes"].map(|what| format!("host_disk_{what}{{disk=\"data\"}} NaN"));
-        assert_eq!(moved(|| DiskReading::emit(reading, "data")), forgotten);
+        assert_eq!(changed_series(|| DiskReading::emit(reading, "data")), forgotten);
     }
 
     #[test]

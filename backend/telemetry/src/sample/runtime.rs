@@ -42,7 +42,7 @@ impl RuntimeReading {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::moved;
+    use crate::testing::changed_series;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
     async fn a_runtime_says_how_many_threads_and_tasks_it_has() {
@@ -57,6 +57,6 @@ mod tests {
             "tokio_worker_busy_seconds_total 1.5",
             "tokio_workers 3",
         ];
-        assert_eq!(moved(|| reading.emit()), expected);
+        assert_eq!(changed_series(|| reading.emit()), expected);
     }
 }

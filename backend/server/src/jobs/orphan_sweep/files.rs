@@ -1,8 +1,8 @@
-//! Files that no row knows.
+//! Orphan files: those that no row references.
 //!
-//! A file is older than it looks to be complete: a bucket dates it by the beginning of its upload, a folder by its last
-//! byte, which may be long before it is on the disk. Its row comes seconds after it appears. So a file that is old enough
-//! and unknown is looked at once more after a while, and goes if it is still unknown.
+//! The time of a file precedes its completion: a bucket uses the beginning of its upload, a folder its last write, which may be
+//! long before it is synced. Its row is committed seconds after it appears. So a file that is old enough and has no row is
+//! checked once more after a pause, and removed if it still has none.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use super::{Components, Failures};
 use crate::error::Result;
 use crate::scheduler::JobMetadata;
 
-/// Files asked about with one statement, and kept in memory between the two looks.
+/// Files looked up with one statement, and kept in memory between the two checks.
 const BATCH: usize = 500;
 
-/// Between the two looks; a row that is not there by then will not come.
-const SECOND_LOOK: Duration = Duration::from_secs(5);
+/// The pause between the two checks; a row that is not there by then will not come.
+const RECHECK_PAUSE: Duration = Duration::from_secs(5);
 
-/// A folder of the store, and what of its keys rows know.
+/// A folder of the store, and the query for those of its keys that rows reference.
 struct Folder {
     name: &'static str,
     known: Option<&'static str>,
@@ -33,7 +33,7 @@ const FOLDERS: [Folder; 3] = [
     Folder { name: "probes", known: None },
 ];
 
-/// Removes them, and what was left half-written.
+/// Removes orphan files and files left half-written.
 ///
 /// # Errors
 /// The database's. What cannot be removed is counted among the failures.
@@ -77,7 +77,7 @@ fn is_old(components: &Components, last_modified: i64) -> bool {
     age >= components.config.cleanup.orphan_grace.as_secs().cast_signed()
 }
 
-/// Leaves out what rows know.
+/// Leaves out the keys that rows reference.
 async fn without_known(components: &Components, folder: &Folder, mut keys: Vec<String>) -> Result<Vec<String>> {
     let Some(known) = folder.known.filter(|_| !keys.is_empty()) else { return Ok(keys) };
     let places: Vec<String> = (1..=keys.len()).map(|number| format!("${number}")).collect();
@@ -91,7 +91,7 @@ async fn without_known(components: &Components, folder: &Folder, mut keys: Vec<S
     Ok(keys)
 }
 
-/// Removes those of these files that are still unknown after a while.
+/// Removes those of these files that still have no row after a pause.
 async fn remove(
     components: &Components,
     folder: &Folder,
@@ -99,7 +99,7 @@ async fn remove(
     metadata: &JobMetadata,
     failures: &mut Failures,
 ) -> Result<()> {
-    if keys.is_empty() || components.stopping.run_until_cancelled(tokio::time::sleep(SECOND_LOOK)).await.is_none() {
+    if keys.is_empty() || components.stopping.run_until_cancelled(tokio::time::sleep(RECHECK_PAUSE)).await.is_none() {
         return Ok(());
     }
     for key in without_known(components, folder, keys).await? {
@@ -109,7 +109,7 @@ async fn remove(
         match components.storage.delete(&key).await {
             Ok(()) => {
                 metadata.add("orphans", 1);
-                tracing::warn!(key, "orphan removed: no row knows the file");
+                tracing::warn!(key, "orphan file removed: no database row references it");
             }
             Err(error) => failures.count(error.into())?,
         }

@@ -1,4 +1,4 @@
-//! The job `orphan_sweep`: files that no row knows, left by a process that died between writing a file and committing its row
+//! The job `orphan_sweep`: files that no row references, left by a process that died between writing a file and committing its row
 //! (`files.rs`); rows whose file is gone (`rows.rs`); and what dead processes left in `DATA__DIR`.
 
 mod files;
@@ -11,10 +11,10 @@ use crate::leases::HEARTBEAT_TIMEOUT;
 use crate::scheduler::{Job, JobMetadata, Plan, RunContext};
 use crate::{backup, components};
 
-/// With so many failures it is the store itself that fails, and to ask it about every file would take hours.
-const MOST_FAILURES: u64 = 100;
+/// After this many failures the store itself is failing, and checking every file would take hours.
+const MAX_FAILURES: u64 = 100;
 
-/// What could not be looked at or removed. None of it stops the rest.
+/// Items that could not be checked or removed. None of them stops the rest.
 #[derive(Default)]
 struct Failures {
     total: u64,
@@ -30,7 +30,7 @@ impl Failures {
         if self.first.is_none() {
             self.first = Some(chain(&error));
         }
-        if self.total > MOST_FAILURES { Err(error) } else { Ok(()) }
+        if self.total > MAX_FAILURES { Err(error) } else { Ok(()) }
     }
 
     /// The value of a part of the sweep, or the default of one that ended early, which is counted.
@@ -58,10 +58,10 @@ impl Job for OrphanSweep {
     }
 }
 
-/// Removes what belongs to nobody and is older than `CLEANUP__ORPHAN_GRACE`: younger files may be about to get their row.
+/// Removes orphans older than `CLEANUP__ORPHAN_GRACE`: younger files may be about to get their row.
 ///
 /// # Errors
-/// What could not be done; what was is in the metadata.
+/// The items that failed; the counts of what was done are in the metadata.
 async fn sweep(components: &Components, metadata: &JobMetadata) -> Result<()> {
     if !components.lease_clock.can_judge(HEARTBEAT_TIMEOUT) {
         // A file just written may look old, and its row may be about to be committed.
@@ -91,7 +91,7 @@ async fn sweep(components: &Components, metadata: &JobMetadata) -> Result<()> {
     }
 }
 
-/// Removes what dead processes and restores that were cut off left in `DATA__DIR`. Returns how many folders of processes.
+/// Removes what dead processes and interrupted restores left in `DATA__DIR`. Returns the number of worker folders removed.
 async fn remove_left_over(components: &Components) -> Result<u64> {
     let config = components.config.clone();
     let left_over = tokio::task::spawn_blocking(move || {

@@ -1,8 +1,8 @@
-//! Rows whose file is gone. Such a dataset cannot be read and such a model cannot predict, so after the grace the
-//! database stops to promise them, and says so as an error.
+//! Rows whose file is gone. Such a dataset cannot be read and such a model cannot predict, so after the grace the row is
+//! removed and the loss is logged as an error.
 //!
-//! What is missing is kept in the table `missing_files`, with the time since when. A store that has none of the files that
-//! rows name is most likely another one, or its disk is not mounted: then nothing is recorded or removed.
+//! Missing files are recorded in the table `missing_files`, with the time since when. A store that has none of the referenced
+//! files is most likely the wrong one, or its disk is not mounted: then nothing is recorded or removed.
 
 use futures::StreamExt;
 use futures::stream;
@@ -16,8 +16,8 @@ use crate::events::jobs::FileLost;
 /// Rows read at a time; bounds memory.
 const BATCH: i64 = 500;
 
-/// Files asked for at the same time.
-const ASKED_AT_ONCE: usize = 16;
+/// Files checked at the same time.
+const CONCURRENT_CHECKS: usize = 16;
 
 /// How a table refers to files, and how to remove a reference.
 struct Kind {
@@ -72,7 +72,7 @@ pub(super) async fn sweep(components: &Components, failures: &mut Failures) -> R
         };
     }
     each_row(components, failures, &mut seen, Until::End).await?;
-    settle_missing(components, failures).await
+    process_missing_files(components, failures).await
 }
 
 #[derive(Default)]
@@ -119,17 +119,17 @@ async fn each_row(components: &Components, failures: &mut Failures, seen: &mut S
     Ok(())
 }
 
-/// Keys, and whether the store has them. Asks for nothing more once the process stops.
+/// Keys, and whether the store has them. Checks no further ones once the process stops.
 fn check_exists<'a>(
     components: &'a Components,
     keys: impl Iterator<Item = String> + 'a,
 ) -> impl futures::Stream<Item = (String, crate::storage::Result<bool>)> + Unpin + 'a {
-    let asked = stream::iter(keys.take_while(|_| !components.stopping.is_cancelled()));
-    let asked = asked.map(async |key: String| {
+    let keys = stream::iter(keys.take_while(|_| !components.stopping.is_cancelled()));
+    let checks = keys.map(async |key: String| {
         let exists = components.storage.exists(&key).await;
         (key, exists)
     });
-    Box::pin(asked.buffer_unordered(ASKED_AT_ONCE))
+    Box::pin(checks.buffer_unordered(CONCURRENT_CHECKS))
 }
 
 /// Records since when a file is missing.
@@ -142,9 +142,9 @@ async fn record_missing(components: &Components, kind: &Kind, key: &str) -> Resu
     Ok(())
 }
 
-/// Goes through what was recorded: forgets what is back or not named any more, and removes the rows of what has been
-/// missing for too long.
-async fn settle_missing(components: &Components, failures: &mut Failures) -> Result<Swept> {
+/// Processes the recorded files: forgets those that are back or not referenced any more, and removes the rows of those that
+/// have been missing for too long.
+async fn process_missing_files(components: &Components, failures: &mut Failures) -> Result<Swept> {
     let due = now_micros().saturating_sub(micros(components.config.cleanup.orphan_grace));
     let (mut swept, mut after) = (Swept::default(), String::new());
     loop {

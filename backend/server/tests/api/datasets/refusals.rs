@@ -135,7 +135,7 @@ async fn a_form_that_never_comes_to_its_fields_is_refused_early() {
         Body::wrap_stream(futures::stream::iter((0..200).map(|_| Ok::<_, std::io::Error>("x".repeat(1 << 20)))));
     let answer = send(&server, "multipart/form-data; boundary=X", endless).await;
     let answer = problem(answer, StatusCode::BAD_REQUEST, "invalid_form").await;
-    assert_eq!(answer["detail"], "the multipart form has more around its fields than in them");
+    assert_eq!(answer["detail"], "multipart overhead exceeds the limit");
 }
 
 #[tokio::test]

@@ -219,7 +219,7 @@ async fn a_real_prometheus_says_whether_it_scrapes_this_very_process() {
     server.stop().await;
     server.start_again(&[("SERVER__PORT", "0")]);
     let check = await_check(&server, "prometheus", "ok").await;
-    assert!(check["message"].as_str().unwrap().starts_with("has not scraped this process yet"), "{check}");
+    assert!(check["message"].as_str().unwrap().starts_with("not scraped yet"), "{check}");
 
     drop(scraper);
     let check = await_check(&server, "prometheus", "failed").await;

@@ -78,7 +78,7 @@ async fn the_scheduler_says_what_is_due_next() {
     eventually("the next due job is named", PATIENCE, async || {
         let health: serde_json::Value = server.get("/health").await.json().await.unwrap();
         let message = health["checks"]["scheduler"]["message"].as_str().unwrap().to_owned();
-        let is_named = message.starts_with("looks for due jobs; ") && message.contains(" is due in ");
+        let is_named = message.starts_with("polls for due jobs; ") && message.contains(" is due in ");
         if is_named { Ok(()) } else { Err(message) }
     })
     .await;

@@ -240,7 +240,7 @@ async fn health_names_the_next_of_the_jobs_that_run_here() {
         let message = health["checks"]["scheduler"]["message"].as_str().unwrap();
         // The report of a second ago may be from before.
         if started.elapsed() > std::time::Duration::from_secs(2) {
-            let due = message.strip_prefix("looks for due jobs; ").unwrap();
+            let due = message.strip_prefix("polls for due jobs; ").unwrap();
             let name = due.split_once(" is due in ").unwrap().0;
             assert!(["run_reaper", "resource_check"].contains(&name), "{message}");
             break;

@@ -1,4 +1,4 @@
-//! Turns an event into the line that Loki keeps: one JSON object with the message, the event's fields and those of its spans.
+//! Turns an event into a line for Loki: one JSON object with the message, the event's fields and those of its spans.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,7 +15,7 @@ use super::Line;
 use crate::catalogue::{LogLevel, LokiStage, TELEMETRY_LOKI_EVENTS_TOTAL};
 
 /// Loki refuses lines of 256 KiB and more.
-const LONGEST_LINE_BYTES: usize = 255 << 10;
+const MAX_LINE_BYTES: usize = 255 << 10;
 
 /// Takes events and queues their lines.
 pub(in crate::logs) struct LokiLayer {
@@ -50,7 +50,7 @@ impl<S: Subscriber + for<'l> LookupSpan<'l>> Layer<S> for LokiLayer {
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
         fields.0.insert("target".to_owned(), event.metadata().target().into());
-        // From the outermost span in: what is nearer to the event is more exact.
+        // From the outermost span in, so that inner spans override outer ones.
         for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
             if let Some(own) = span.extensions().get::<Fields>() {
                 fields.0.extend(own.0.iter().map(|(name, value)| (name.clone(), value.clone())));
@@ -69,10 +69,10 @@ impl<S: Subscriber + for<'l> LookupSpan<'l>> Layer<S> for LokiLayer {
 
 /// The line as JSON, its longest texts shortened until Loki takes it.
 fn text(mut fields: Map<String, Value>) -> String {
-    let mut longest_text_bytes = LONGEST_LINE_BYTES / 2;
+    let mut longest_text_bytes = MAX_LINE_BYTES / 2;
     loop {
         let text = Value::Object(fields.clone()).to_string();
-        if text.len() <= LONGEST_LINE_BYTES {
+        if text.len() <= MAX_LINE_BYTES {
             return text;
         }
         for value in fields.values_mut() {
@@ -148,14 +148,14 @@ mod tests {
         };
         let expected =
             [r#"telemetry_loki_events_total{stage="dropped"} 3"#, r#"telemetry_loki_events_total{stage="emitted"} 5"#];
-        assert_eq!(crate::testing::moved(emit), expected);
+        assert_eq!(crate::testing::changed_series(emit), expected);
     }
 
     #[test]
     fn a_line_that_loki_would_refuse_is_shortened() {
         let long = "ü".repeat(1 << 20);
         let lines = lines(1, || tracing::info!(long, "short"));
-        assert!(lines[0].to_string().len() <= LONGEST_LINE_BYTES);
+        assert!(lines[0].to_string().len() <= MAX_LINE_BYTES);
         assert_eq!(lines[0]["message"], "short");
         assert!(lines[0]["long"].as_str().unwrap().len() > 1_000);
     }

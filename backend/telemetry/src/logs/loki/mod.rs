@@ -1,7 +1,7 @@
 //! Ships log events to Loki, behind `LOKI__ENABLED`, and accounts for each one: `telemetry_loki_events_total`.
 //!
-//! An event becomes a line (`line.rs`), waits in a bounded queue, and is sent in batches that are tried again until Loki has
-//! decided (`ship.rs`). The service never waits for any of it: what the queue cannot hold is dropped and counted.
+//! An event becomes a line (`line.rs`), waits in a bounded queue, and is sent in batches that are retried until Loki has
+//! accepted or permanently refused them (`ship.rs`). The service never waits: events beyond the queue are dropped and counted.
 
 mod line;
 mod ship;
@@ -32,7 +32,7 @@ pub struct LokiSettings {
     /// Where Loki listens.
     #[arg(id = "LOKI__URL", default_value = "http://127.0.0.1:3100", value_parser = settings::http_url)]
     pub url: Url,
-    /// Sent as `Authorization: Bearer <token>`, where something before Loki asks for one.
+    /// Sent as `Authorization: Bearer <token>`, where a proxy in front of Loki requires one.
     #[arg(id = "LOKI__BEARER_TOKEN", default_value = "", value_parser = settings::secret, hide_default_value = true)]
     pub bearer_token: Secret,
     /// Sent as `X-Scope-OrgID`, where Loki has several tenants.
@@ -43,7 +43,7 @@ pub struct LokiSettings {
     pub queue: usize,
 }
 
-/// One event on its way to Loki.
+/// One event queued for Loki.
 struct Line {
     /// Nanoseconds since 1970 UTC.
     time: u128,
@@ -68,15 +68,15 @@ impl LokiSettings {
             expected: "a URL such as http://loki:3100".to_owned(),
         })?;
         let ending = CancellationToken::new();
-        let (tell, delivered) = mpsc_blocking::channel();
+        let (delivered_sender, delivered) = mpsc_blocking::channel();
         let shipping = shipper.run(waiting, ending.clone());
-        let until_all_is_sent = async move {
+        let deliver_all = async move {
             shipping.await;
-            // Nobody listens when the process ends without waiting.
-            let _ = tell.send(());
+            // The receiver is gone when the process ends without waiting.
+            let _ = delivered_sender.send(());
         };
-        // What the task does must not become log events that the task then has to send.
-        runtime.spawn(until_all_is_sent.with_subscriber(NoSubscriber::default()));
+        // The task's own events must not become lines that it then has to send.
+        runtime.spawn(deliver_all.with_subscriber(NoSubscriber::default()));
         Ok((LokiLayer::new(sender), Shipping { ending, delivered: Mutex::new(delivered) }))
     }
 }
@@ -84,7 +84,7 @@ impl LokiSettings {
 /// The task that delivers log events.
 pub(crate) struct Shipping {
     ending: CancellationToken,
-    /// Told by the task when all is delivered.
+    /// Receives from the task when all is delivered.
     delivered: Mutex<mpsc_blocking::Receiver<()>>,
 }
 

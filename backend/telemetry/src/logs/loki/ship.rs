@@ -1,4 +1,4 @@
-//! Sends lines to Loki in batches, each tried again until Loki has taken it or has said that it never will.
+//! Sends lines to Loki in batches, each retried until Loki has accepted or permanently refused it.
 //!
 //! Source: Loki's HTTP API, `POST /loki/api/v1/push` with JSON. Sizes keep below its default limits (4 MiB a request,
 //! 6 MB a burst).
@@ -20,11 +20,11 @@ const BATCH_BYTES: usize = 900_000;
 const BATCH_LINES: usize = 5_000;
 const BATCH_WAITS: Duration = Duration::from_millis(500);
 
-/// A Loki that accepts a connection and never answers counts as away after this time.
+/// After this time without a response Loki counts as unavailable.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Between two tries of a batch; soon enough to catch up when Loki is back.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The longest pause between two attempts at a batch; soon enough to catch up when Loki is back.
+const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 /// What is needed to send lines.
 pub(super) struct Shipper {
@@ -35,12 +35,12 @@ pub(super) struct Shipper {
     labels: Vec<(String, String)>,
 }
 
-/// Why a batch was not taken.
-enum Refused {
-    /// Loki is away, busy or broken: the same batch may be taken later.
-    ForNow,
-    /// Loki will never take it, or not all of it.
-    ForGood,
+/// Why a batch was not accepted.
+enum PushError {
+    /// Loki is unavailable, busy or failing: a retry may succeed.
+    Transient,
+    /// Loki will never accept it, or not all of it.
+    Permanent,
 }
 
 impl Shipper {
@@ -50,7 +50,7 @@ impl Shipper {
         Ok(Self { client, url, token: settings.bearer_token.clone(), tenant: settings.tenant.clone(), labels })
     }
 
-    /// Sends until `ending`, then what still waits. Never gives a batch up: whoever cannot wait drops this.
+    /// Sends until `ending`, then what is still queued. Never gives a batch up: a caller that cannot wait drops this.
     pub(super) async fn run(self, mut waiting: mpsc::Receiver<Line>, ending: CancellationToken) {
         let mut batch = Vec::new();
         while collect(&mut waiting, &ending, &mut batch).await {
@@ -65,16 +65,16 @@ impl Shipper {
         }
     }
 
-    async fn deliver(&self, body: &str, lines: u64) -> Result<(), Refused> {
-        let pauses = ExponentialBuilder::default().with_max_delay(LONGEST_PAUSE).with_jitter().without_max_times();
+    async fn deliver(&self, body: &str, lines: u64) -> Result<(), PushError> {
+        let pauses = ExponentialBuilder::default().with_max_delay(MAX_PAUSE).with_jitter().without_max_times();
         (|| self.push(body))
             .retry(pauses)
-            .when(|refused| matches!(refused, Refused::ForNow))
+            .when(|error| matches!(error, PushError::Transient))
             .notify(|_, _| TELEMETRY_LOKI_EVENTS_TOTAL.with([LokiStage::Retried.into()]).increment(lines))
             .await
     }
 
-    async fn push(&self, body: &str) -> Result<(), Refused> {
+    async fn push(&self, body: &str) -> Result<(), PushError> {
         let mut request = self.client.post(self.url.clone()).header("content-type", "application/json");
         if !self.token.is_empty() {
             request = request.bearer_auth(self.token.expose());
@@ -82,15 +82,15 @@ impl Shipper {
         if !self.tenant.is_empty() {
             request = request.header("x-scope-orgid", &self.tenant);
         }
-        let answer = request.body(body.to_owned()).send().await.map_err(|_| Refused::ForNow)?;
-        match answer.status() {
+        let response = request.body(body.to_owned()).send().await.map_err(|_| PushError::Transient)?;
+        match response.status() {
             status if status.is_success() => Ok(()),
             // Of a batch with one line too old or too long Loki takes the rest; sent again, that rest would be there twice.
             StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
-                Err(Refused::ForGood)
+                Err(PushError::Permanent)
             }
-            // 429 and 5xx, and what somebody may mend meanwhile: a token, a tenant, a path.
-            _ => Err(Refused::ForNow),
+            // 429 and 5xx, and faults that an operator can fix meanwhile: a token, a tenant, a path.
+            _ => Err(PushError::Transient),
         }
     }
 
@@ -110,13 +110,13 @@ impl Shipper {
     }
 }
 
-/// Fills the batch from the queue. `false` when nothing is left and nothing will come.
+/// Fills the batch from the queue. `false` when the queue is empty and closed.
 async fn collect(waiting: &mut mpsc::Receiver<Line>, ending: &CancellationToken, batch: &mut Vec<Line>) -> bool {
     let first = tokio::select! {
         biased;
         line = waiting.recv() => line,
         () = ending.cancelled() => {
-            // What is emitted from here on is dropped and counted as such.
+            // Later events are dropped and counted as such.
             waiting.close();
             waiting.recv().await
         }

@@ -30,13 +30,13 @@ use supply::{plant_orphans, supply_expired};
 const KILLS: u32 = 50;
 
 /// The longest life of a server between its first answer and its death.
-const LONGEST_LIFE: Duration = Duration::from_millis(1_200);
+const MAX_LIFETIME: Duration = Duration::from_millis(1_200);
 
 /// Every so many deaths come while the server starts.
 const DEATHS_PER_STILLBIRTH: u32 = 4;
 
 /// How far a server that is killed as it starts may come, after it has its address.
-const LONGEST_START: Duration = Duration::from_millis(30);
+const MAX_START_DELAY: Duration = Duration::from_millis(30);
 
 /// For how long a job may hold its lease after the death of its process, and a while.
 const LEASES: Duration = Duration::from_secs(40);
@@ -130,11 +130,11 @@ async fn under_load(server: &mut Server, database: &AnyPool, seed: u64, kills: u
         if kill % DEATHS_PER_STILLBIRTH == 0 {
             server.kill();
             let (starting, _) = block_in_place(|| server.begin_to_start("\"starting\""));
-            pause(&mut random, u64::try_from(LONGEST_START.as_millis()).unwrap()).await;
+            pause(&mut random, u64::try_from(MAX_START_DELAY.as_millis()).unwrap()).await;
             stillbirths += u32::from(!block_in_place(|| starting.kill()));
             block_in_place(|| server.start_again(&[]));
         } else {
-            pause(&mut random, u64::try_from(LONGEST_LIFE.as_millis()).unwrap()).await;
+            pause(&mut random, u64::try_from(MAX_LIFETIME.as_millis()).unwrap()).await;
             // Not on a thread of the clients: it waits for the new server's first word.
             block_in_place(|| server.kill_and_restart());
         }

@@ -1,4 +1,5 @@
-//! What the demo has made on the server, and what is busy, so that each action meets the state it is meant for.
+//! The datasets, models and runs that the demo has created on the server, and which are in use, so that each action meets the
+//! state it is meant for.
 
 use belfry_learning::algorithm::Algorithm;
 use rand::rngs::StdRng;
@@ -7,14 +8,14 @@ use rand::seq::IndexedRandom;
 use super::samples::Samples;
 
 /// Datasets the demo keeps at most and at least.
-const MOST_DATASETS: usize = 20;
-const LEAST_DATASETS: usize = 6;
+const MAX_DATASETS: usize = 20;
+const MIN_DATASETS: usize = 6;
 
 /// Completed runs the demo remembers.
-const MOST_MODELS: usize = 20;
+const MAX_MODELS: usize = 20;
 
 /// Runs the demo waits for at the same time: more would only wait in the server's queue.
-const MOST_RUNS: usize = 4;
+const MAX_RUNS: usize = 4;
 
 /// A dataset on the server.
 #[derive(Clone)]
@@ -35,19 +36,19 @@ pub struct Model {
     pub sample: &'static str,
 }
 
-/// What the demo has made.
+/// What the demo has created on the server.
 #[derive(Default)]
-pub struct Made {
+pub struct Inventory {
     // Oldest first.
     datasets: Vec<Dataset>,
     models: Vec<Model>,
-    runs_under_way: usize,
+    runs_in_flight: usize,
 }
 
-impl Made {
+impl Inventory {
     /// Whether another dataset may be stored.
     pub fn has_room(&self) -> bool {
-        self.datasets.len() < MOST_DATASETS
+        self.datasets.len() < MAX_DATASETS
     }
 
     /// Whether there is a dataset to read.
@@ -73,7 +74,7 @@ impl Made {
 
     /// Whether another run may be started.
     pub fn may_run(&self) -> bool {
-        self.runs_under_way < MOST_RUNS
+        self.runs_in_flight < MAX_RUNS
     }
 
     /// Remembers a stored dataset.
@@ -83,7 +84,7 @@ impl Made {
 
     /// Remembers a completed run.
     pub fn completed(&mut self, run_id: String, sample: &'static str) {
-        if self.models.len() >= MOST_MODELS {
+        if self.models.len() >= MAX_MODELS {
             self.models.remove(0);
         }
         self.models.push(Model { run_id, sample });
@@ -106,12 +107,12 @@ impl Made {
 
     /// Counts a run that was started.
     pub fn run_started(&mut self) {
-        self.runs_under_way += 1;
+        self.runs_in_flight += 1;
     }
 
     /// Counts a run that ended.
     pub fn run_ended(&mut self) {
-        self.runs_under_way -= 1;
+        self.runs_in_flight -= 1;
     }
 
     /// Takes the oldest dataset that nobody uses and of which there is another copy.
@@ -127,7 +128,7 @@ impl Made {
     fn surplus(&self) -> Option<usize> {
         let has_copy = |sample| self.datasets.iter().filter(|dataset| dataset.sample == sample).count() > 1;
         let spare = |dataset: &Dataset| dataset.users == 0 && has_copy(dataset.sample);
-        if self.datasets.len() > LEAST_DATASETS { self.datasets.iter().position(spare) } else { None }
+        if self.datasets.len() > MIN_DATASETS { self.datasets.iter().position(spare) } else { None }
     }
 }
 
@@ -137,39 +138,39 @@ mod tests {
 
     use super::*;
 
-    fn with(samples: &[&'static str]) -> Made {
-        let mut made = Made::default();
+    fn with(samples: &[&'static str]) -> Inventory {
+        let mut inventory = Inventory::default();
         for (number, sample) in samples.iter().enumerate() {
-            made.stored(number.to_string(), sample);
+            inventory.stored(number.to_string(), sample);
         }
-        made
+        inventory
     }
 
     #[test]
     fn a_dataset_in_use_or_the_last_of_its_kind_is_not_taken() {
-        let mut made = with(&["iris.csv", "wine.csv", "iris.csv", "iris.csv", "iris.csv", "iris.csv", "iris.csv"]);
+        let mut inventory = with(&["iris.csv", "wine.csv", "iris.csv", "iris.csv", "iris.csv", "iris.csv", "iris.csv"]);
         let mut rng = StdRng::seed_from_u64(1);
-        let wine = made.borrow(&mut rng, |sample| sample == "wine.csv").unwrap();
+        let wine = inventory.borrow(&mut rng, |sample| sample == "wine.csv").unwrap();
         assert_eq!(wine.id, "1");
-        made.give_back(&wine);
-        assert_eq!(made.take_surplus().unwrap().id, "0");
-        assert!(made.take_surplus().is_none(), "{LEAST_DATASETS} are left");
+        inventory.give_back(&wine);
+        assert_eq!(inventory.take_surplus().unwrap().id, "0");
+        assert!(inventory.take_surplus().is_none(), "{MIN_DATASETS} are left");
 
-        let mut made = with(&["iris.csv"; LEAST_DATASETS + 1]);
-        let lent: Vec<Dataset> = (0..100).filter_map(|_| made.borrow(&mut rng, |_| true)).collect();
-        assert!(made.take_surplus().is_none());
-        lent.iter().for_each(|dataset| made.give_back(dataset));
-        assert_eq!(made.take_surplus().unwrap().id, "0");
+        let mut inventory = with(&["iris.csv"; MIN_DATASETS + 1]);
+        let lent: Vec<Dataset> = (0..100).filter_map(|_| inventory.borrow(&mut rng, |_| true)).collect();
+        assert!(inventory.take_surplus().is_none());
+        lent.iter().for_each(|dataset| inventory.give_back(dataset));
+        assert_eq!(inventory.take_surplus().unwrap().id, "0");
     }
 
     #[test]
     fn what_is_kept_is_bounded() {
-        let mut made = with(&["iris.csv"; MOST_DATASETS]);
-        assert!(!made.has_room());
+        let mut inventory = with(&["iris.csv"; MAX_DATASETS]);
+        assert!(!inventory.has_room());
         for number in 0..100 {
-            made.completed(number.to_string(), "iris.csv");
+            inventory.completed(number.to_string(), "iris.csv");
         }
-        assert_eq!(made.models.len(), MOST_MODELS);
-        assert_eq!(made.models[0].run_id, "80");
+        assert_eq!(inventory.models.len(), MAX_MODELS);
+        assert_eq!(inventory.models[0].run_id, "80");
     }
 }

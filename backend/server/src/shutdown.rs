@@ -44,7 +44,7 @@ pub struct Shutdown {
     pub stopping: CancellationToken,
     /// Runs that are still trained go back to the queue.
     pub hand_back: CancellationToken,
-    /// What still waits, for a client or for the end of a job, is given up.
+    /// Requests and jobs that have not ended are stopped.
     pub cut_off: CancellationToken,
     /// How long each phase may take.
     pub times: ShutdownTimes,
