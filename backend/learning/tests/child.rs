@@ -165,7 +165,7 @@ fn a_panic_is_told_from_other_ends() {
     let folder = TempDir::new().unwrap();
     let ended = Run::start(&fake("panic", &folder), &folder).end();
     assert_eq!(ended.outcome(), Outcome::Panicked);
-    assert!(ended.stderr.contains("panics as requested"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("asked to panic"), "{}", ended.stderr);
     assert!(!folder.path().join("model.json").exists());
 }
 

@@ -39,7 +39,7 @@ impl Stepper for Fake<'_> {
         self.done += 1;
         match self.behaviour {
             Behaviour::Slow => std::thread::sleep(SLOW_STEP),
-            Behaviour::Panic if self.done == FATAL_STEP => panic!("the fake algorithm panics as requested"),
+            Behaviour::Panic if self.done == FATAL_STEP => panic!("the fake algorithm was asked to panic"),
             Behaviour::Oom if self.done == FATAL_STEP => exhaust_memory(),
             Behaviour::Stack if self.done == FATAL_STEP => {
                 black_box(recurse(0));
