@@ -213,5 +213,5 @@ pub async fn list(State(app): State<Shared>, Query(requested): Query<ListQuery>)
     let query = sqlx::query_as::<_, Row>(sqlx::AssertSqlSafe(query));
     let query = query.bind(requested.cursor.unwrap_or_else(|| "g".to_owned())).bind(limit + 1);
     let found = query.fetch_all(&app.database.pool).await?;
-    Ok(Json(Page::of(found, limit, |last| last.id.clone()).map(Alert::from)))
+    Ok(Json(Page::from_rows(found, limit, |last| last.id.clone()).map(Alert::from)))
 }

@@ -178,7 +178,7 @@ fn database_kind(error: &dyn sqlx::error::DatabaseError) -> &'static str {
         | ErrorKind::ForeignKeyViolation
         | ErrorKind::NotNullViolation
         | ErrorKind::CheckViolation => "constraint",
-        _ => match error.code().as_deref().map(Code::of) {
+        _ => match error.code().as_deref().map(Code::parse_code) {
             // Class 08 is connection trouble, 57P0x a server that shuts down or starts; too many connections; a replica.
             Some(Code::Postgres(code)) if code.starts_with("08") || code.starts_with("57P") => "connection",
             Some(Code::Postgres("53300" | "25006")) => "connection",
@@ -194,7 +194,7 @@ fn database_kind(error: &dyn sqlx::error::DatabaseError) -> &'static str {
 /// Whether the database has no room left: PostgreSQL's disk_full, SQLITE_FULL.
 fn is_database_full(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(error) = error else { return false };
-    matches!(error.code().as_deref().map(Code::of), Some(Code::Postgres("53100") | Code::Sqlite(13)))
+    matches!(error.code().as_deref().map(Code::parse_code), Some(Code::Postgres("53100") | Code::Sqlite(13)))
 }
 
 /// An engine's own code.
@@ -206,7 +206,7 @@ enum Code<'c> {
 }
 
 impl<'c> Code<'c> {
-    fn of(code: &'c str) -> Self {
+    fn parse_code(code: &'c str) -> Self {
         match code.parse::<u32>() {
             Ok(number) if code.len() < 5 => Self::Sqlite(number & 0xff),
             _ => Self::Postgres(code),

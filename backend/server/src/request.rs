@@ -114,7 +114,7 @@ impl<T> Page<T> {
     }
 
     /// The page of what was `found`: the items, and one more if there is a next page. It goes on after `cursor` of the last.
-    pub fn of(mut found: Vec<T>, limit: i64, cursor: impl FnOnce(&T) -> String) -> Self {
+    pub fn from_rows(mut found: Vec<T>, limit: i64, cursor: impl FnOnce(&T) -> String) -> Self {
         let limit = usize::try_from(limit).unwrap_or(0);
         let more = found.len() > limit;
         found.truncate(limit);

@@ -239,7 +239,7 @@ impl Telemetry {
     /// Shows how full the file system that holds `folder` is, as the disk called `name`, from the next page on.
     pub fn watch_disk(&self, name: &'static str, folder: impl Into<std::path::PathBuf>) {
         let folder = folder.into();
-        self.before_scrape(move || sample::DiskReading::emit(sample::DiskReading::take(&folder).ok(), name));
+        self.before_scrape(move || sample::DiskReading::emit(sample::DiskReading::read(&folder).ok(), name));
     }
 
     /// Delivers pending logs and spans, for at most `grace`. Returns whether all of them were delivered. What is pending

@@ -21,7 +21,7 @@ pub async fn list(State(app): State<Shared>, Query(requested): Query<ListQuery>)
     let limit = Page::<Dataset>::limit(requested.limit)?;
     let before = requested.cursor.as_deref().map(read_cursor).transpose()?;
     let found = rows::page(&app.database, before, limit + 1).await?;
-    let page = Page::of(found, limit, |last| write_cursor(last.created_at, &last.dataset.id));
+    let page = Page::from_rows(found, limit, |last| write_cursor(last.created_at, &last.dataset.id));
     Ok(Json(page.map(|stored| stored.dataset)))
 }
 

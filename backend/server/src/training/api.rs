@@ -20,10 +20,10 @@ pub async fn list(State(app): State<Shared>, Query(filter): Query<RunFilter>) ->
         return Err(Page::<Run>::invalid_cursor());
     }
     if filter.dataset_id.as_deref().is_some_and(|dataset_id| parse_id(dataset_id, "dataset").is_err()) {
-        return Ok(Json(Page::of(Vec::new(), limit, |run: &Run| run.id.clone())));
+        return Ok(Json(Page::from_rows(Vec::new(), limit, |run: &Run| run.id.clone())));
     }
     let found = list_runs(&app.database, &filter, limit + 1).await?;
-    Ok(Json(Page::of(found, limit, |last| last.id.clone())))
+    Ok(Json(Page::from_rows(found, limit, |last| last.id.clone())))
 }
 
 /// Shows a run.

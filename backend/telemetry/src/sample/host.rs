@@ -97,7 +97,7 @@ pub struct DiskReading {
 
 impl DiskReading {
     /// Reads the file system that holds `folder`.
-    pub fn take(folder: &Path) -> std::io::Result<Self> {
+    pub fn read(folder: &Path) -> std::io::Result<Self> {
         let disk = rustix::fs::statvfs(folder)?;
         let used_bytes = (disk.f_blocks - disk.f_bfree) * disk.f_frsize;
         Ok(Self { total_bytes: used_bytes + disk.f_bavail * disk.f_frsize, used_bytes })
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_disk_that_cannot_be_read_is_unknown() {
-        let reading = DiskReading::take(Path::new("/nowhere/at/all")).ok();
+        let reading = DiskReading::read(Path::new("/nowhere/at/all")).ok();
         let forgotten =
             ["total_bytes", "usage_ratio", "used_bytes"].map(|what| format!("host_disk_{what}{{disk=\"data\"}} NaN"));
         assert_eq!(changed_series(|| DiskReading::emit(reading, "data")), forgotten);
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn the_disk_of_this_test_has_room_and_is_in_use() {
-        let disk = DiskReading::take(&std::env::temp_dir()).unwrap();
+        let disk = DiskReading::read(&std::env::temp_dir()).unwrap();
         assert!(disk.used_bytes <= disk.total_bytes && disk.total_bytes > 0, "{disk:?}");
     }
 }

@@ -6,7 +6,7 @@
 //! ```
 //! use belfry_telemetry::sample::DiskReading;
 //!
-//! let disk = DiskReading::take(std::path::Path::new("/")).unwrap();
+//! let disk = DiskReading::read(std::path::Path::new("/")).unwrap();
 //! assert!(disk.used_bytes <= disk.total_bytes);
 //! ```
 
@@ -36,11 +36,11 @@ pub(crate) fn standard() -> Vec<Reading> {
     let (started, runtime) = (Instant::now(), Handle::current());
     let mut readings: Vec<Reading> = vec![
         Box::new(move || APP_UPTIME_SECONDS.set(started.elapsed().as_secs_f64())),
-        Box::new(move || RuntimeReading::take(&runtime).emit()),
-        Box::new(|| DiskReading::emit(DiskReading::take(Path::new("/")).ok(), "root")),
+        Box::new(move || RuntimeReading::read(&runtime).emit()),
+        Box::new(|| DiskReading::emit(DiskReading::read(Path::new("/")).ok(), "root")),
     ];
     if let Ok(system) = System::new() {
-        readings.push(with_state(system, |system| match ProcessReading::take(system) {
+        readings.push(with_state(system, |system| match ProcessReading::read(system) {
             Some(reading) => reading.emit(),
             None => forget_process(),
         }));

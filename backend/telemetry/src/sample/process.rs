@@ -23,7 +23,7 @@ pub struct ProcessReading {
 
 impl ProcessReading {
     /// Reads this process through `system`, which keeps what the next reading needs. `None` where the system tells nothing.
-    pub fn take(system: &mut System) -> Option<Self> {
+    pub fn read(system: &mut System) -> Option<Self> {
         let pid = Pid::from_u32(std::process::id());
         let kinds = ProcessRefreshKind::nothing().with_memory().with_cpu().with_tasks();
         system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, kinds);

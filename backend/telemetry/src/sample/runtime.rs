@@ -19,7 +19,7 @@ pub struct RuntimeReading {
 
 impl RuntimeReading {
     /// Reads a runtime, from any thread.
-    pub fn take(runtime: &Handle) -> Self {
+    pub fn read(runtime: &Handle) -> Self {
         let metrics = runtime.metrics();
         let busy = (0..metrics.num_workers()).map(|worker| metrics.worker_total_busy_duration(worker).as_secs_f64());
         Self {
@@ -47,7 +47,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
     async fn a_runtime_says_how_many_threads_and_tasks_it_has() {
         let waiting: Vec<_> = (0..5).map(|_| tokio::spawn(std::future::pending::<()>())).collect();
-        let reading = RuntimeReading::take(&Handle::current());
+        let reading = RuntimeReading::read(&Handle::current());
         assert_eq!((reading.workers, reading.alive_tasks), (3, 5));
         waiting.iter().for_each(tokio::task::JoinHandle::abort);
         let reading = RuntimeReading { busy_seconds: 1.5, global_queue_depth: 0, ..reading };
