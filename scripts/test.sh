@@ -94,7 +94,7 @@ run_tests() {
   step 'cargo fmt' cargo fmt --all --check
   [[ $what == quick ]] || check_files
   step 'compile everything, with clippy' cargo build --workspace --all-targets --locked
-  step 'unit and API tests on SQLite' test_workspace
+  step 'unit and API tests on SQLite' test_workspace "$what"
   [[ $what == quick ]] && return 0
 
   step 'the program from the build context alone' check_build_context
@@ -138,14 +138,31 @@ require_test_packages() {
 
 # One test asks a real Prometheus, which `quick` does not install.
 test_workspace() {
+  local name left_out=()
   find_monitoring_tools
+  if [[ $1 == quick ]]; then
+    skip "${#slow_tests[@]} tests that take longer than the others together: ${slow_tests[*]}"
+    for name in "${slow_tests[@]}"; do left_out+=(--skip "$name"); done
+  fi
   if [[ -n ${tool[prometheus]} ]]; then
-    PATH=$(dirname -- "${tool[prometheus]}"):$PATH cargo_tests sqlite --workspace
+    PATH=$(dirname -- "${tool[prometheus]}"):$PATH cargo_tests sqlite --workspace -- "${left_out[@]}"
   else
     skip 'the test of native histograms by a real Prometheus, which is not installed'
-    cargo_tests sqlite --workspace -- --skip a_real_prometheus
+    cargo_tests sqlite --workspace -- "${left_out[@]}" --skip a_real_prometheus
   fi
 }
+
+# Left out by `quick`.
+slow_tests=(
+  no_kill_breaks_a_promise
+  a_hundred_thousand_expire_in_bounded_memory_across_a_stop
+  memory_does_not_grow_with_the_upload
+  the_job_of_a_killed_server_is_taken_over_by_another
+  a_run_without_a_heartbeat_stops_before_its_lease_ends
+  a_restore_that_is_cut_off_leaves_the_old_state_or_the_new
+  a_training_run_under_way_survives_a_clock_put_forward
+  random_requests_and_names_stay_within_the_caps
+)
 
 # Without the tests that run no statement of their own: tests/api/same_on_postgresql.txt names them.
 test_on_postgres() {
