@@ -126,6 +126,28 @@ fn a_second_start_changes_nothing() {
 
 #[test]
 #[ignore = "starts the native stack: ./run.sh test"]
+fn a_start_that_is_refused_stops_nothing() {
+    let mut stack = Stack::up();
+    let before = PARTS.map(|(part, _)| stack.pid(part));
+    let backend_port = stack.port("backend").to_string();
+    let prometheus_port = stack.port("prometheus").to_string();
+    for (name, refused, valid, expected) in [
+        ("UPLOAD__MAX_BYTES", "many", "1GiB", "UPLOAD__MAX_BYTES: found `many`"),
+        ("PROMETHEUS_RETENTION_TIME", "soon", "15d", "Prometheus would not start"),
+        ("PROMETHEUS_PORT", &backend_port, &prometheus_port, "BACKEND_PORT"),
+    ] {
+        stack.set(name, refused);
+        let answer = stack.run(&["native"]);
+        assert!(!answer.succeeded, "{name}: {}", answer.text);
+        assert!(answer.text.contains(expected), "{name}: {}", answer.text);
+        assert!(answer.text.contains("nothing was started or stopped"), "{name}: {}", answer.text);
+        assert_eq!(PARTS.map(|(part, _)| stack.pid(part)), before, "{name}");
+        stack.set(name, valid);
+    }
+}
+
+#[test]
+#[ignore = "starts the native stack: ./run.sh test"]
 fn a_taken_port_is_named_before_anything_starts() {
     let stack = Stack::prepared();
     let port = stack.port("prometheus");
