@@ -81,7 +81,7 @@ part_facts() {
 # Whether a program that refused had been asked: one from before `belfry check` does not know the word.
 can_check() {
   grep -q 'unrecognized subcommand' "$1" || return 0
-  warn 'this backend is older than `belfry check`: its settings are judged only when it starts'
+  warn 'this backend is older than its check of settings: they are judged only when it starts'
   return 1
 }
 
