@@ -105,7 +105,7 @@ fn a_number_is_predicted() {
 }
 
 #[test]
-fn the_same_seed_trains_the_same_model_and_another_seed_another() {
+fn the_same_seed_trains_the_same_model_and_another_does_not() {
     let folder = TempDir::new().unwrap();
     for algorithm in Algorithm::ALL {
         let (dataset, target) = match algorithm {
