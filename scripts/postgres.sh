@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# A private PostgreSQL cluster for the tests: own folder, own port, gone afterwards.
+# A private PostgreSQL cluster for the tests: own folder, own port, removed afterwards.
 
 postgres_folder=''
 
@@ -45,7 +45,7 @@ stop_postgres() {
   postgres_folder=''
 }
 
-# A loopback port that nobody listens on.
+# A free loopback port.
 free_port() {
   local port
   for _ in {1..50}; do

@@ -6,7 +6,7 @@
 #   build.sh FOLDER --rust   also a stand-in for the compiler image, from this machine's toolchain
 #
 # Stand-ins are built only on an engine that engine.sh started: on another engine they would hide the real images of the
-# same name, so only the backend is built there, from source. Exit 77: no engine responds, or this is not Debian.
+# same name, so only the backend is built there, from source. Exit 77: no engine or no Debian 12.
 set -euo pipefail
 
 cannot() { echo "no local images: $*" >&2; exit 77; }
