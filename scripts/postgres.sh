@@ -26,7 +26,7 @@ start_postgres() {
   as_postgres "$(postgres_program initdb)" --pgdata "$postgres_folder/data" --username belfry \
     --auth scram-sha-256 --pwfile "$postgres_folder/password" --encoding UTF8 --locale C.UTF-8 >/dev/null
   port=$(free_port)
-  # Each test opens a pool of its own.
+  # Each test opens its own pool.
   as_postgres "$(postgres_program pg_ctl)" --pgdata "$postgres_folder/data" --wait --timeout 60 --silent \
     --log "$postgres_folder/log" start --options \
     "-c listen_addresses=127.0.0.1 -c port=$port -c unix_socket_directories= -c max_connections=300" || {

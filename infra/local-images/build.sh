@@ -20,7 +20,7 @@ folder=$(cd "$1" && pwd)
 
 docker version --format '{{.Server.Version}}' >/dev/null 2>&1 || cannot "no engine answers"
 labels=$(docker info --format '{{.Labels}}')
-# Debian 12's own docker command would use the old builder, which knows neither secrets nor caches.
+# Debian 12's own docker command would use the old builder, which supports neither secrets nor caches.
 export DOCKER_BUILDKIT=1
 # The tests' own tag, so that the user's image under the usual tag is kept.
 export BELFRY_IMAGE=${BELFRY_IMAGE:-belfry-backend:test}

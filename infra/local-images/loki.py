@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Stand-in for Loki: responds to /ready, accepts and counts pushes, stores nothing.
 
-`loki -health` asks /ready like the original. GET /stand-in returns the counts so far.
+`loki -health` requests /ready like the original. GET /stand-in returns the counts so far.
 """
 import http.server
 import json
