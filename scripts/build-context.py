@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""Lays what a container engine would be sent as build context in an empty folder: build-context.py PROJECT FOLDER
+"""Copies the files of the build context into an empty folder: build-context.py PROJECT FOLDER
 
-By the project's own .dockerignore, read with the rules of Docker's SDK for Python (Debian's python3-docker), so that no
-engine is needed. The container tests hold the result against what a real engine is sent.
+Applies the project's .dockerignore with the rules of Docker's SDK for Python (Debian's python3-docker), so that no engine
+is needed. The container tests compare the result with what a real engine is sent.
 """
 
 import pathlib
@@ -19,14 +19,14 @@ def patterns(ignore_file):
 
 def main(project, folder):
     project, folder = pathlib.Path(project), pathlib.Path(folder)
-    # The SDK adds this file of its own accord, because the old builder needed it.
+    # The SDK always adds this file, because the old builder needed it.
     names = exclude_paths(str(project), patterns(project / ".dockerignore")) - {".dockerignore"}
     for name in sorted(names):
         source, target = project / name, folder / name
         if source.is_dir() and not source.is_symlink():
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        # With its times, by which cargo tells what is compiled already.
+        # With its modification time, from which cargo decides what to compile.
         shutil.copy2(source, target, follow_symlinks=False)
 
 

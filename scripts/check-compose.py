@@ -14,7 +14,7 @@ import yaml
 
 def specification():
     folder = pathlib.Path(importlib.util.find_spec("compose_viz").submodule_search_locations[0])
-    # By its path, because the package itself asks for a program that draws.
+    # By its path, because importing the package requires a drawing program.
     spec = importlib.util.spec_from_file_location("compose_spec", folder / "spec/compose_spec.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules["compose_spec"] = module

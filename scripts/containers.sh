@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# The stack in containers, where a Docker engine and Compose v2 are there.
+# The stack in containers, if a Docker engine and Compose v2 are available.
 
 engine_answers() {
   have docker && timeout 15 docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1
 }
 
-# Why containers cannot be used, for the one line that says so.
+# The reason why containers cannot be used, for a message.
 no_engine_because() {
   if ! have docker; then
     echo 'there is no docker command'
@@ -18,7 +18,7 @@ no_engine_because() {
 
 containers_are_known() { [[ -n $(docker compose ps --all --quiet 2>/dev/null) ]]; }
 
-# The published ports, and the service that holds each once it runs.
+# The published ports, and the service that uses each.
 declare -A service_port=(
   [backend]=BACKEND_PORT [prometheus]=PROMETHEUS_PORT [grafana]=GRAFANA_PORT [loki]=LOKI_PORT
   [alertmanager]=ALERTMANAGER_PORT [node-exporter]=NODE_EXPORTER_PORT [blackbox-exporter]=BLACKBOX_PORT
@@ -28,7 +28,7 @@ require_free_container_ports() {
   local service running variables=() same
   mapfile -t same < <(same_ports "${service_port[@]}")
   refuse_ports "${same[@]}"
-  # As `backend 127.0.0.1:8000->8000/tcp`. A service that runs holds its port, unless it is to move to another.
+  # Such as `backend 127.0.0.1:8000->8000/tcp`. A running service uses its port, unless its port is being changed.
   running=$(docker compose ps --status running --format '{{.Service}} {{.Ports}}' 2>/dev/null) || running=''
   for service in "${!service_port[@]}"; do
     grep -q -- "^$service .*:${!service_port[$service]}->" <<<"$running" || variables+=("${service_port[$service]}")
@@ -38,7 +38,7 @@ require_free_container_ports() {
 
 # containers_up [COMPOSE OPTIONS...]
 containers_up() {
-  # For the Dockerfile this is a choice, for native mode a path.
+  # The Dockerfile expects a keyword here; native mode also accepts a path.
   [[ ${BELFRY_BINARY:-} != */* ]] || unset BELFRY_BINARY
   require_free_container_ports
   say "Building the backend image (the first time up to $(first_build_minutes release) minutes on $(nproc) cores, later less)"
@@ -46,7 +46,7 @@ containers_up() {
     docker image inspect "${BELFRY_IMAGE:-belfry-backend:0.1.0}" >/dev/null 2>&1 || die 'the backend image could not be built'
     warn 'the backend image could not be built anew; the one built before is used'
   }
-  # Before anything is stopped: what runs goes on if what is to follow it would not start.
+  # Before anything is stopped, so that the running stack continues if the new settings are invalid.
   require_valid_container_settings "$@"
   say 'Starting the stack in containers'
   docker compose "$@" up --detach --wait || {

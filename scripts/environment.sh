@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# Variables: what the shell exports wins, then .env, then the defaults here.
+# Variables: the shell's take precedence, then .env, then the defaults here.
 # The ports and the bind address are the same ones docker-compose.yml reads.
 
 # Reads .env as data: nothing in it is evaluated, so a value with a `$(...)` is
-# just that text. Quotes around a whole value are removed, as Compose does.
+# plain text. Quotes around a whole value are removed, as Compose does.
 read_env_file() {
   local file=$1 line name value number=0
   local single="^'([^']*)'[[:space:]]*(#.*)?\$"
@@ -34,7 +34,7 @@ read_env_file() {
   done <"$file"
 }
 
-# An empty exported variable wins too: that is how one blanks a line of .env.
+# An empty exported variable also takes precedence, to override a line of .env.
 set_unless_exported() {
   local name=$1 value=$2 where=$3
   case $name in
@@ -72,7 +72,7 @@ load_environment() {
 
 is_port() { [[ $1 =~ ^[0-9]{1,5}$ ]] && ((10#$1 >= 1 && 10#$1 <= 65535)); }
 
-# Everything native mode writes is here; git ignores it.
+# Native mode writes all its files here; git ignores the folder.
 choose_state_folder() {
   state=${BELFRY_STATE:-$project_root/.belfry}
   [[ $state == /* ]] || state=$project_root/$state

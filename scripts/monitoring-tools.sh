@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# The programs native mode runs beside the backend: from PATH, else from the
-# system's packages.
+# The programs that native mode runs next to the backend: from PATH, else from
+# the system's packages.
 
-# name: what it may be called (upstream's name, Debian's name), and its package
+# name: possible names of the program (upstream's, Debian's), and its package
 declare -A tool_names=(
   [prometheus]='prometheus'
   [promtool]='promtool'

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# The stack's own configuration, with the addresses of native mode.
+# The stack's configuration, with the addresses of native mode.
 #
-# In containers the parts find each other by service name. Natively they are
-# found at BIND_ADDRESS and the ports of .env, so each `service:port` is replaced;
-# nothing else differs between the two modes.
+# In containers the parts reach each other by service name. Natively they are
+# reached at BIND_ADDRESS and the ports of .env, so each `service:port` is replaced;
+# the two modes have no other differences.
 
 # service:port inside the containers, and the variable of the port outside.
 container_addresses=(
@@ -15,7 +15,7 @@ container_addresses=(
   blackbox-exporter:9115=BLACKBOX_PORT
 )
 
-# The sed script of those replacements; `my-backend:8000` is somebody else's.
+# The sed script of those replacements; `my-backend:8000` is another service.
 address_replacements() {
   local pair variable
   for pair in "${container_addresses[@]}"; do
@@ -35,8 +35,8 @@ render_configuration() {
     { show_tail "$state/logs/amtool.log"; die 'Alertmanager would not accept its configuration; nothing was started or stopped'; }
 }
 
-# Writes what differs and removes what is gone; each file appears whole, because
-# Prometheus reads its targets whenever they change.
+# Writes changed files and removes deleted ones; each file is replaced atomically,
+# because Prometheus reads its targets whenever they change.
 render_folder() {
   local from=$1 to=$2 file script
   script=$(address_replacements)

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Native mode: the whole stack as ordinary processes, on embedded defaults.
+# Native mode: the whole stack as ordinary processes, with built-in defaults.
 
-# In the order they start. Names are those of the services in docker-compose.yml.
+# In the order of their start. Names are those of the services in docker-compose.yml.
 parts=(backend node-exporter blackbox-exporter alertmanager prometheus)
 declare -A part_port=(
   [backend]=BACKEND_PORT [prometheus]=PROMETHEUS_PORT [alertmanager]=ALERTMANAGER_PORT
@@ -24,16 +24,16 @@ part_is_ready() {
 }
 
 # Sets argv to the command of a part. Only the backend gets this shell's
-# variables; the others have no use for its secrets.
+# variables, because the others do not need its secrets.
 part_command() {
   local variable=${part_port[$1]} listen public=${PUBLIC_HOST:-localhost}
   listen=$(host_port "$BIND_ADDRESS" "${!variable}")
   local clean=(env --ignore-environment)
-  # Where unpacked programs look for their pages; see unpacking.sh.
+  # Unpacked programs look for their web pages here; see unpacking.sh.
   [[ -d $state/tools ]] && clean+=("--chdir=$state/tools")
   case $1 in
     backend)
-      # In .env for other services; the backend has no business with them.
+      # In .env for other services; the backend must not get them.
       argv=(env --unset=GRAFANA_ADMIN_PASSWORD --unset=POSTGRES_PASSWORD "$backend_binary" serve)
       ;;
     prometheus)
@@ -62,7 +62,7 @@ part_command() {
   esac
 }
 
-# What, beside its command, a part must be restarted for.
+# Prints the data, other than its command, whose change requires a restart of a part.
 part_facts() {
   case $1 in
     backend)
@@ -71,21 +71,21 @@ part_facts() {
         printf '%s=%s\n' "$name" "${!name}"
       done
       ;;
-    # Prometheus follows its targets by itself.
+    # Prometheus reloads its targets by itself.
     prometheus) find "$state/prometheus" -type f -not -path '*/targets/*' -print0 | sort -z | xargs -0 sha256sum ;;
     alertmanager) sha256sum "$state/alertmanager/alertmanager.yml" ;;
     blackbox-exporter) sha256sum "$state/blackbox/blackbox.yml" ;;
   esac
 }
 
-# Whether a program that refused had been asked: one from before `belfry check` does not know the word.
+# Whether the program has the subcommand `check`: older versions do not.
 can_check() {
   grep -q 'unrecognized subcommand' "$1" || return 0
   warn 'this backend is older than its check of settings: they are judged only when it starts'
   return 1
 }
 
-# The backend's own judgement of the variables that it would get.
+# Validates the backend's variables with `belfry check`.
 require_valid_settings() {
   local argv log=$state/logs/check.log
   part_command backend
@@ -96,19 +96,19 @@ require_valid_settings() {
   die 'the backend would refuse these settings; nothing was started or stopped'
 }
 
-# Prometheus reads its flags before its configuration, so it says what is wrong with a flag, or else that there is no
-# configuration at this path, and ends.
+# Prometheus reads its flags before its configuration, so with a missing configuration file it either reports an invalid
+# flag or the missing file, and ends.
 require_valid_flags() {
   local argv log=$state/logs/flags.log none=$state/prometheus/none.yml
   part_command prometheus
   "${argv[@]/#--config.file=*/--config.file=$none}" >"$log" 2>&1 || true
   grep -q -F -- "$none" "$log" && return 0
-  # The rest is its help.
+  # The other lines are its help.
   sed -n '1s/^/  /p' "$log" >&2
   die 'Prometheus would not start with these settings; nothing was started or stopped'
 }
 
-# The backend's variables where native mode differs from the binary's defaults.
+# The backend's variables that differ from the binary's defaults in native mode.
 set_backend_variables() {
   export SERVER__HOST=$BIND_ADDRESS SERVER__PORT=$BACKEND_PORT
   export DATA__DIR=${DATA__DIR:-$state/data}
@@ -135,7 +135,7 @@ native_up() {
   build_backend "$profile"
   require_monitoring_tools
   set_backend_variables "$profile"
-  # Before anything is stopped: what runs goes on if what is to follow it would not start.
+  # Before anything is stopped, so that the running stack continues if the new settings are invalid.
   require_valid_settings
   render_configuration
   require_valid_flags
@@ -171,7 +171,7 @@ native_up() {
   native_summary
 }
 
-# Long enough for the backend to finish what its own grace period allows.
+# Longer than the backend's own grace period.
 stop_grace() {
   local grace=${SERVER__SHUTDOWN_GRACE:-15s}
   case $1/$grace in
@@ -198,7 +198,7 @@ wait_until_ready() {
   done
 }
 
-# The last started first, so that no scraper reports the others as lost.
+# In reverse order of the start, so that Prometheus does not report the others as down.
 native_stop() {
   local index part
   for ((index = $#; index > 0; index--)); do
@@ -216,7 +216,7 @@ native_down() {
   native_stop "${parts[@]}"
 }
 
-# One line a part; fails unless all are up.
+# One line per part; fails unless all are up.
 native_status() {
   local part pid word result=0
   for part in "${parts[@]}"; do

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the user reads: one line a fact, to stderr only what went wrong.
+# Messages for the user: one line each; only errors go to stderr.
 
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
   bold=$'\e[1m' plain=$'\e[0m'
@@ -18,10 +18,10 @@ die() {
   exit 1
 }
 
-# Answers whether a program is on PATH.
+# Whether a program is on PATH.
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# The last lines of a log, indented, so that they read as a quotation.
+# The last lines of a log, indented like a quotation.
 show_tail() {
   local file=$1
   [[ -s $file ]] || { say "  ($file is empty)" >&2; return 0; }

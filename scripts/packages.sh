@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Debian packages: installed with root or passwordless sudo, without letting a
-# service start; or only unpacked into the state folder, which needs no root.
+# Debian packages: installed with root or passwordless sudo, without starting
+# their services; or only unpacked into the state folder, which needs no root.
 
 can_be_root() { ((EUID == 0)) || sudo -n true 2>/dev/null; }
 
@@ -12,7 +12,7 @@ installed_packages() {
   dpkg-query -W -f '${db:Status-Status} ${Package}\n' 2>/dev/null | sed -n 's/^installed //p' | sort
 }
 
-# Installs what is missing of the packages named.
+# Installs those of the given packages that are missing.
 install_packages() {
   local package missing=() before
   before=$(installed_packages)
@@ -47,8 +47,8 @@ package_log() {
   echo "$state/logs/packages.log"
 }
 
-# A package's service would start at once on the very port that we are about to
-# use. Debian asks this script before it starts any; 101 means no.
+# A package's service would start immediately, on a port that the stack needs.
+# Debian runs this script before it starts a service; 101 forbids the start.
 policy_script=/usr/sbin/policy-rc.d
 policy_saved=$policy_script.before-belfry
 
@@ -70,11 +70,11 @@ allow_service_starts() {
     as_root rm -f -- "$policy_script"
   fi
   if [[ -e $policy_saved ]]; then as_root mv -- "$policy_saved" "$policy_script"; fi
-  # What was to be done at the end still is.
+  # Restores the previous EXIT trap.
   eval "${trap_before:-trap - EXIT}"
 }
 
-# Nor at the next boot. Only units of packages that were not there before.
+# Disables services at the next boot too. Only units of newly installed packages.
 keep_services_off() {
   local before=$1 package unit now=()
   have systemctl || return 0

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Who listens where, read from /proc: a fresh machine has neither ss nor lsof.
+# Which process listens on which port, read from /proc: a new machine may have neither ss nor lsof.
 
 # An address that a client on this machine can connect to.
 local_address() {
@@ -24,9 +24,9 @@ hex_address() {
   printf '%02X%02X%02X%02X' "$d" "$c" "$b" "$a"
 }
 
-# Prints the socket inode of the listener that would keep us off the port, if any.
-# Bound to one IPv4 address, only that address and the wildcards are in the way;
-# bound to anything wider, every listener on the port counts.
+# Prints the socket inode of a listener that conflicts with the port, if any.
+# If we bind to one IPv4 address, only that address and the wildcards conflict;
+# otherwise, every listener on the port does.
 listener_inode() {
   local port_hex ours='' table local_hex state_hex inode
   local any6=00000000000000000000000000000000
@@ -50,7 +50,7 @@ listener_inode() {
   return 1
 }
 
-# The pid that holds a socket inode; fails when another user's process does.
+# The pid of the process that owns a socket inode; fails if it is another user's.
 socket_pid() {
   local link
   link=$(find /proc/[0-9]*/fd -lname "socket:\[$1\]" -print -quit 2>/dev/null) || true
@@ -58,7 +58,7 @@ socket_pid() {
   echo "${BASH_REMATCH[1]}"
 }
 
-# same_ports VARIABLES...: a line for each whose port another one has.
+# same_ports VARIABLES...: a line for each variable whose port another one also has.
 same_ports() {
   local name
   local -A chosen=()
@@ -76,8 +76,8 @@ refuse_ports() {
   exit 1
 }
 
-# require_free_ports "OUR PIDS" VARIABLES...: names every taken port at once, then
-# stops. A port that one of our own processes holds is not in the way.
+# require_free_ports "OUR PIDS" VARIABLES...: lists all ports in use, then
+# exits. A port that one of our own processes uses is allowed.
 require_free_ports() {
   local ours=" $1 " name inode pid owner taken=()
   shift
@@ -95,7 +95,7 @@ require_free_ports() {
   refuse_ports "${taken[@]}"
 }
 
-# The status code of a GET, by bash alone: curl may not be there.
+# The status code of a GET, in pure bash, because curl may be missing.
 http_status() {
   local host=$1 port=$2 path=$3
   (

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# A private PostgreSQL cluster for the tests: own folder, own port, gone afterwards.
+# A private PostgreSQL cluster for the tests: own folder, own port, removed afterwards.
 
 postgres_folder=''
 
@@ -26,7 +26,7 @@ start_postgres() {
   as_postgres "$(postgres_program initdb)" --pgdata "$postgres_folder/data" --username belfry \
     --auth scram-sha-256 --pwfile "$postgres_folder/password" --encoding UTF8 --locale C.UTF-8 >/dev/null
   port=$(free_port)
-  # Each test opens a pool of its own.
+  # Each test opens its own pool.
   as_postgres "$(postgres_program pg_ctl)" --pgdata "$postgres_folder/data" --wait --timeout 60 --silent \
     --log "$postgres_folder/log" start --options \
     "-c listen_addresses=127.0.0.1 -c port=$port -c unix_socket_directories= -c max_connections=300" || {
@@ -45,7 +45,7 @@ stop_postgres() {
   postgres_folder=''
 }
 
-# A loopback port that nobody listens on.
+# A free loopback port.
 free_port() {
   local port
   for _ in {1..50}; do

@@ -1,24 +1,24 @@
 # shellcheck shell=bash
-# Processes that outlive this shell, and the certainty that a pid is still ours.
+# Processes that continue after this shell, and a check that a pid is still ours.
 #
-# A pid alone is not enough: the system hands it out again. So each part's file
-# in pids/ keeps the boot, the pid and the pid's start time, and only a process
-# that matches all three is ever signalled.
+# A pid alone is not enough, because the system reuses pids. So each part's file
+# in pids/ has the boot id, the pid and the process's start time, and only a
+# process that matches all three gets a signal.
 
 pid_file() { echo "$state/pids/$1"; }
 log_file() { echo "$state/logs/$1.log"; }
 
-# Start time in clock ticks since boot; fails for a process gone or a zombie.
+# Start time in clock ticks since boot; fails if the process has ended or is a zombie.
 start_ticks() {
   local line fields
   line=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
-  # The name, in parentheses, may hold spaces; the fields after it do not.
+  # The name, in parentheses, may contain spaces; the fields after it do not.
   read -r -a fields <<<"${line##*) }"
   [[ ${fields[0]} != Z && ${fields[0]} != X ]] || return 1
   echo "${fields[19]}"
 }
 
-# Prints the pid of a part that runs.
+# Prints the pid of a running part.
 running_pid() {
   local boot pid ticks
   was_started "$1" || return 1
@@ -29,7 +29,7 @@ running_pid() {
 
 was_started() { [[ -e $(pid_file "$1") ]]; }
 
-# What the part was started with; see fingerprint().
+# The fingerprint that the part was started with; see fingerprint().
 recorded_fingerprint() {
   local fingerprint
   read -r _ _ _ fingerprint <"$(pid_file "$1")" || return 1
@@ -40,9 +40,9 @@ recorded_fingerprint() {
 start_part() {
   local name=$1 fingerprint=$2 pid ticks
   shift 2
-  # Logs start anew and are kept once, which bounds them and saves a dead part's words.
+  # A start begins a new log and keeps one old log, which bounds the size and saves the log of a crash.
   [[ -s $(log_file "$name") ]] && mv -- "$(log_file "$name")" "$(log_file "$name").1"
-  # The lock is ours, not the child's: it would hold it for ever.
+  # The child must not inherit the lock: it would keep it forever.
   setsid nohup "$@" >"$(log_file "$name")" 2>&1 </dev/null {lock}>&- &
   pid=$!
   disown "$pid"
@@ -50,7 +50,7 @@ start_part() {
   echo "$(</proc/sys/kernel/random/boot_id) $pid $ticks $fingerprint" >"$(pid_file "$name")"
 }
 
-# Asks, waits, then forces. Twice is the same as once.
+# Sends SIGTERM, waits, then kills. Safe to repeat.
 stop_part() {
   local name=$1 grace=$2 pid deadline
   if pid=$(running_pid "$name"); then
@@ -73,7 +73,7 @@ take_lock() {
   flock -n "$lock" || die "another ./run.sh is at work on $state"
 }
 
-# Changes when the command, one of the files it names, or the facts on stdin do.
+# Changes if the command, a file that it names, or the data on stdin changes.
 fingerprint() {
   local word
   {

@@ -1,14 +1,14 @@
 # shellcheck shell=bash
-# The Rust tools. rustup is the one thing that run.sh expects to find.
+# The Rust tools. rustup is the only program that run.sh requires.
 
 require_rust() {
   have cargo || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
   have cargo || die "cargo is missing: install Rust by rustup (https://rustup.rs), then try again"
-  # rustup does not bring the linker.
+  # rustup does not install a linker.
   have cc || install_packages build-essential
 }
 
-# The minimal profile of rustup has neither of these.
+# The minimal profile of rustup does not include these.
 require_rust_checks() {
   local component
   for component in rustfmt clippy; do
@@ -19,8 +19,8 @@ require_rust_checks() {
   done
 }
 
-# The program that BELFRY_BINARY names instead of one built here. The words are
-# those of the Dockerfile, which reads the same variable.
+# The program that BELFRY_BINARY selects instead of a build. The keywords are
+# those of the Dockerfile, which uses the same variable.
 given_backend() {
   case ${BELFRY_BINARY:-built} in
     built) return 1 ;;
@@ -29,16 +29,16 @@ given_backend() {
   esac
 }
 
-# What a first build takes at most, by its CPU time.
+# The longest duration of a first build, from its CPU time.
 first_build_minutes() {
   local cpu_minutes=16
   [[ $1 == release ]] || cpu_minutes=9
   echo $(((cpu_minutes + $(nproc) - 1) / $(nproc)))
 }
 
-# build_backend release|dev: builds, and leaves a copy in the state folder: the
-# next build may replace cargo's file, which the running backend starts its
-# training workers from. Sets backend_binary.
+# build_backend release|dev: builds, and copies the program to the state folder:
+# the running backend starts training children from this file, and the next build
+# may replace cargo's. Sets backend_binary.
 build_backend() {
   local profile=$1 built folder
   if backend_binary=$(given_backend); then
@@ -52,7 +52,7 @@ build_backend() {
   say "Building the backend ($profile profile)"
   [[ -e $built ]] ||
     say "  The first build compiles all its dependencies: up to $(first_build_minutes "$profile") minutes on $(nproc) cores. Later ones take seconds."
-  # What the tests set for their harness is none of the build's business.
+  # The tests set this variable for their harness; the build must not see it.
   env --unset=RUSTC_BOOTSTRAP cargo build --locked --profile "$profile" -p belfry || die 'the backend cannot be built; nothing was started or stopped'
   backend_binary=$state/bin/belfry
   mkdir -p -- "$state/bin"

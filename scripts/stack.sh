@@ -28,7 +28,7 @@ stack_down() {
   fi
   if engine_answers && containers_are_known; then
     known=true
-    # Every profile's services, also of one that was switched on by a variable at the start and is not now.
+    # The services of all profiles, including one that was enabled at the start and is not now.
     docker compose --profile '*' down --remove-orphans
   fi
   if $known; then say 'Stopped. Data is kept.'; else say 'Nothing of Belfry runs here.'; fi
@@ -42,7 +42,7 @@ stack_status() {
   fi
 }
 
-# stack_logs [PART]: follows on a terminal, else prints what there is.
+# stack_logs [PART]: follows the logs on a terminal, else prints the last lines.
 stack_logs() {
   local follow=() files part=${1:-}
   [[ -t 1 ]] && follow=(--follow)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""What the logs of `cargo test` add up to: test-report.py LOG...
+"""Summarises logs of `cargo test`: test-report.py LOG...
 
-Prints the ten slowest tests, the tests that no run took, and as the last line the sum over all runs. The numbers are
-those of cargo's own `test result:` lines; a test that one run left out and another took is not skipped.
+Prints the ten slowest tests, the tests that were not run, and in the last line the sum over all logs. The numbers are
+those of cargo's `test result:` lines; a test that is ignored in one log and run in another is not skipped.
 """
 
 import re

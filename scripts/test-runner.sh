@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
-# Cargo starts every program through this during `./run.sh test`. Test programs are asked for the time of each test,
-# which the stable toolchain's harness has behind a switch, and the API tests, which mostly wait, get more threads than
-# there are cores.
+# Cargo starts every program through this script during `./run.sh test`. Test programs report the time of each test, an
+# unstable option of the test harness, and the API tests, which mostly wait, get more threads than there are cores.
 set -euo pipefail
 
 program=$1
 shift
 case $program in
-  # Test programs lie there; what documentation tests are compiled to does not.
+  # Test programs are in this folder; compiled documentation tests are not.
   */deps/*) ;;
   *) exec "$program" "$@" ;;
 esac
@@ -15,5 +14,5 @@ extra=(-Zunstable-options --report-time)
 if [[ $program =~ /deps/(api|server)-[0-9a-f]+$ && " $* " != *' --test-threads'* ]]; then
   extra+=("--test-threads=${BELFRY_API_TEST_THREADS:-6}")
 fi
-# For the harness alone: cargo must not see it, or it compiles everything anew.
+# Only for the harness: if cargo saw this variable, it would compile everything again.
 RUSTC_BOOTSTRAP=1 exec "$program" "$@" "${extra[@]}"

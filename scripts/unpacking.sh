@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Debian packages for users who cannot install any: downloaded and unpacked into
-# a folder of our own.
+# our own folder.
 
 unpack_packages() {
   local folder=$1 archive
@@ -21,7 +21,7 @@ unpack_packages() {
 }
 
 # download_packages INTO LISTS PACKAGES...: with the system's package lists, or
-# with fresh ones kept in the folder LISTS.
+# with new ones stored in the folder LISTS.
 download_packages() (
   local into=$1 lists=$2 options=() pages
   shift 2
@@ -31,15 +31,15 @@ download_packages() (
     options=(-o "Dir::State::lists=$lists/lists" -o "Dir::Cache=$lists/cache" -o Debug::NoLocking=1)
     apt-get -qq "${options[@]}" update || return
   fi
-  # Scripts and fonts of Prometheus's pages are packages of their own.
+  # Scripts and fonts of Prometheus's pages are in separate packages.
   mapfile -t pages < <(apt-cache "${options[@]}" depends --recurse --no-recommends --no-suggests \
     --no-conflicts --no-breaks --no-replaces --no-enhances "$@" | grep -E '^(libjs|fonts)-' | sort -u)
   apt-get -qq "${options[@]}" download "$@" "${pages[@]}"
 )
 
 # Debian's Prometheus and Alertmanager read their pages and templates from an
-# absolute path in /usr/share. Unpacked elsewhere they look for it relative to
-# the folder they start in: a path of the same length, so that nothing moves.
+# absolute path in /usr/share. In unpacked programs this is patched to a path
+# relative to the working directory, of the same length so that no offset changes.
 relocate_programs() {
   local program
   for program in "$1"/usr/bin/prometheus "$1"/usr/bin/prometheus-alertmanager; do

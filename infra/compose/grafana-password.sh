@@ -1,7 +1,7 @@
 #!/bin/sh
-# Decides the password of Grafana's `admin` and keeps it in a volume that Grafana reads
-# (GF_SECURITY_ADMIN_PASSWORD__FILE). GRAFANA_ADMIN_PASSWORD wins; else the one kept from before;
-# else a random one. The password itself is not printed: logs are copied to more places than volumes are.
+# Sets the password of Grafana's `admin` and stores it in a volume that Grafana reads
+# (GF_SECURITY_ADMIN_PASSWORD__FILE): GRAFANA_ADMIN_PASSWORD, else the password of an earlier start,
+# else a random one. The password itself is not printed, because logs are copied to more places than volumes.
 set -eu
 
 folder=/var/lib/grafana
@@ -9,7 +9,7 @@ file=$folder/password
 shown=/run/grafana-password/password
 
 keep() {
-    # Read by this user alone, from the first byte on; and whole or not at all.
+    # Readable by this user only, from the first byte on, and replaced atomically.
     (umask 377 && printf '%s' "$1" >"$file.new")
     mv -f "$file.new" "$file"
 }

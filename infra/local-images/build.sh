@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Builds the images of docker-compose.yml on this machine, for the compose tests where no image registry can be
-# reached: see the Dockerfile beside this file for what each one stands for. Safe to repeat.
+# reached: see the Dockerfile in this folder for what each one replaces. Safe to repeat.
 #
 #   build.sh FOLDER BINARY   FOLDER keeps the base system between runs; BINARY is a compiled belfry
 #   build.sh FOLDER --rust   also a stand-in for the compiler image, from this machine's toolchain
 #
-# Only an engine that engine.sh started is given stand-ins: on a real one they would hide the real images of the
-# same name. There, just the backend is built, from source. Exit 77: no engine answers, or no Debian is at hand.
+# Stand-ins are built only on an engine that engine.sh started: on another engine they would hide the real images of the
+# same name, so only the backend is built there, from source. Exit 77: no engine or no Debian 12.
 set -euo pipefail
 
 cannot() { echo "no local images: $*" >&2; exit 77; }
@@ -20,12 +20,12 @@ folder=$(cd "$1" && pwd)
 
 docker version --format '{{.Server.Version}}' >/dev/null 2>&1 || cannot "no engine answers"
 labels=$(docker info --format '{{.Labels}}')
-# Debian 12's own docker command would use the old builder, which knows neither secrets nor caches.
+# Debian 12's own docker command would use the old builder, which supports neither secrets nor caches.
 export DOCKER_BUILDKIT=1
-# The tests' own tag: what a user built under the usual one stays.
+# The tests' own tag, so that the user's image under the usual tag is kept.
 export BELFRY_IMAGE=${BELFRY_IMAGE:-belfry-backend:test}
 
-# The tag that a Dockerfile or the compose file asks for, so that it is written there alone.
+# The tag in a Dockerfile or the compose file, so that it is written only there.
 base=$(sed -n 's/^FROM \(debian:[^ ]*\).*/\1/p' "$project/backend/Dockerfile")
 compiler=$(sed -n 's/^FROM \(rust:[^ ]*\).*/\1/p' "$project/backend/Dockerfile")
 
@@ -43,7 +43,7 @@ base_image() {
         debootstrap --variant=minbase bookworm "$folder/base" "$site" >"$folder/debootstrap.log" 2>&1 ||
             { tail -n 5 "$folder/debootstrap.log" >&2; cannot "debootstrap failed"; }
         rm -rf "$folder"/base/var/cache/apt/archives/*.deb "$folder"/base/var/lib/apt/lists/*
-        # As in the original: package lists leave no cache behind in a layer.
+        # As in the original: no cache of package lists in a layer.
         printf 'Dir::Cache::pkgcache "";\nDir::Cache::srcpkgcache "";\nAcquire::Languages "none";\n' \
             >"$folder/base/etc/apt/apt.conf.d/no-cache"
         tar --create --one-file-system --directory "$folder/base" --file "$folder/base.tar.new" .
@@ -67,7 +67,7 @@ service_image() {
     docker build --quiet --build-arg "BASE=$base" --target "$service" --tag "$tag" "$here" >/dev/null
 }
 
-# The real Dockerfile, with the compile left out.
+# The real Dockerfile, without the compile.
 backend_image() {
     local binary=$1
     [ -x "$binary" ] || { echo "$binary is not a program" >&2; return 1; }
@@ -77,7 +77,7 @@ backend_image() {
     BELFRY_BINARY=prebuilt docker compose --project-directory "$project" build --quiet backend >&2
 }
 
-# Lets the Dockerfile's own compile be tried without the compiler image.
+# Allows a test of the Dockerfile's own compile without the compiler image.
 compiler_image() {
     local toolchain
     toolchain=$(rustc --print sysroot)
@@ -101,5 +101,5 @@ if [ "$2" = --rust ]; then
 else
     backend_image "$2"
 fi
-# What earlier runs built and this one replaced.
+# Images of earlier runs that this one replaced.
 docker image prune --force >/dev/null

@@ -3,7 +3,7 @@
 ARG BASE=debian:bookworm-20260803-slim
 # hadolint ignore=DL3006
 FROM ${BASE}
-# This machine's certificates, so that the crates are reached from inside as they are from outside.
+# This machine's certificates, so that the container can download the crates as this machine does.
 # hadolint ignore=DL3008
 RUN --mount=type=secret,id=certificates \
     apt-get update \

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Makes a container engine answer, for the compose tests on a machine that has none.
+# Provides a container engine for the compose tests on a machine that has none.
 #
 #   engine.sh start FOLDER   prints the variables to use it, as shell lines; progress goes to stderr
-#   engine.sh stop FOLDER    ends what `start` started with this FOLDER, and nothing else
+#   engine.sh stop FOLDER    stops only the engine that `start` started with this FOLDER
 #
-# Where an engine already answers, `start` starts none. Otherwise, as root on Debian, it installs the
+# If an engine already responds, `start` starts none. Otherwise, as root on Debian, it installs the
 # packages, starts an engine with its data, socket and process id inside FOLDER, and takes the compose and
-# buildx plugins from the next Debian release, unpacked inside FOLDER. Exit 77: it cannot be done here.
+# buildx plugins from the next Debian release, unpacked inside FOLDER. Exit 77: not possible on this machine.
 set -euo pipefail
 
 cannot() { echo "no container engine: $*" >&2; exit 77; }
@@ -22,7 +22,7 @@ folder=$(cd "$2" && pwd)
 socket=$folder/docker.sock
 pidfile=$folder/dockerd.pid
 
-# The process that `start` recorded, if it still is that one and not a later one with its number.
+# The process that `start` recorded, unless its process id is now used by another one.
 own_engine() {
     local pid
     [ -s "$pidfile" ] || return 1
@@ -59,7 +59,7 @@ start_engine() {
     rm -f "$socket" "$pidfile"
     control_groups
     say "starting one, log in $folder/dockerd.log"
-    # In a session of its own, and without our output: it must outlive this script and not hold its pipes.
+    # In its own session and without our output: it must continue after this script and not keep its pipes open.
     setsid dockerd --data-root "$folder/data" --exec-root "$folder/run" --pidfile "$pidfile" \
         --host "unix://$socket" --label belfry.engine=local-images --log-level warn >"$folder/dockerd.log" 2>&1 </dev/null &
     for ((tries = 0; tries < 60; tries++)); do
@@ -89,7 +89,7 @@ stop_engine() {
 }
 
 # Debian 12 has Compose v1 only. The next release's packages are Go programs that run here as they are;
-# they are read with a package configuration of our own, so that the machine's stays as it was.
+# they are read with our own package configuration, so that the machine's is not changed.
 plugins() {
     local apt=$folder/apt site keyring=/usr/share/keyrings/debian-archive-keyring.gpg target=$folder/config/cli-plugins
     if [ -x "$target/docker-compose" ] && [ -x "$target/docker-buildx" ]; then
@@ -120,7 +120,7 @@ start() {
         [ "$(id -u)" -eq 0 ] || cannot "none answers, and only root can start one"
         grep -qsx 'VERSION_CODENAME=bookworm' /etc/os-release ||
             cannot "none answers, and this script starts one on Debian 12 only"
-        # The kernel's limit on the name of a socket.
+        # The kernel's limit on the length of a socket's path.
         [ ${#socket} -lt 100 ] || cannot "the folder's path is too long for a socket: $folder"
         packages
     fi

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Stand-in for Grafana: /api/health, and /api/org behind the login that the compose file sets up.
 
-It insists on what the original needs: a password file it alone can read and no second password beside it,
-a data folder it can write, provisioning files that are YAML and dashboards that are JSON.
+It requires what the original needs: a password file that only its user can read and no second password, a data folder
+that it can write, provisioning files that are valid YAML and dashboards that are valid JSON.
 """
 import base64
 import hmac
@@ -22,7 +22,7 @@ DATA = pathlib.Path("/var/lib/grafana")
 
 
 def password():
-    """The first start's password, kept like the original keeps it: later changes of the file do nothing."""
+    """The password of the first start, as in the original: later changes of the file have no effect."""
     if os.environ.get("GF_SECURITY_ADMIN_PASSWORD"):
         sys.exit("both GF_SECURITY_ADMIN_PASSWORD and GF_SECURITY_ADMIN_PASSWORD__FILE are set")
     path = pathlib.Path(os.environ["GF_SECURITY_ADMIN_PASSWORD__FILE"])
@@ -37,10 +37,10 @@ def password():
 
 
 def provisioned():
-    """How many provisioning files and dashboards were read; ends the program at a broken one."""
+    """The number of provisioning files and dashboards; exits if one is not valid."""
     files = sorted(pathlib.Path("/etc/grafana/provisioning").rglob("*.y*ml"))
     for file in files:
-        # Without the comments, which may speak of dashboard variables.
+        # Without the comments, which may mention dashboard variables.
         text = json.dumps(yaml.safe_load(file.read_text()))
         for name in re.findall(r"\$([A-Z][A-Z_]+)", text):
             if not os.environ.get(name):
@@ -84,6 +84,6 @@ class Grafana(http.server.BaseHTTPRequestHandler):
 if __name__ == "__main__":
     PASSWORD = password()
     print(f"read {provisioned()}; listening on {PORT}", flush=True)
-    # As the first process of a container it would not be stopped by the signal otherwise.
+    # The first process of a container ignores the signal without a handler.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     http.server.ThreadingHTTPServer(("", PORT), Grafana).serve_forever()

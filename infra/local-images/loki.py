@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Stand-in for Loki: answers /ready, takes pushes and counts them, stores nothing.
+"""Stand-in for Loki: responds to /ready, accepts and counts pushes, stores nothing.
 
-`loki -health` asks /ready like the original. GET /stand-in tells what was pushed so far.
+`loki -health` requests /ready like the original. GET /stand-in returns the counts so far.
 """
 import http.server
 import json
@@ -68,15 +68,15 @@ def main():
         sys.exit(0 if healthy() else 1)
     named = [re.fullmatch("-+config.file=(.+)", argument) for argument in arguments]
     path = next((match[1] for match in named if match), "/etc/loki/local-config.yaml")
-    # All that can be said of the configuration here: it is there, and it is YAML.
+    # The only possible check of the configuration here: it exists and is YAML.
     with open(path, encoding="utf-8") as file:
         if not isinstance(yaml.safe_load(file), dict):
             sys.exit(f"{path} is not a YAML mapping")
-    # The original writes here; so must this user be able to.
+    # The original writes here, so this user must be able to.
     with open("/loki/stand-in", "w", encoding="utf-8") as file:
         file.write("a stand-in ran here\n")
     print(f"read {path}, listening on {PORT}", flush=True)
-    # As the first process of a container it would not be stopped by the signal otherwise.
+    # The first process of a container ignores the signal without a handler.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     http.server.ThreadingHTTPServer(("", PORT), Loki).serve_forever()
 
