@@ -28,7 +28,7 @@ fn the_guard_sees_the_context_that_the_engine_sees() {
         .arg(".")
         .current_dir(project_root())
         .stdin(Stdio::piped())
-        .stderr(Stdio::inherit())
+        .stdout(Stdio::null())
         .spawn()
         .expect("docker runs");
     build.stdin.take().expect("piped").write_all(b"FROM scratch\nCOPY . /\n").expect("docker reads");
