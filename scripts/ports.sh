@@ -50,6 +50,16 @@ listener_inode() {
   return 1
 }
 
+# A free loopback port.
+free_port() {
+  local port
+  for _ in {1..50}; do
+    port=$((20000 + RANDOM % 12000))
+    BIND_ADDRESS=127.0.0.1 listener_inode "$port" >/dev/null || { echo "$port"; return 0; }
+  done
+  die 'found no free port'
+}
+
 # The pid of the process that owns a socket inode; fails if it is another user's.
 socket_pid() {
   local link

@@ -44,13 +44,3 @@ stop_postgres() {
   rm -rf -- "$postgres_folder"
   postgres_folder=''
 }
-
-# A free loopback port.
-free_port() {
-  local port
-  for _ in {1..50}; do
-    port=$((20000 + RANDOM % 12000))
-    BIND_ADDRESS=127.0.0.1 listener_inode "$port" >/dev/null || { echo "$port"; return 0; }
-  done
-  die 'found no free port'
-}

@@ -11,7 +11,7 @@ case $program in
   *) exec "$program" "$@" ;;
 esac
 extra=(-Zunstable-options --report-time)
-if [[ $program =~ /deps/(api|server)-[0-9a-f]+$ && " $* " != *' --test-threads'* ]]; then
+if [[ $program =~ /deps/server-[0-9a-f]+$ && " $* " != *' --test-threads'* ]]; then
   extra+=("--test-threads=${BELFRY_API_TEST_THREADS:-6}")
 fi
 # Only for the harness: if cargo saw this variable, it would compile everything again.

@@ -304,12 +304,3 @@ test_image_from_source() {
   docker image rm "$BELFRY_IMAGE" >/dev/null
   stop_test_engine
 }
-
-# A free port of this machine.
-free_port() {
-  local port BIND_ADDRESS=127.0.0.1
-  for ((port = 18000; port < 18100; port++)); do
-    listener_inode "$port" >/dev/null || { echo "$port"; return 0; }
-  done
-  die 'no port is free'
-}
