@@ -32,7 +32,7 @@ const HAND_BACK: Duration = Duration::from_secs(2);
 ///    │ is served     │ work ends     │ back to   │ are      │ are      │ are     │
 ///    │               │ by itself     │ the queue │ stopped  │ removed  │ sent    │
 ///    └───────────────┴───────────────┴───────────┴──────────┴──────────┴─────────┘
-///      times.drain     .finish         .hand_back  .cut_off   .cut_off   .flush
+///      times.drain     .finish     .until_cut_off  .cut_off   .cut_off   .flush
 /// ```
 ///
 /// A phase is over as soon as nothing is left to do in it. A second signal ends the process at once.

@@ -1,29 +1,12 @@
 //! What the page shows of good and bad emits, with a store for each test.
 
-use metrics::{Key, Label, Level, Metadata, Recorder};
+use metrics::{Key, Label, Recorder};
 
 use super::text;
-use crate::metric::{self, Kind, Row, SERIES_CAP, Values};
+use crate::metric::{Kind, Row, SERIES_CAP};
+use crate::registry::fixtures::{METADATA, ORDERS, WAIT};
 use crate::registry::{FOREIGN_METRICS_CAP, HistogramOptions, Store};
 
-static METADATA: Metadata<'static> = Metadata::new("test", Level::INFO, None);
-
-static ORDERS: Row = Row {
-    name: "shop_orders_total",
-    kind: Kind::Counter,
-    help: "Orders, \\ and\nmore.",
-    labels: &[metric::Label { name: "outcome", values: Values::Open }],
-    buckets: &[],
-    cap: SERIES_CAP,
-};
-static WAIT: Row = Row {
-    name: "shop_wait_seconds",
-    kind: Kind::Histogram,
-    help: "Waits.",
-    labels: &[],
-    buckets: &[0.5, 2.0],
-    cap: SERIES_CAP,
-};
 static QUEUE: Row =
     Row { name: "shop_queue", kind: Kind::Reading, help: "Waiting.", labels: &[], buckets: &[], cap: SERIES_CAP };
 static CPU: Row = Row {

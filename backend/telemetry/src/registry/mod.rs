@@ -6,6 +6,8 @@
 mod caps;
 mod check;
 mod dropped;
+#[cfg(test)]
+pub(crate) mod fixtures;
 pub(crate) mod names;
 mod native_buckets;
 mod readings;

@@ -1,27 +1,11 @@
 //! Which rows are refused at the start, and how many series a row may have.
 
-use metrics::{Key, Label, Level, Metadata, Recorder};
+use metrics::{Key, Label, Recorder};
 
 use super::check::check;
+use super::fixtures::{METADATA, ORDERS, WAIT};
 use super::{HistogramOptions, InstallError, Store};
 use crate::metric::{self, Kind, Row, SERIES_CAP, SeriesLookup, Values};
-
-static ORDERS: Row = Row {
-    name: "shop_orders_total",
-    kind: Kind::Counter,
-    help: "Orders, \\ and\nmore.",
-    labels: &[metric::Label { name: "outcome", values: Values::Open }],
-    buckets: &[],
-    cap: SERIES_CAP,
-};
-static WAIT: Row = Row {
-    name: "shop_wait_seconds",
-    kind: Kind::Histogram,
-    help: "Waits.",
-    labels: &[],
-    buckets: &[0.5, 2.0],
-    cap: SERIES_CAP,
-};
 
 #[test]
 fn rows_that_collide_or_cannot_count_are_refused() {
@@ -86,7 +70,6 @@ fn rows_with_illegal_names_or_labels_are_refused() {
 
 #[test]
 fn past_the_cap_open_labels_overflow_and_closed_ones_stay() {
-    static METADATA: Metadata<'static> = Metadata::new("test", Level::INFO, None);
     static CAPPED: Row = Row {
         name: "capped_total",
         kind: Kind::Counter,
