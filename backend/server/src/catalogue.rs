@@ -1,42 +1,23 @@
 //! Belfry's own metrics, one row each; closed label values are the enums of `labels.rs`. The standard metrics are in
 //! `belfry_telemetry::catalogue`.
 
-use belfry_learning::algorithm::Algorithm;
 use belfry_learning::outcome::Outcome;
 use belfry_learning::protocol::Score;
 use belfry_telemetry::catalogue;
 use belfry_telemetry::catalogue::{LATENCY_SECONDS, SIZE_BYTES, WORK_SECONDS};
-use belfry_telemetry::metric::Values::Closed;
-use strum::VariantNames;
 
-use crate::labels::{AlertChange, CleanupOutcome, PredictionOutcome, RunStatus, Severity, UploadOutcome};
-
-/// Algorithms as label values; the hidden test algorithm, which is the last one, is `other`.
-pub const ALGORITHMS: &[&str] = &{
-    let mut names = [""; Algorithm::VARIANTS.len()];
-    names.copy_from_slice(Algorithm::VARIANTS);
-    names[Algorithm::ALL.len()] = "other";
-    names
+use crate::labels::{
+    AlertChange, AlgorithmLabel, CleanupOutcome, PredictionOutcome, RunStatus, Severity, UnfinishedStatus,
+    UploadOutcome,
 };
-
-/// How a training run can end.
-pub const RUN_OUTCOMES: &[&str] = Outcome::VARIANTS;
-
-/// Where a training run can be in its life cycle.
-pub const RUN_STATUSES: &[&str] = RunStatus::VARIANTS;
-
-/// The statuses of runs that have not ended: the first two.
-const UNFINISHED_STATUSES: &[&str] = RunStatus::VARIANTS.split_at(2).0;
-
-const SCORES: &[&str] = Score::VARIANTS;
 
 catalogue! {
     /// Uploads ended, by outcome.
-    counter UPLOADS_TOTAL = "belfry_uploads_total" { outcome: Closed(UploadOutcome::VARIANTS) };
+    counter UPLOADS_TOTAL = "belfry_uploads_total" { outcome: UploadOutcome };
     /// Size of stored uploads, as sent.
     histogram UPLOAD_SIZE_BYTES = "belfry_upload_size_bytes" {} buckets SIZE_BYTES;
     /// Time from an upload's first byte to its acknowledgement.
-    histogram UPLOAD_DURATION_SECONDS = "belfry_upload_duration_seconds" { outcome: Closed(UploadOutcome::VARIANTS) } buckets WORK_SECONDS;
+    histogram UPLOAD_DURATION_SECONDS = "belfry_upload_duration_seconds" { outcome: UploadOutcome } buckets WORK_SECONDS;
     /// Uploads in flight.
     gauge UPLOADS_IN_PROGRESS = "belfry_uploads_in_progress" {};
     /// Datasets stored and not expired.
@@ -45,30 +26,30 @@ catalogue! {
     reading DATASET_BYTES = "belfry_dataset_bytes" {};
 
     /// Training runs by status, as of the last `business_snapshot` job.
-    reading RUNS = "belfry_runs" { status: Closed(RUN_STATUSES) };
+    reading RUNS = "belfry_runs" { status: RunStatus };
     /// Training runs ended, by outcome.
-    counter TRAINING_RUNS_TOTAL = "belfry_training_runs_total" { algorithm: Closed(ALGORITHMS), outcome: Closed(RUN_OUTCOMES) };
+    counter TRAINING_RUNS_TOTAL = "belfry_training_runs_total" { algorithm: AlgorithmLabel, outcome: Outcome };
     /// Time a run took, from its start to its end.
-    histogram TRAINING_DURATION_SECONDS = "belfry_training_duration_seconds" { algorithm: Closed(ALGORITHMS), outcome: Closed(RUN_OUTCOMES) } buckets WORK_SECONDS;
+    histogram TRAINING_DURATION_SECONDS = "belfry_training_duration_seconds" { algorithm: AlgorithmLabel, outcome: Outcome } buckets WORK_SECONDS;
     /// Runs this process trains now.
     gauge TRAINING_IN_PROGRESS = "belfry_training_in_progress" {};
     /// Runs in the database that have not ended.
-    reading QUEUE_DEPTH = "belfry_queue_depth" { status: Closed(UNFINISHED_STATUSES) };
+    reading QUEUE_DEPTH = "belfry_queue_depth" { status: UnfinishedStatus };
     /// Time a run waited before a worker took it.
     histogram TRAINING_QUEUE_WAIT_SECONDS = "belfry_training_queue_wait_seconds" {} buckets WORK_SECONDS;
     /// Training steps done: trees grown or solver rounds.
-    counter TRAINING_ITERATIONS_TOTAL = "belfry_training_iterations_total" { algorithm: Closed(ALGORITHMS) };
+    counter TRAINING_ITERATIONS_TOTAL = "belfry_training_iterations_total" { algorithm: AlgorithmLabel };
     /// Score of the last completed run on its held-out rows.
-    reading TRAINING_LAST_SCORE = "belfry_training_last_score" { algorithm: Closed(ALGORITHMS), score: Closed(SCORES) };
+    reading TRAINING_LAST_SCORE = "belfry_training_last_score" { algorithm: AlgorithmLabel, score: Score };
     /// Workers of this process.
     gauge TRAINING_WORKERS = "belfry_training_workers" {};
     /// Requests for predictions, by outcome.
-    counter PREDICTIONS_TOTAL = "belfry_predictions_total" { algorithm: Closed(ALGORITHMS), outcome: Closed(PredictionOutcome::VARIANTS) };
+    counter PREDICTIONS_TOTAL = "belfry_predictions_total" { algorithm: AlgorithmLabel, outcome: PredictionOutcome };
     /// Time to predict one request's rows.
-    histogram PREDICTION_DURATION_SECONDS = "belfry_prediction_duration_seconds" { algorithm: Closed(ALGORITHMS) } buckets LATENCY_SECONDS;
+    histogram PREDICTION_DURATION_SECONDS = "belfry_prediction_duration_seconds" { algorithm: AlgorithmLabel } buckets LATENCY_SECONDS;
 
     /// Clean-up cycles ended, by outcome.
-    counter CLEANUP_CYCLES_TOTAL = "belfry_cleanup_cycles_total" { outcome: Closed(CleanupOutcome::VARIANTS) };
+    counter CLEANUP_CYCLES_TOTAL = "belfry_cleanup_cycles_total" { outcome: CleanupOutcome };
     /// Expired files removed.
     counter CLEANUP_FILES_REMOVED_TOTAL = "belfry_cleanup_files_removed_total" {};
     /// Bytes freed by removing expired files.
@@ -83,27 +64,7 @@ catalogue! {
     reading CLEANUP_LAST_SUCCESS_TIMESTAMP_SECONDS = "belfry_cleanup_last_success_timestamp_seconds" {};
 
     /// Alerts raised and resolved.
-    counter ALERTS_TOTAL = "belfry_alerts_total" { change: Closed(AlertChange::VARIANTS), severity: Closed(Severity::VARIANTS) };
+    counter ALERTS_TOTAL = "belfry_alerts_total" { change: AlertChange, severity: Severity };
     /// Size of the last backup of the database.
     reading BACKUP_SIZE_BYTES = "belfry_backup_size_bytes" {};
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn algorithms_are_labelled_by_name_and_the_fake_one_as_other() {
-        let mut expected = Algorithm::ALL.map(Algorithm::name).to_vec();
-        expected.push("other");
-        assert_eq!(ALGORITHMS, expected);
-    }
-
-    #[test]
-    fn unfinished_statuses_are_those_that_have_not_ended() {
-        let has_ended = |name: &str| name.parse::<RunStatus>().unwrap().has_ended();
-        for name in RUN_STATUSES {
-            assert_eq!(UNFINISHED_STATUSES.contains(name), !has_ended(name), "{name}");
-        }
-    }
 }

@@ -6,9 +6,11 @@ use std::fmt::Write as _;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use belfry_telemetry::catalogue::{DB_ERRORS_TOTAL, ERRORS_TOTAL};
+use belfry_telemetry::catalogue::{DB_ERRORS_TOTAL, DatabaseErrorKind, ERRORS_TOTAL};
 use belfry_telemetry::http::current_request_id;
 use serde_json::{Map, Value, json};
+
+use crate::labels::Component;
 
 /// What handlers return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -109,11 +111,11 @@ impl Error {
         }
     }
 
-    fn component(&self) -> &'static str {
+    fn component(&self) -> Component {
         match self {
-            Self::Database(_) => "database",
-            Self::Storage(_) => "storage",
-            _ => "api",
+            Self::Database(_) => Component::Database,
+            Self::Storage(_) => Component::Storage,
+            _ => Component::Api,
         }
     }
 
@@ -127,7 +129,7 @@ impl Error {
         match self {
             Self::Database(sqlx::Error::PoolTimedOut) => true,
             // After a disk failure or a server that stopped meanwhile, it is unknown.
-            Self::Database(error @ sqlx::Error::Database(_)) => kind(error) != "connection",
+            Self::Database(error @ sqlx::Error::Database(_)) => kind(error) != DatabaseErrorKind::Connection,
             _ => false,
         }
     }
@@ -140,7 +142,7 @@ impl Error {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        DB_ERRORS_TOTAL.with([kind(&error)]).increment(1);
+        DB_ERRORS_TOTAL.with(kind(&error)).increment(1);
         Self::Database(error)
     }
 }
@@ -158,35 +160,39 @@ impl From<std::io::Error> for Error {
 }
 
 fn is_unreachable(error: &sqlx::Error) -> bool {
-    matches!(kind(error), "timeout" | "connection")
+    matches!(kind(error), DatabaseErrorKind::Timeout | DatabaseErrorKind::Connection)
 }
 
-fn kind(error: &sqlx::Error) -> &'static str {
+fn kind(error: &sqlx::Error) -> DatabaseErrorKind {
     match error {
-        sqlx::Error::PoolTimedOut => "timeout",
-        sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => "timeout",
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => "connection",
+        sqlx::Error::PoolTimedOut => DatabaseErrorKind::Timeout,
+        sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => DatabaseErrorKind::Timeout,
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+            DatabaseErrorKind::Connection
+        }
         sqlx::Error::Database(error) => database_kind(error.as_ref()),
-        _ => "other",
+        _ => DatabaseErrorKind::Other,
     }
 }
 
-fn database_kind(error: &dyn sqlx::error::DatabaseError) -> &'static str {
+fn database_kind(error: &dyn sqlx::error::DatabaseError) -> DatabaseErrorKind {
     use sqlx::error::ErrorKind;
     match error.kind() {
         ErrorKind::UniqueViolation
         | ErrorKind::ForeignKeyViolation
         | ErrorKind::NotNullViolation
-        | ErrorKind::CheckViolation => "constraint",
+        | ErrorKind::CheckViolation => DatabaseErrorKind::Constraint,
         _ => match error.code().as_deref().map(Code::parse_code) {
             // Class 08 is connection trouble, 57P0x a server that shuts down or starts; too many connections; a replica.
-            Some(Code::Postgres(code)) if code.starts_with("08") || code.starts_with("57P") => "connection",
-            Some(Code::Postgres("53300" | "25006")) => "connection",
+            Some(Code::Postgres(code)) if code.starts_with("08") || code.starts_with("57P") => {
+                DatabaseErrorKind::Connection
+            }
+            Some(Code::Postgres("53300" | "25006")) => DatabaseErrorKind::Connection,
             // SQLITE_BUSY and SQLITE_LOCKED: another writer takes too long.
-            Some(Code::Sqlite(5 | 6)) => "timeout",
+            Some(Code::Sqlite(5 | 6)) => DatabaseErrorKind::Timeout,
             // SQLITE_READONLY, SQLITE_IOERR and SQLITE_CANTOPEN: its file is out of reach.
-            Some(Code::Sqlite(8 | 10 | 14)) => "connection",
-            _ => "other",
+            Some(Code::Sqlite(8 | 10 | 14)) => DatabaseErrorKind::Connection,
+            _ => DatabaseErrorKind::Other,
         },
     }
 }
@@ -238,7 +244,7 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = self.status();
         if self.is_server_fault() {
-            ERRORS_TOTAL.with([self.code(), self.component()]).increment(1);
+            ERRORS_TOTAL.with((self.code(), self.component())).increment(1);
             tracing::error!(code = self.code(), cause = chain(&self), "request failed");
         }
         let mut problem = Map::new();

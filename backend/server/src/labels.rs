@@ -1,12 +1,24 @@
 //! Closed sets of label values, one enum each, so that a value outside its set does not compile. The catalogue's lists
 //! are made from them. Those of training itself are in `belfry_learning`.
 
+use belfry_learning::algorithm::Algorithm;
 use serde::{Deserialize, Serialize};
-use strum::{Display, EnumString, IntoStaticStr, VariantNames};
+use strum::{AsRefStr, Display, EnumIter, EnumString, IntoStaticStr, VariantNames};
 
 /// Where a run is in its life cycle, with the names that the database, the API and metric labels use.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantNames,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumIter,
+    EnumString,
+    IntoStaticStr,
+    VariantNames,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -33,6 +45,53 @@ impl RunStatus {
     pub const fn has_ended(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
     }
+}
+
+/// The status of a run that has not ended.
+#[derive(Clone, Copy, Debug, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum UnfinishedStatus {
+    /// As [`RunStatus::Queued`].
+    Queued,
+    /// As [`RunStatus::Running`].
+    Running,
+}
+
+/// An algorithm as a label value: its name; the hidden test algorithm is `other`.
+#[derive(Clone, Copy, Debug)]
+pub struct AlgorithmLabel(pub Algorithm);
+
+impl VariantNames for AlgorithmLabel {
+    const VARIANTS: &'static [&'static str] = &{
+        let mut names = [""; Algorithm::VARIANTS.len()];
+        names.copy_from_slice(Algorithm::VARIANTS);
+        // The test algorithm is the last one.
+        names[Algorithm::ALL.len()] = "other";
+        names
+    };
+}
+
+impl From<AlgorithmLabel> for &'static str {
+    fn from(AlgorithmLabel(algorithm): AlgorithmLabel) -> Self {
+        match algorithm {
+            Algorithm::Fake => "other",
+            algorithm => algorithm.name(),
+        }
+    }
+}
+
+/// The part of the server in which an error was handled: the label `component` of `errors_total`.
+#[derive(Clone, Copy, Debug, AsRefStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum Component {
+    /// A request's handler.
+    Api,
+    /// The database.
+    Database,
+    /// The file store.
+    Storage,
+    /// Training.
+    Training,
 }
 
 /// How a request for predictions ended.
@@ -101,6 +160,26 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+
+    #[test]
+    fn algorithms_are_labelled_by_name_and_the_fake_one_as_other() {
+        let mut expected = Algorithm::ALL.map(Algorithm::name).to_vec();
+        expected.push("other");
+        assert_eq!(AlgorithmLabel::VARIANTS, expected);
+        for (algorithm, expected) in Algorithm::ALL.into_iter().chain([Algorithm::Fake]).zip(expected) {
+            assert_eq!(<&str>::from(AlgorithmLabel(algorithm)), expected);
+        }
+    }
+
+    #[test]
+    fn unfinished_statuses_are_those_that_have_not_ended() {
+        let has_ended = |name: &str| name.parse::<RunStatus>().unwrap().has_ended();
+        for name in RunStatus::VARIANTS {
+            assert_eq!(UnfinishedStatus::VARIANTS.contains(name), !has_ended(name), "{name}");
+        }
+        let names = [UnfinishedStatus::Queued, UnfinishedStatus::Running].map(<&str>::from);
+        assert_eq!(names, [RunStatus::Queued.name(), RunStatus::Running.name()]);
+    }
 
     #[test]
     fn labels_have_the_names_that_json_has() {

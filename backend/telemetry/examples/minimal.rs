@@ -1,11 +1,11 @@
 //! A whole service of somebody else's, observed: HTTP metrics, logs, traces, health and one metric of its own.
 
 use axum::{Router, extract::Path, routing::get};
-use belfry_telemetry::{Telemetry, catalogue, health, metric::Values::Closed, shutdown_signal};
+use belfry_telemetry::{Telemetry, catalogue, health, metric::OneOf, shutdown_signal};
 
 catalogue! {
     /// Greetings given, by language.
-    counter GREETINGS_TOTAL = "greeter_greetings_total" { language: Closed(&["en", "de"]) };
+    counter GREETINGS_TOTAL = "greeter_greetings_total" { language: OneOf(&["en", "de"]) };
 }
 
 #[tokio::main]
@@ -13,7 +13,7 @@ async fn main() -> anyhow::Result<()> {
     // Delivers what is pending when it is dropped, at the end of `main`.
     let telemetry = Telemetry::from_env("greeter", env!("CARGO_PKG_VERSION"), ROWS)?;
     let greet = async |Path(language): Path<String>| {
-        GREETINGS_TOTAL.with([&language]).increment(1);
+        GREETINGS_TOTAL.with(&language).increment(1);
         tracing::info!(language, "greeted");
         if language == "de" { "Hallo" } else { "Hello" }
     };

@@ -3,20 +3,15 @@
 //! ```
 //! use belfry_telemetry::catalogue::ERRORS_TOTAL;
 //!
-//! ERRORS_TOTAL.with(["payment_refused", "checkout"]).increment(1);
+//! ERRORS_TOTAL.with(("payment_refused", "checkout")).increment(1);
 //! ```
 
 mod labels;
 
-use strum::VariantNames;
-
 use crate::catalogue;
-use crate::metric::Values::{Closed, Open, Status};
+use crate::metric::{Open, Status};
 
-pub use labels::{CallFailure, DatabaseErrorKind, JobStatus, LogLevel, LokiStage, QueryType, SpanStage};
-
-/// Request methods as label values; an unknown method is `OTHER`.
-pub const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "OTHER"];
+pub use labels::{CallFailure, DatabaseErrorKind, JobStatus, LogLevel, LokiStage, QueryType, RequestMethod, SpanStage};
 
 /// Buckets for requests and queries, in seconds: from a cached response to a slow report.
 pub const LATENCY_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -40,15 +35,15 @@ pub const SIZE_BYTES: &[f64] = &[
 
 catalogue! {
     /// Requests ended, by exact status; a client that disconnected before the response ended is 499.
-    counter HTTP_REQUESTS_TOTAL = "http_requests_total" { method: Closed(METHODS), endpoint: Open, status: Status(&[]) };
+    counter HTTP_REQUESTS_TOTAL = "http_requests_total" { method: RequestMethod, endpoint: Open, status: Status };
     /// Time from a request's head to the end of its response, without event streams.
-    histogram HTTP_REQUEST_DURATION_SECONDS = "http_request_duration_seconds" { method: Closed(METHODS), endpoint: Open } buckets LATENCY_SECONDS;
+    histogram HTTP_REQUEST_DURATION_SECONDS = "http_request_duration_seconds" { method: RequestMethod, endpoint: Open } buckets LATENCY_SECONDS;
     /// Size of request bodies, as far as they were read.
-    histogram HTTP_REQUEST_SIZE_BYTES = "http_request_size_bytes" { method: Closed(METHODS), endpoint: Open } buckets SIZE_BYTES;
+    histogram HTTP_REQUEST_SIZE_BYTES = "http_request_size_bytes" { method: RequestMethod, endpoint: Open } buckets SIZE_BYTES;
     /// Size of response bodies, as far as they were sent.
-    histogram HTTP_RESPONSE_SIZE_BYTES = "http_response_size_bytes" { method: Closed(METHODS), endpoint: Open } buckets SIZE_BYTES;
+    histogram HTTP_RESPONSE_SIZE_BYTES = "http_response_size_bytes" { method: RequestMethod, endpoint: Open } buckets SIZE_BYTES;
     /// Requests whose response has not ended; one that upgraded to another protocol has ended.
-    gauge HTTP_REQUESTS_IN_PROGRESS = "http_requests_in_progress" { method: Closed(METHODS), endpoint: Open };
+    gauge HTTP_REQUESTS_IN_PROGRESS = "http_requests_in_progress" { method: RequestMethod, endpoint: Open };
 
     /// Always 1; says which build of which service runs where.
     reading APP_INFO = "app_info" { service: Open, version: Open, environment: Open };
@@ -59,7 +54,7 @@ catalogue! {
     /// Errors handled, by kind and by component.
     counter ERRORS_TOTAL = "errors_total" { error_type: Open, component: Open };
     /// Log events, by level, whether or not they were shipped.
-    counter LOG_EVENTS_TOTAL = "log_events_total" { level: Closed(LogLevel::VARIANTS) };
+    counter LOG_EVENTS_TOTAL = "log_events_total" { level: LogLevel };
 
     /// Connections in use by a query or a transaction.
     reading DB_CONNECTIONS_ACTIVE = "db_connections_active" {};
@@ -68,14 +63,14 @@ catalogue! {
     /// The largest number of connections the pool may open.
     reading DB_CONNECTIONS_MAX = "db_connections_max" {};
     /// Time a statement took, by its first word.
-    histogram DB_QUERY_DURATION_SECONDS = "db_query_duration_seconds" { query_type: Closed(QueryType::VARIANTS) } buckets LATENCY_SECONDS;
+    histogram DB_QUERY_DURATION_SECONDS = "db_query_duration_seconds" { query_type: QueryType } buckets LATENCY_SECONDS;
     /// Time waited for a connection from the pool.
     histogram DB_CONNECTION_ACQUIRE_DURATION_SECONDS = "db_connection_acquire_duration_seconds" {} buckets LATENCY_SECONDS;
     /// Database errors, by kind.
-    counter DB_ERRORS_TOTAL = "db_errors_total" { kind: Closed(DatabaseErrorKind::VARIANTS) };
+    counter DB_ERRORS_TOTAL = "db_errors_total" { kind: DatabaseErrorKind };
 
     /// Runs of scheduled jobs that ended, by outcome.
-    counter SCHEDULER_JOBS_TOTAL = "scheduler_jobs_total" { job_name: Open, status: Closed(JobStatus::VARIANTS) };
+    counter SCHEDULER_JOBS_TOTAL = "scheduler_jobs_total" { job_name: Open, status: JobStatus };
     /// Time a scheduled job took.
     histogram SCHEDULER_JOB_DURATION_SECONDS = "scheduler_job_duration_seconds" { job_name: Open } buckets WORK_SECONDS;
     /// Scheduled jobs running.
@@ -90,7 +85,7 @@ catalogue! {
     counter SCHEDULER_JOB_MISSES_TOTAL = "scheduler_job_misses_total" { job_name: Open };
 
     /// Calls to other services that ended, by their status, or by why they have none.
-    counter EXTERNAL_API_REQUESTS_TOTAL = "external_api_requests_total" { service: Open, endpoint: Open, status: Status(CallFailure::VARIANTS) };
+    counter EXTERNAL_API_REQUESTS_TOTAL = "external_api_requests_total" { service: Open, endpoint: Open, status: Status<CallFailure> };
     /// Time from the beginning of a call to another service to the end of its response.
     histogram EXTERNAL_API_DURATION_SECONDS = "external_api_duration_seconds" { service: Open } buckets LATENCY_SECONDS;
 
@@ -150,9 +145,9 @@ catalogue! {
     counter TELEMETRY_SERIES_DROPPED_TOTAL = "telemetry_series_dropped_total" { metric: Open };
     /// Log events for Loki: those `emitted` are eventually `sent`, permanently `refused` by Loki, or `dropped` by a full queue;
     /// `retried` counts those of each batch that was sent again.
-    counter TELEMETRY_LOKI_EVENTS_TOTAL = "telemetry_loki_events_total" { stage: Closed(LokiStage::VARIANTS) };
+    counter TELEMETRY_LOKI_EVENTS_TOTAL = "telemetry_loki_events_total" { stage: LokiStage };
     /// Spans: those that `ended` here are eventually `exported`, `failed` to reach the collector, or were `dropped` by a full queue.
-    counter TELEMETRY_SPANS_TOTAL = "telemetry_spans_total" { stage: Closed(SpanStage::VARIANTS) };
+    counter TELEMETRY_SPANS_TOTAL = "telemetry_spans_total" { stage: SpanStage };
     /// Samples on the page of metrics before this one.
     reading TELEMETRY_PAGE_SAMPLES = "telemetry_page_samples" {};
     /// Size of the page of metrics before this one.

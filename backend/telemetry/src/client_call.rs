@@ -19,6 +19,7 @@
 use std::time::Instant;
 
 use crate::catalogue::{EXTERNAL_API_DURATION_SECONDS, EXTERNAL_API_REQUESTS_TOTAL};
+use crate::metric::HttpStatus;
 
 /// Why a call got no answer: the `status` label where there is no HTTP status.
 pub use crate::catalogue::CallFailure as Failure;
@@ -45,25 +46,25 @@ impl ClientCall {
 
     /// It was answered, with this HTTP status.
     pub fn answered(mut self, status: u16) {
-        self.end(&status.to_string());
+        self.end(Ok(status.into()));
     }
 
     /// It was not answered.
     pub fn failed(mut self, failure: Failure) {
-        self.end(failure.into());
+        self.end(Err(failure));
     }
 
-    fn end(&mut self, status: &str) {
+    fn end(&mut self, status: Result<HttpStatus, Failure>) {
         self.ended = true;
-        EXTERNAL_API_REQUESTS_TOTAL.with([self.service, self.endpoint, status]).increment(1);
-        EXTERNAL_API_DURATION_SECONDS.with([self.service]).record(self.started.elapsed().as_secs_f64());
+        EXTERNAL_API_REQUESTS_TOTAL.with((self.service, self.endpoint, status)).increment(1);
+        EXTERNAL_API_DURATION_SECONDS.with(self.service).record(self.started.elapsed().as_secs_f64());
     }
 }
 
 impl Drop for ClientCall {
     fn drop(&mut self) {
         if !self.ended {
-            self.end(Failure::Cancelled.into());
+            self.end(Err(Failure::Cancelled));
         }
     }
 }

@@ -56,7 +56,7 @@ impl PoolReading {
 
 /// Records a statement that sqlx does not report, by its first word.
 pub fn statement_took(statement: &str, elapsed: Duration) {
-    DB_QUERY_DURATION_SECONDS.with([query_type(statement).into()]).record(elapsed.as_secs_f64());
+    DB_QUERY_DURATION_SECONDS.with(query_type(statement)).record(elapsed.as_secs_f64());
 }
 
 /// Records a `BEGIN`, `COMMIT` or `ROLLBACK` of a driver that does not report them: SQLite's.
@@ -74,7 +74,7 @@ impl<S: Subscriber> Layer<S> for QueryMetrics {
         match event.metadata().target() {
             "sqlx::query" => {
                 let query_type = fields.query_type.unwrap_or(QueryType::Other);
-                DB_QUERY_DURATION_SECONDS.with([query_type.into()]).record(fields.seconds);
+                DB_QUERY_DURATION_SECONDS.with(query_type).record(fields.seconds);
             }
             "sqlx::pool::acquire" => DB_CONNECTION_ACQUIRE_DURATION_SECONDS.record(fields.seconds),
             _ => {}

@@ -175,7 +175,7 @@ impl Telemetry {
         }
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         if metric::is_on() {
-            catalogue::APP_INFO.with([identity.service, identity.version, &identity.environment]).set(1.0);
+            catalogue::APP_INFO.with((identity.service, identity.version, &identity.environment)).set(1.0);
             catalogue::APP_START_TIME_SECONDS.set(started);
             let readings = sample::standard();
             match page {

@@ -5,17 +5,25 @@
 //!
 //! ```no_run
 //! use axum::{Router, routing::get};
-//! use belfry_telemetry::{Telemetry, catalogue, health, metric::Values::Closed};
+//! use belfry_telemetry::{Telemetry, catalogue, health};
+//!
+//! /// How an order ended.
+//! #[derive(Clone, Copy, strum::IntoStaticStr, strum::VariantNames)]
+//! #[strum(serialize_all = "snake_case")]
+//! pub enum Outcome {
+//!     Paid,
+//!     Cancelled,
+//! }
 //!
 //! catalogue! {
 //!     /// Orders taken, by how they ended.
-//!     counter ORDERS_TOTAL = "shop_orders_total" { outcome: Closed(&["paid", "cancelled"]) };
+//!     counter ORDERS_TOTAL = "shop_orders_total" { outcome: Outcome };
 //! }
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! // Before anything emits, inside a Tokio runtime.
 //! let telemetry = Telemetry::from_env("shop", env!("CARGO_PKG_VERSION"), ROWS)?;
-//! let order = async || ORDERS_TOTAL.with(["paid"]).increment(1);
+//! let order = async || ORDERS_TOTAL.with(Outcome::Paid).increment(1);
 //! let router = Router::new().route("/order", get(order)).merge(health::router(health::Checks::default()));
 //! // Last, so that requests without a route are seen as well.
 //! let router = telemetry.observe(router);
@@ -45,9 +53,9 @@
 //!
 //! # Rules it keeps
 //!
-//! - A metric is declared once, as a row of a [`catalogue!`], and emitted only through it. Closed labels are on the page as 0
-//!   from the first scrape; anything outside their list is `other`; an open label is bounded by a cap, past which it is
-//!   `overflow`.
+//! - A metric is declared once, as a row of a [`catalogue!`], and emitted only through it, with label values of the types that
+//!   the row names: a misspelt one does not compile. Closed labels are on the page as 0 from the first scrape; an open label is
+//!   bounded by a cap, past which it is `overflow`.
 //! - A value that is not known is not on the page: a reading that fails is removed rather than left as it was.
 //! - Switched off (`PROMETHEUS__ENABLED=false`) an emit costs one atomic load and there is no page. The service never waits
 //!   for Prometheus, Loki or a collector of traces. What cannot be delivered is counted.

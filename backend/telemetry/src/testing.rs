@@ -3,10 +3,10 @@
 //! An event that changes one series too many, or too few, fails a test of whole-snapshot equality:
 //!
 //! ```
-//! use belfry_telemetry::catalogue::LOG_EVENTS_TOTAL;
+//! use belfry_telemetry::catalogue::{LOG_EVENTS_TOTAL, LogLevel};
 //! use belfry_telemetry::testing::changed_series;
 //!
-//! let series = changed_series(|| LOG_EVENTS_TOTAL.with(["info"]).increment(2));
+//! let series = changed_series(|| LOG_EVENTS_TOTAL.with(LogLevel::Info).increment(2));
 //! assert_eq!(series, [r#"log_events_total{level="info"} 2"#]);
 //! ```
 

@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::routing::get;
-use belfry_telemetry::metric::Values::{Closed, Open};
+use belfry_telemetry::metric::{OneOf, Open};
 use belfry_telemetry::{Identity, Telemetry, TelemetrySettings, catalogue, settings};
 use belfry_test_support::eventually_blocking;
 use belfry_test_support::statsd::Agent;
@@ -18,7 +18,7 @@ use tower::ServiceExt;
 
 catalogue! {
     /// Orders taken.
-    counter ORDERS_TOTAL = "shop_orders_total" { outcome: Closed(&["paid", "cancelled"]), shop: Open };
+    counter ORDERS_TOTAL = "shop_orders_total" { outcome: OneOf(&["paid", "cancelled"]), shop: Open };
     /// Energy used.
     float_counter ENERGY_TOTAL = "shop_energy_joules_total" {};
     /// Orders that wait.
@@ -112,30 +112,30 @@ async fn both_carry_the_same_numbers_to_the_last() {
     sent.take_pending(&agent, |sent| sent.0.contains_key("shop_energy_joules_total"));
 
     for round in 1..=20_u32 {
-        ORDERS_TOTAL.with(["paid", "north, and |south"]).increment(u64::from(round));
-        ORDERS_TOTAL.with(["stolen", "north"]).increment(1);
+        ORDERS_TOTAL.with(("paid", "north, and |south")).increment(u64::from(round));
+        ORDERS_TOTAL.with(("stolen", "north")).increment(1);
         ENERGY_TOTAL.set(f64::from(round) * 0.75);
-        QUEUE.with(["north"]).set(f64::from(round) - 7.5);
+        QUEUE.with("north").set(f64::from(round) - 7.5);
         TEMPERATURE.set(f64::from(round));
         PRESSURE.set(f64::from(round));
         for value in 0..50 {
-            PACKING_SECONDS.with(["north"]).record(f64::from(value) / 32.0);
+            PACKING_SECONDS.with("north").record(f64::from(value) / 32.0);
         }
         ask(&router, "/order/7").await;
         ask(&router, "/nowhere").await;
         sent.take_pending(&agent, |sent| sent.0.contains_key("shop_temperature_celsius"));
     }
     // What is not known any more is not sent, and what comes last of all is.
-    TEMPERATURE.forget([]);
+    TEMPERATURE.forget(());
     let is_packed = |sent: &Sent| sent.0.get(r#"shop_packing_seconds_count{shop="north"}"#) == Some(&1000.0);
     sent.take_pending(&agent, is_packed);
     while agent.next_datagram(Duration::from_millis(50)).is_some_and(|datagram| {
         sent.take(&datagram);
         sent.0.remove("shop_temperature_celsius").is_some()
     }) {}
-    QUEUE.with(["south"]).increment(3.0);
-    ORDERS_TOTAL.with(["cancelled", "south"]).increment(4);
-    PACKING_SECONDS.with(["south"]).record(0.5);
+    QUEUE.with("south").increment(3.0);
+    ORDERS_TOTAL.with(("cancelled", "south")).increment(4);
+    PACKING_SECONDS.with("south").record(0.5);
     let mut page = series(&ask(&router, "/metrics").await);
     assert!(telemetry.shut_down(PATIENCE).await);
 

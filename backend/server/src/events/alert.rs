@@ -19,7 +19,7 @@ impl AlertRaised<'_> {
     /// Counts it.
     pub fn emit(self) {
         let Self { name, severity, source, description } = self;
-        ALERTS_TOTAL.with([AlertChange::Raised.into(), severity.into()]).increment(1);
+        ALERTS_TOTAL.with((AlertChange::Raised, severity)).increment(1);
         tracing::warn!(name, %severity, source, description, "alert raised");
     }
 }
@@ -38,7 +38,7 @@ impl AlertResolved<'_> {
     /// Counts it.
     pub fn emit(self) {
         let Self { name, severity, source } = self;
-        ALERTS_TOTAL.with([AlertChange::Resolved.into(), severity.into()]).increment(1);
+        ALERTS_TOTAL.with((AlertChange::Resolved, severity)).increment(1);
         tracing::info!(name, %severity, source, "alert resolved");
     }
 }

@@ -44,7 +44,7 @@ impl CleanupCycle {
 
     fn end(&mut self, outcome: CleanupOutcome) {
         self.ended = true;
-        CLEANUP_CYCLES_TOTAL.with([outcome.into()]).increment(1);
+        CLEANUP_CYCLES_TOTAL.with(outcome).increment(1);
         CLEANUP_DURATION_SECONDS.record(self.started.elapsed().as_secs_f64());
     }
 }

@@ -3,6 +3,8 @@
 use belfry_telemetry::catalogue::ERRORS_TOTAL;
 use belfry_telemetry::jobs as monitor;
 
+use crate::labels::Component;
+
 /// A run ended in an error.
 pub struct JobFailed {
     /// Of which job.
@@ -12,7 +14,7 @@ pub struct JobFailed {
 impl JobFailed {
     /// Counts the error; the monitor counts the run and says why.
     pub fn emit(self) {
-        ERRORS_TOTAL.with(["job_failed", self.job_name]).increment(1);
+        ERRORS_TOTAL.with(("job_failed", self.job_name)).increment(1);
     }
 }
 
@@ -58,7 +60,7 @@ impl FileLost<'_> {
     /// Counts the loss.
     pub fn emit(self) {
         let Self { kind, storage_key } = self;
-        ERRORS_TOTAL.with(["file_lost", "storage"]).increment(1);
+        ERRORS_TOTAL.with(("file_lost", Component::Storage)).increment(1);
         tracing::error!(kind, storage_key, "file lost: it is gone from the store, and its row was removed");
     }
 }

@@ -1,11 +1,12 @@
 //! What the job `business_snapshot` last counted.
 
 use crate::catalogue::RUNS;
+use crate::labels::RunStatus;
 
 /// How many training runs have this status.
 pub struct RunsCounted {
-    /// Such as `completed`.
-    pub status: &'static str,
+    /// The status.
+    pub status: RunStatus,
     /// Runs.
     pub count: i64,
 }
@@ -13,6 +14,6 @@ pub struct RunsCounted {
 impl RunsCounted {
     /// Sets the gauge.
     pub fn emit(self) {
-        RUNS.with([self.status]).set(self.count as f64);
+        RUNS.with(self.status).set(self.count as f64);
     }
 }

@@ -6,6 +6,7 @@ use belfry_learning::algorithm::{Algorithm, Task};
 use belfry_learning::outcome::Outcome;
 use belfry_learning::protocol::{ChildReport, ResourceUse, Score, TrainingResult, TrainingSummary};
 use belfry_telemetry::testing::changed_series;
+use strum::VariantNames;
 
 use super::alert::{AlertRaised, AlertResolved};
 use super::backup::DatabaseSaved;
@@ -18,7 +19,7 @@ use super::training::{
 };
 use super::upload::{DatasetDeleted, DatasetTotals, Upload};
 use crate::error::Error;
-use crate::labels::Severity;
+use crate::labels::{RunStatus, Severity};
 
 /// The series that `emits` moves, with the values of durations left out, which no test can know.
 fn series(emits: impl FnOnce()) -> Vec<String> {
@@ -123,7 +124,7 @@ fn a_run_from_the_queue_to_its_end() {
 
 #[test]
 fn a_run_that_never_began_and_whose_algorithm_is_no_label() {
-    for outcome in crate::catalogue::RUN_OUTCOMES {
+    for outcome in Outcome::VARIANTS {
         let outcome: Outcome = serde_json::from_value(serde_json::Value::from(*outcome)).unwrap();
         let finished = RunFinished { algorithm: Algorithm::Fake, outcome, ..RunFinished::default() };
         let expected = format!("belfry_training_runs_total{{algorithm=\"other\",outcome=\"{outcome}\"}} 1");
@@ -203,7 +204,7 @@ fn what_jobs_meet_besides_what_the_monitor_counts() {
     assert!(series(|| ClockJumped { seconds: 3600.0 }.emit()).is_empty());
     let saved = series(|| DatabaseSaved { file: "name", size_bytes: 4096 }.emit());
     assert_eq!(saved, ["belfry_backup_size_bytes 4096"]);
-    let counted = series(|| RunsCounted { status: "queued", count: 3 }.emit());
+    let counted = series(|| RunsCounted { status: RunStatus::Queued, count: 3 }.emit());
     assert_eq!(counted, [r#"belfry_runs{status="queued"} 3"#]);
 }
 

@@ -15,9 +15,7 @@ use crate::catalogue::{
     TRAINING_ITERATIONS_TOTAL, TRAINING_LAST_SCORE, TRAINING_QUEUE_WAIT_SECONDS, TRAINING_RUNS_TOTAL, TRAINING_WORKERS,
 };
 use crate::error::{Error, chain};
-use crate::labels::{PredictionOutcome, RunStatus};
-
-const COMPONENT: &str = "training";
+use crate::labels::{AlgorithmLabel, Component, PredictionOutcome, UnfinishedStatus};
 
 /// A run was accepted and waits for a worker.
 pub struct RunQueued<'a> {
@@ -78,14 +76,15 @@ impl Default for RunFinished<'_> {
 impl RunFinished<'_> {
     pub fn emit(self) {
         let Self { run_id, algorithm, outcome, attempt, elapsed, report, error } = self;
-        let (algorithm, label) = (algorithm.name(), outcome.name());
-        TRAINING_RUNS_TOTAL.with([algorithm, label]).increment(1);
+        let labels = (AlgorithmLabel(algorithm), outcome);
+        TRAINING_RUNS_TOTAL.with(labels).increment(1);
         if let Some(elapsed) = elapsed {
-            TRAINING_DURATION_SECONDS.with([algorithm, label]).record(elapsed.as_secs_f64());
+            TRAINING_DURATION_SECONDS.with(labels).record(elapsed.as_secs_f64());
         }
         for (score, value) in report.iter().flat_map(|report| &report.result.scores) {
-            TRAINING_LAST_SCORE.with([algorithm, score.name()]).set(*value);
+            TRAINING_LAST_SCORE.with((AlgorithmLabel(algorithm), *score)).set(*value);
         }
+        let (algorithm, label) = (algorithm.name(), outcome.name());
         let elapsed_seconds = elapsed.unwrap_or_default().as_secs_f64();
         match outcome {
             Outcome::Completed => {
@@ -156,7 +155,7 @@ pub struct StepsRecorded {
 
 impl StepsRecorded {
     pub fn emit(self) {
-        TRAINING_ITERATIONS_TOTAL.with([self.algorithm.name()]).increment(self.count);
+        TRAINING_ITERATIONS_TOTAL.with(AlgorithmLabel(self.algorithm)).increment(self.count);
     }
 }
 
@@ -177,7 +176,7 @@ impl ChildFailed<'_> {
 
 /// Counts and logs a failure in training's background work, which no client sees. `what` is the log line.
 pub fn log_background_failure(what: &'static str, error: &Error) {
-    ERRORS_TOTAL.with([error.code(), COMPONENT]).increment(1);
+    ERRORS_TOTAL.with((error.code(), Component::Training)).increment(1);
     tracing::error!(code = error.code(), cause = chain(error), "{what}");
 }
 
@@ -188,7 +187,7 @@ pub struct WorkerPanicked<'a> {
 
 impl WorkerPanicked<'_> {
     pub fn emit(self) {
-        ERRORS_TOTAL.with(["panic", COMPONENT]).increment(1);
+        ERRORS_TOTAL.with(("panic", Component::Training)).increment(1);
         tracing::error!(run_id = self.run_id, "worker panicked, its run is requeued when its lease expires");
     }
 }
@@ -202,25 +201,25 @@ pub struct QueueDepth {
 
 impl QueueDepth {
     pub fn emit(self) {
-        QUEUE_DEPTH.with([RunStatus::Queued.name()]).set(self.queued as f64);
-        QUEUE_DEPTH.with([RunStatus::Running.name()]).set(self.running as f64);
+        QUEUE_DEPTH.with(UnfinishedStatus::Queued).set(self.queued as f64);
+        QUEUE_DEPTH.with(UnfinishedStatus::Running).set(self.running as f64);
     }
 
     /// The database cannot be read: what was true before may not be now.
     pub fn forget() {
-        QUEUE_DEPTH.forget([RunStatus::Queued.name()]);
-        QUEUE_DEPTH.forget([RunStatus::Running.name()]);
+        QUEUE_DEPTH.forget(UnfinishedStatus::Queued);
+        QUEUE_DEPTH.forget(UnfinishedStatus::Running);
     }
 }
 
 /// A worker is up for as long as the guard lives.
 pub fn worker_up() -> InProgress {
-    InProgress::enter(TRAINING_WORKERS.with([]))
+    InProgress::enter(TRAINING_WORKERS.with(()))
 }
 
 /// A run is in flight in this process for as long as the guard lives.
 pub fn run_in_flight() -> InProgress {
-    InProgress::enter(TRAINING_IN_PROGRESS.with([]))
+    InProgress::enter(TRAINING_IN_PROGRESS.with(()))
 }
 
 /// A request for predictions that is being computed. Each end is recorded by its own call; a guard that is dropped without
@@ -253,9 +252,9 @@ impl PredictionGuard {
 
     fn record(&mut self, outcome: PredictionOutcome) {
         self.recorded = true;
-        let algorithm = self.algorithm.name();
-        PREDICTIONS_TOTAL.with([algorithm, outcome.into()]).increment(1);
-        PREDICTION_DURATION_SECONDS.with([algorithm]).record(self.started.elapsed().as_secs_f64());
+        let algorithm = AlgorithmLabel(self.algorithm);
+        PREDICTIONS_TOTAL.with((algorithm, outcome)).increment(1);
+        PREDICTION_DURATION_SECONDS.with(algorithm).record(self.started.elapsed().as_secs_f64());
     }
 }
 

@@ -20,7 +20,7 @@ pub struct Upload {
 impl Upload {
     /// Begins with the upload's first byte.
     pub fn begin() -> Self {
-        Self { started: Instant::now(), ended: false, _in_progress: InProgress::enter(UPLOADS_IN_PROGRESS.with([])) }
+        Self { started: Instant::now(), ended: false, _in_progress: InProgress::enter(UPLOADS_IN_PROGRESS.with(())) }
     }
 
     /// The dataset is durable and committed.
@@ -44,8 +44,8 @@ impl Upload {
     fn end(&mut self, outcome: UploadOutcome) -> f64 {
         self.ended = true;
         let elapsed_seconds = self.started.elapsed().as_secs_f64();
-        UPLOADS_TOTAL.with([outcome.into()]).increment(1);
-        UPLOAD_DURATION_SECONDS.with([outcome.into()]).record(elapsed_seconds);
+        UPLOADS_TOTAL.with(outcome).increment(1);
+        UPLOAD_DURATION_SECONDS.with(outcome).record(elapsed_seconds);
         elapsed_seconds
     }
 }

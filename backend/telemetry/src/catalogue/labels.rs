@@ -1,6 +1,50 @@
 //! The closed labels of the standard metrics: enums whose derives give the values that the catalogue lists.
 
-use strum::{Display, IntoStaticStr, VariantNames};
+use axum::http::Method;
+use strum::{Display, EnumIter, IntoStaticStr, VariantNames};
+
+/// The method of a request.
+#[derive(Clone, Copy, Debug, Display, IntoStaticStr, VariantNames, PartialEq, Eq, Hash)]
+#[strum(serialize_all = "UPPERCASE")]
+pub enum RequestMethod {
+    /// `GET`.
+    Get,
+    /// `HEAD`.
+    Head,
+    /// `POST`.
+    Post,
+    /// `PUT`.
+    Put,
+    /// `PATCH`.
+    Patch,
+    /// `DELETE`.
+    Delete,
+    /// `OPTIONS`.
+    Options,
+    /// `TRACE`.
+    Trace,
+    /// `CONNECT`.
+    Connect,
+    /// Any other: a method is any word that a client sends.
+    Other,
+}
+
+impl From<&Method> for RequestMethod {
+    fn from(method: &Method) -> Self {
+        match *method {
+            Method::GET => Self::Get,
+            Method::HEAD => Self::Head,
+            Method::POST => Self::Post,
+            Method::PUT => Self::Put,
+            Method::PATCH => Self::Patch,
+            Method::DELETE => Self::Delete,
+            Method::OPTIONS => Self::Options,
+            Method::TRACE => Self::Trace,
+            Method::CONNECT => Self::Connect,
+            _ => Self::Other,
+        }
+    }
+}
 
 /// The level of a log event.
 #[derive(Clone, Copy, Debug, Display, IntoStaticStr, VariantNames, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,7 +107,7 @@ pub enum DatabaseErrorKind {
 }
 
 /// How a run of a job ended.
-#[derive(Clone, Copy, Debug, Display, IntoStaticStr, VariantNames, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Display, EnumIter, IntoStaticStr, VariantNames, PartialEq, Eq)]
 #[strum(serialize_all = "lowercase")]
 pub enum JobStatus {
     /// It did its work.

@@ -131,8 +131,8 @@ async fn run(name: &'static str, kind: Kind) -> CheckResult {
     };
     let elapsed_seconds = started.elapsed().as_secs_f64();
     let healthy = outcome.is_ok();
-    HEALTH_CHECK_STATUS.with([name]).set(f64::from(u8::from(healthy)));
-    HEALTH_CHECK_DURATION_SECONDS.with([name]).record(elapsed_seconds);
+    HEALTH_CHECK_STATUS.with(name).set(f64::from(u8::from(healthy)));
+    HEALTH_CHECK_DURATION_SECONDS.with(name).record(elapsed_seconds);
     CheckResult {
         status: if healthy { Status::Ok } else { Status::Failed },
         healthy: Some(healthy),

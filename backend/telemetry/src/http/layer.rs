@@ -112,7 +112,7 @@ where
             // No response at all, which a router never does but another service may: its caller closes the connection.
             Err(error) => {
                 guard.fail();
-                ERRORS_TOTAL.with(["service", "http"]).increment(1);
+                ERRORS_TOTAL.with(("service", "http")).increment(1);
                 Err(error)
             }
         })

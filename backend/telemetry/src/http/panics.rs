@@ -16,14 +16,14 @@ pub fn catch_panics() -> CatchPanicLayer<fn(Box<dyn Any + Send>) -> Response> {
 }
 
 fn respond(panic: Box<dyn Any + Send>) -> Response {
-    ERRORS_TOTAL.with(["panic", "http"]).increment(1);
+    ERRORS_TOTAL.with(("panic", "http")).increment(1);
     tracing::error!(cause = panic_message(&*panic), "handler panicked");
     (StatusCode::INTERNAL_SERVER_ERROR, "internal server error\n").into_response()
 }
 
 /// A response's body panicked after its head was sent. Returns the error that ends the response.
 pub(super) fn body_panicked(panic: &(dyn Any + Send)) -> BoxError {
-    ERRORS_TOTAL.with(["panic", "http"]).increment(1);
+    ERRORS_TOTAL.with(("panic", "http")).increment(1);
     tracing::error!(cause = panic_message(panic), "response body panicked");
     BoxError::from("response body panicked")
 }

@@ -10,9 +10,10 @@ use super::UNMATCHED;
 use super::options::HttpOptions;
 use crate::catalogue::{
     HTTP_REQUEST_DURATION_SECONDS, HTTP_REQUEST_SIZE_BYTES, HTTP_REQUESTS_IN_PROGRESS, HTTP_REQUESTS_TOTAL,
-    HTTP_RESPONSE_SIZE_BYTES, METHODS,
+    HTTP_RESPONSE_SIZE_BYTES, RequestMethod,
 };
 use crate::exposition;
+use crate::metric::HttpStatus;
 
 /// Status codes run from 100 to 999 (RFC 9110, section 15): nine classes of a hundred codes.
 const CLASSES: usize = 9;
@@ -26,13 +27,13 @@ pub(super) struct Routes {
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct RouteKey {
-    method: &'static str,
+    method: RequestMethod,
     route: Box<str>,
 }
 
 #[derive(Hash)]
 struct RouteQuery<'r> {
-    method: &'static str,
+    method: RequestMethod,
     route: &'r str,
 }
 
@@ -44,7 +45,7 @@ impl Equivalent<RouteKey> for RouteQuery<'_> {
 
 /// The handles of one method of one route.
 pub(super) struct RouteSeries {
-    method: &'static str,
+    method: RequestMethod,
     route: Box<str>,
     measured: bool,
     group_status_codes: bool,
@@ -65,7 +66,7 @@ impl Routes {
 
     /// The series of a request; `None` when it is not to be measured. Without a route it is `unmatched`.
     pub(super) fn series(&self, method: &Method, route: Option<&str>) -> Option<&'static RouteSeries> {
-        let query = RouteQuery { method: method_label(method), route: route.unwrap_or(UNMATCHED) };
+        let query = RouteQuery { method: RequestMethod::from(method), route: route.unwrap_or(UNMATCHED) };
         let known = self.series.load().get(&query).copied();
         let series = known.unwrap_or_else(|| self.add(&query, route.is_none()));
         series.measured.then_some(series)
@@ -88,7 +89,7 @@ impl Routes {
 
 impl RouteSeries {
     fn new(query: &RouteQuery<'_>, options: &HttpOptions, unmatched: bool) -> Self {
-        let labels = [query.method, query.route];
+        let labels = (query.method, query.route);
         let ignored = unmatched && options.ignore_unmatched;
         let measured = !ignored
             && query.route != exposition::PATH
@@ -115,19 +116,17 @@ impl RouteSeries {
 
     /// Counts one request that ended with this status.
     pub(super) fn count(&self, status: u16) {
-        let status = usize::from(status);
-        let class = (status / CODES).clamp(1, CLASSES);
+        let code = usize::from(status);
+        let class = (code / CODES).clamp(1, CLASSES);
         let codes = self.by_status[class - 1].get_or_init(|| Box::new([const { OnceLock::new() }; CODES]));
-        codes[status % CODES].get_or_init(|| self.counter(status)).increment(1);
+        codes[code % CODES].get_or_init(|| self.counter(status)).increment(1);
     }
 
-    fn counter(&self, status: usize) -> metrics::Counter {
-        let status = if self.group_status_codes { format!("{}xx", status / 100) } else { status.to_string() };
-        HTTP_REQUESTS_TOTAL.with([self.method, &self.route, &status])
+    fn counter(&self, status: u16) -> metrics::Counter {
+        let status = match HttpStatus::from(status) {
+            HttpStatus::Code(code) if self.group_status_codes => HttpStatus::Class(code),
+            status => status,
+        };
+        HTTP_REQUESTS_TOTAL.with((self.method, &self.route, status))
     }
-}
-
-/// The method as its label shows it.
-fn method_label(method: &Method) -> &'static str {
-    METHODS.iter().find(|known| **known == method.as_str()).copied().unwrap_or("OTHER")
 }

@@ -10,7 +10,7 @@
 
 use std::time::SystemTime;
 
-use strum::VariantNames;
+use strum::IntoEnumIterator;
 
 use super::unix_seconds;
 use crate::catalogue::{
@@ -20,30 +20,30 @@ use crate::catalogue::{
 
 /// Counts a run whose process died, as another process has found.
 pub fn aborted(job_name: &'static str) {
-    SCHEDULER_JOBS_TOTAL.with([job_name, JobStatus::Aborted.into()]).increment(1);
+    SCHEDULER_JOBS_TOTAL.with((job_name, JobStatus::Aborted)).increment(1);
 }
 
 /// Registers a job's series before its first run.
 pub fn register_series(job_name: &'static str) {
-    for status in JobStatus::VARIANTS {
-        SCHEDULER_JOBS_TOTAL.with([job_name, status]).increment(0);
+    for status in JobStatus::iter() {
+        SCHEDULER_JOBS_TOTAL.with((job_name, status)).increment(0);
     }
-    SCHEDULER_JOBS_IN_PROGRESS.with([job_name]).increment(0.0);
-    SCHEDULER_JOB_OVERLAPS_TOTAL.with([job_name]).increment(0);
-    SCHEDULER_JOB_MISSES_TOTAL.with([job_name]).increment(0);
+    SCHEDULER_JOBS_IN_PROGRESS.with(job_name).increment(0.0);
+    SCHEDULER_JOB_OVERLAPS_TOTAL.with(job_name).increment(0);
+    SCHEDULER_JOB_MISSES_TOTAL.with(job_name).increment(0);
 }
 
 /// Sets when the job is next due.
 pub fn next_due(job_name: &'static str, due: SystemTime) {
-    SCHEDULER_JOB_NEXT_DUE_TIMESTAMP_SECONDS.with([job_name]).set(unix_seconds(due));
+    SCHEDULER_JOB_NEXT_DUE_TIMESTAMP_SECONDS.with(job_name).set(unix_seconds(due));
 }
 
 /// The job was due while its last run was still in progress.
 pub fn overlapped(job_name: &'static str) {
-    SCHEDULER_JOB_OVERLAPS_TOTAL.with([job_name]).increment(1);
+    SCHEDULER_JOB_OVERLAPS_TOTAL.with(job_name).increment(1);
 }
 
 /// The job was due `times` times and did not start.
 pub fn missed(job_name: &'static str, times: u64) {
-    SCHEDULER_JOB_MISSES_TOTAL.with([job_name]).increment(times);
+    SCHEDULER_JOB_MISSES_TOTAL.with(job_name).increment(times);
 }

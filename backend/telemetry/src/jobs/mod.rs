@@ -90,7 +90,7 @@ struct ActiveRun {
 impl JobRun {
     /// Begins a run.
     pub fn begin(job_name: &'static str) -> Self {
-        let in_progress = InProgress::enter(SCHEDULER_JOBS_IN_PROGRESS.with([job_name]));
+        let in_progress = InProgress::enter(SCHEDULER_JOBS_IN_PROGRESS.with(job_name));
         let active = ActiveRun { job_name, started: Instant::now(), in_progress };
         Self { active: Some(active), metadata: JobMetadata::default() }
     }
@@ -171,13 +171,13 @@ impl EndedRun {
 
     fn emit(&self) {
         let (job_name, status, duration_seconds) = (self.job_name, self.status, self.duration.as_secs_f64());
-        SCHEDULER_JOBS_TOTAL.with([job_name, status.into()]).increment(1);
-        SCHEDULER_JOB_DURATION_SECONDS.with([job_name]).record(duration_seconds);
+        SCHEDULER_JOBS_TOTAL.with((job_name, status)).increment(1);
+        SCHEDULER_JOB_DURATION_SECONDS.with(job_name).record(duration_seconds);
         let cause = self.message.as_deref();
         let metadata = serde_json::to_string(&self.metadata).unwrap_or_default();
         match status {
             Status::Success => {
-                SCHEDULER_JOB_LAST_SUCCESS_TIMESTAMP_SECONDS.with([job_name]).set(unix_seconds(SystemTime::now()));
+                SCHEDULER_JOB_LAST_SUCCESS_TIMESTAMP_SECONDS.with(job_name).set(unix_seconds(SystemTime::now()));
                 tracing::info!(job_name, duration_seconds, metadata, "job succeeded");
             }
             Status::Failed => tracing::error!(job_name, duration_seconds, cause, metadata, "job failed"),

@@ -12,6 +12,6 @@ pub(super) struct CountEvents;
 impl<S: Subscriber> Layer<S> for CountEvents {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let level = LogLevel::from(*event.metadata().level());
-        LOG_EVENTS_TOTAL.with([level.into()]).increment(1);
+        LOG_EVENTS_TOTAL.with(level).increment(1);
     }
 }

@@ -47,7 +47,7 @@ impl LogFiles {
     /// Updates the counter of dropped lines.
     pub(crate) fn reading(&self) -> impl Fn() + Send + 'static {
         let dropped = self.dropped.clone();
-        move || TELEMETRY_LOG_LINES_DROPPED_TOTAL.with([]).absolute(dropped.dropped_lines() as u64)
+        move || TELEMETRY_LOG_LINES_DROPPED_TOTAL.with(()).absolute(dropped.dropped_lines() as u64)
     }
 }
 

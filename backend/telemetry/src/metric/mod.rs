@@ -6,34 +6,74 @@
 //!
 //! # Labels
 //!
-//! A label whose values are known is closed. Make it an enum, with strum's derives: then its names are declared once, the
-//! catalogue takes its list from it, and a misspelt value does not compile.
+//! A row names a type for each label, and an emit takes values of those types, so that a misspelt value, or two in the wrong
+//! order, do not compile:
+//!
+//! - an enum with strum's derives, for values that the program names. They are declared once, and the catalogue takes its
+//!   list from the type.
+//! - [`Open`], for any text; the metric's series cap bounds it.
+//! - [`OneOf`], for text from outside of which a few words count; anything else is `other`.
+//! - [`Status`], for an HTTP status.
 //!
 //! ```
 //! use belfry_telemetry::catalogue;
-//! use belfry_telemetry::metric::Values::{Closed, Open};
+//! use belfry_telemetry::metric::Open;
 //! use strum::VariantNames;
 //!
 //! /// How an order ended.
-//! #[derive(Clone, Copy, strum::Display, strum::IntoStaticStr, strum::VariantNames)]
+//! #[derive(Clone, Copy, strum::IntoStaticStr, strum::VariantNames)]
 //! #[strum(serialize_all = "snake_case")]
-//! enum Outcome {
+//! pub enum Outcome {
 //!     Paid,
 //!     SentBack,
 //! }
 //!
 //! catalogue! {
 //!     /// Orders that ended.
-//!     counter ORDERS_TOTAL = "shop_orders_total" { outcome: Closed(Outcome::VARIANTS), shop: Open };
+//!     counter ORDERS_TOTAL = "shop_orders_total" { outcome: Outcome, shop: Open };
 //! }
-//! // Typed and open labels in one list: `into` gives the enum's name.
-//! ORDERS_TOTAL.with([Outcome::SentBack.into(), "north"]).increment(1);
+//! ORDERS_TOTAL.with((Outcome::SentBack, "north")).increment(1);
 //! assert_eq!(Outcome::VARIANTS, ["paid", "sent_back"]);
 //! ```
 //!
-//! An open label takes any text, and the metric's series cap bounds it.
+//! With text in place of the enum it does not compile, whether misspelt or not:
+//!
+//! ```compile_fail,E0277
+//! # use belfry_telemetry::catalogue;
+//! # use belfry_telemetry::metric::Open;
+//! # #[derive(Clone, Copy, strum::IntoStaticStr, strum::VariantNames)]
+//! # #[strum(serialize_all = "snake_case")]
+//! # pub enum Outcome {
+//! #     Paid,
+//! #     SentBack,
+//! # }
+//! # catalogue! {
+//! #     /// Orders that ended.
+//! #     counter ORDERS_TOTAL = "shop_orders_total" { outcome: Outcome, shop: Open };
+//! # }
+//! ORDERS_TOTAL.with(("sent_bakc", "north")).increment(1);
+//! ```
+//!
+//! Nor does a misspelt variant:
+//!
+//! ```compile_fail,E0599
+//! # use belfry_telemetry::catalogue;
+//! # use belfry_telemetry::metric::Open;
+//! # #[derive(Clone, Copy, strum::IntoStaticStr, strum::VariantNames)]
+//! # #[strum(serialize_all = "snake_case")]
+//! # pub enum Outcome {
+//! #     Paid,
+//! #     SentBack,
+//! # }
+//! # catalogue! {
+//! #     /// Orders that ended.
+//! #     counter ORDERS_TOTAL = "shop_orders_total" { outcome: Outcome, shop: Open };
+//! # }
+//! ORDERS_TOTAL.with((Outcome::SentBakc, "north")).increment(1);
+//! ```
 
 mod declare;
+mod label;
 mod series;
 
 use std::sync::OnceLock;
@@ -41,6 +81,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use metrics::{Key, Label as KeyLabel, SharedString};
 
+pub use label::{HttpStatus, LabelKind, Labels, ListedKind, NoWords, OneOf, Open, Status, ValueOf, ValuesOf};
 pub use series::{Counter, Gauge, Histogram, InProgress, Metric};
 pub(crate) use series::{METADATA, record_gauges};
 
@@ -101,7 +142,7 @@ pub struct Row {
 /// The cap of a row without `cap N`, and of each metric outside the catalogues.
 pub const SERIES_CAP: usize = 1_000;
 
-/// Stands for every closed-label value that is not in the list.
+/// Stands for every value of a [`OneOf`] that is not in the row's list.
 pub const OTHER: &str = "other";
 
 /// The value of open labels in the series that counts emits past the cap.
@@ -156,13 +197,14 @@ pub fn is_on() -> bool {
 }
 
 impl Row {
-    /// The value as this row's label `position` may show it: itself, or `other` when the list does not hold it.
-    fn allowed_value<'v>(&self, position: usize, value: &'v str) -> &'v str {
-        match self.labels[position].values {
-            Values::Open => value,
-            Values::Closed(list) if list.contains(&value) => value,
-            Values::Status(words) if is_status(value) || words.contains(&value) => value,
-            Values::Closed(_) | Values::Status(_) => OTHER,
+    /// Replaces each value that its label's list does not hold by `other`.
+    fn replace_unlisted(&self, values: &mut [&str]) {
+        for (label, value) in self.labels.iter().zip(values) {
+            if let Values::Closed(list) = label.values
+                && !list.contains(value)
+            {
+                *value = OTHER;
+            }
         }
     }
 
@@ -222,10 +264,4 @@ impl Row {
         }
         sets
     }
-}
-
-/// Whether this is an HTTP status code or a class of them (RFC 9110, section 15).
-fn is_status(value: &str) -> bool {
-    let &[class, tens, ones] = value.as_bytes() else { return false };
-    matches!(class, b'1'..=b'9') && ((tens.is_ascii_digit() && ones.is_ascii_digit()) || (tens, ones) == (b'x', b'x'))
 }

@@ -1,29 +1,32 @@
 //! Counter, gauge and histogram: a row with the handles of its series, cached after their first use.
 
 use std::cell::RefCell;
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use hashbrown::{Equivalent, HashMap};
 use metrics::{Key, Level, Metadata, SharedString};
 
+use super::label::{Labels, Texts, ValuesOf};
 use super::{Mode, REGISTRY, Row, SeriesLookup, mode};
 
-/// A counter with `N` labels.
-pub type Counter<const N: usize> = Metric<N, metrics::Counter>;
+/// A counter with the labels `L`, a tuple of their kinds.
+pub type Counter<L> = Metric<L, metrics::Counter>;
 
-/// A gauge with `N` labels.
-pub type Gauge<const N: usize> = Metric<N, metrics::Gauge>;
+/// A gauge with the labels `L`, a tuple of their kinds.
+pub type Gauge<L> = Metric<L, metrics::Gauge>;
 
-/// A histogram with `N` labels.
-pub type Histogram<const N: usize> = Metric<N, metrics::Histogram>;
+/// A histogram with the labels `L`, a tuple of their kinds.
+pub type Histogram<L> = Metric<L, metrics::Histogram>;
 
-/// A metric with `N` labels whose series are reached through handles of one type.
-pub struct Metric<const N: usize, H> {
+/// A metric with the labels `L` whose series are reached through handles of one type.
+pub struct Metric<L, H> {
     /// Its description.
     pub row: &'static Row,
+    labels: PhantomData<fn(L)>,
     // None until the first use, because a hash map cannot be made in a static.
-    handles: RwLock<Option<HashMap<OwnedLabels<N>, H>>>,
+    handles: RwLock<Option<HashMap<OwnedLabels, H>>>,
     // Whether the registry has given out the series for what comes past the cap.
     is_over_cap: AtomicBool,
 }
@@ -97,38 +100,39 @@ pub(crate) fn record_gauges(reading: impl FnOnce()) -> Vec<metrics::Gauge> {
 
 /// Label values as the cache stores them.
 #[derive(PartialEq, Eq, Hash)]
-struct OwnedLabels<const N: usize>([SharedString; N]);
+struct OwnedLabels(Box<[SharedString]>);
 
 /// Label values as a caller passes them, to look up without allocating; hashes like [`OwnedLabels`].
 #[derive(Hash)]
-struct BorrowedLabels<'v, const N: usize>([&'v str; N]);
+struct BorrowedLabels<'a, 'v>(&'a [&'v str]);
 
-impl<const N: usize> Equivalent<OwnedLabels<N>> for BorrowedLabels<'_, N> {
-    fn equivalent(&self, owned: &OwnedLabels<N>) -> bool {
+impl Equivalent<OwnedLabels> for BorrowedLabels<'_, '_> {
+    fn equivalent(&self, owned: &OwnedLabels) -> bool {
+        // A metric's label values are as many as its labels.
         self.0.iter().zip(&owned.0).all(|(borrowed, owned)| *borrowed == owned.as_ref())
     }
 }
 
-impl<const N: usize, H: Handle> Metric<N, H> {
+impl<L: Labels, H: Handle> Metric<L, H> {
     /// Declares the metric; [`catalogue!`](crate::catalogue!) is the only caller.
     #[doc(hidden)]
     pub const fn new(row: &'static Row) -> Self {
-        Self { row, handles: RwLock::new(None), is_over_cap: AtomicBool::new(false) }
+        Self { row, labels: PhantomData, handles: RwLock::new(None), is_over_cap: AtomicBool::new(false) }
     }
 
-    /// The series with these label values, in the order of the row.
-    pub fn with(&self, values: [&str; N]) -> H {
+    /// The series with these label values, in the order of the row: `()` for a metric without labels, the value itself for
+    /// one label, a tuple for more. [`ValueOf`](super::ValueOf) says what each may be.
+    pub fn with<V: ValuesOf<L>>(&self, values: V) -> H {
         let mode = mode();
         if mode == Mode::Off {
             return H::noop();
         }
-        let mut position = 0;
-        let values = values.map(|value| {
-            position += 1;
-            self.row.allowed_value(position - 1, value)
-        });
+        let mut values = values.texts();
+        if L::IS_CHECKED {
+            self.row.replace_unlisted(values.as_mut());
+        }
         if mode == Mode::Local {
-            return self.register(values);
+            return self.register(values.as_ref());
         }
         let handle = self.cached(values).unwrap_or_else(|| self.add(values, REGISTRY.get().copied()));
         if self.row.may_be_absent() {
@@ -139,83 +143,83 @@ impl<const N: usize, H: Handle> Metric<N, H> {
 
     /// The one series in which every label is absent, for callers that want only the sum.
     pub(crate) fn without_labels(&self) -> H {
-        if mode() == Mode::Off { H::noop() } else { self.register([""; N]) }
+        if mode() == Mode::Off { H::noop() } else { self.register(&vec![""; L::COUNT]) }
     }
 
     /// The cached handle of a series, or of the overflow series once there is one.
-    fn cached(&self, values: [&str; N]) -> Option<H> {
+    fn cached<'v>(&self, values: impl Texts<'v>) -> Option<H> {
         let read = self.handles.read().unwrap_or_else(PoisonError::into_inner);
         let handles = read.as_ref()?;
-        let handle = handles.get(&BorrowedLabels(values));
+        let handle = handles.get(&BorrowedLabels(values.as_ref()));
         // Past the cap every emit comes here, and must not wait for the write lock.
         let is_over_cap = || self.is_over_cap.load(Ordering::Relaxed);
-        handle.or_else(|| is_over_cap().then(|| handles.get(&BorrowedLabels(self.overflow(values)))).flatten()).cloned()
+        let overflow = || handles.get(&BorrowedLabels(self.overflow(values).as_ref()));
+        handle.or_else(|| is_over_cap().then(overflow).flatten()).cloned()
     }
 
     /// Caches the handle of a new series: its own, or the overflow series if the registry decided so.
-    fn add(&self, values: [&str; N], registry: Option<&dyn SeriesLookup>) -> H {
+    fn add<'v>(&self, values: impl Texts<'v>, registry: Option<&dyn SeriesLookup>) -> H {
         let mut write = self.handles.write().unwrap_or_else(PoisonError::into_inner);
         let handles = write.get_or_insert_with(HashMap::new);
         // Another thread may have added it between the two locks.
-        if let Some(handle) = handles.get(&BorrowedLabels(values)) {
+        if let Some(handle) = handles.get(&BorrowedLabels(values.as_ref())) {
             return handle.clone();
         }
         // If this is counted as dropped, the metric that counts it has a cache and a lock of its own.
-        let key = self.row.key(values.map(owned));
+        let key = self.row.key(owned(values.as_ref()));
         let handle = H::register(&key);
         let is_own = registry.is_none_or(|registry| registry.has_own_series(&key));
         let values = if is_own { values } else { self.overflow(values) };
         self.is_over_cap.fetch_or(!is_own, Ordering::Relaxed);
-        handles.entry(OwnedLabels(values.map(owned))).or_insert(handle).clone()
+        handles.entry(OwnedLabels(owned(values.as_ref()).collect())).or_insert(handle).clone()
     }
 
-    fn overflow<'v>(&self, values: [&'v str; N]) -> [&'v str; N] {
-        let mut position = 0;
-        values.map(|value| {
-            position += 1;
-            self.row.overflow_value(position - 1, value)
-        })
+    fn overflow<'v, T: Texts<'v>>(&self, mut values: T) -> T {
+        for (position, value) in values.as_mut().iter_mut().enumerate() {
+            *value = self.row.overflow_value(position, value);
+        }
+        values
     }
 
-    fn register(&self, values: [&str; N]) -> H {
-        H::register(&self.row.key(values.map(owned)))
+    fn register(&self, values: &[&str]) -> H {
+        H::register(&self.row.key(owned(values)))
     }
 }
 
-fn owned(value: &str) -> SharedString {
-    SharedString::from_owned(value.to_owned())
+fn owned(values: &[&str]) -> impl Iterator<Item = SharedString> {
+    values.iter().map(|value| SharedString::from_owned((*value).to_owned()))
 }
 
-impl Counter<0> {
+impl Counter<()> {
     /// Adds `count`.
     pub fn increment(&self, count: u64) {
-        self.with([]).increment(count);
+        self.with(()).increment(count);
     }
 }
 
-impl<const N: usize> Gauge<N> {
+impl<L: Labels> Gauge<L> {
     /// Takes the series off the page: what it showed is no longer known. Only for a `reading` or a `float_counter`.
-    pub fn forget(&self, values: [&str; N]) {
+    pub fn forget<V: ValuesOf<L>>(&self, values: V) {
         self.with(values).set(f64::NAN);
     }
 }
 
-impl Gauge<0> {
+impl Gauge<()> {
     /// Sets the value.
     pub fn set(&self, value: f64) {
-        self.with([]).set(value);
+        self.with(()).set(value);
     }
 
     /// Sets the value, or takes the series off the page when there is none. Only for a `reading` or a `float_counter`.
     pub fn set_or_forget(&self, value: Option<f64>) {
-        self.with([]).set(value.unwrap_or(f64::NAN));
+        self.with(()).set(value.unwrap_or(f64::NAN));
     }
 }
 
-impl Histogram<0> {
+impl Histogram<()> {
     /// Records one value, in the unit of the metric's name.
     pub fn record(&self, value: f64) {
-        self.with([]).record(value);
+        self.with(()).record(value);
     }
 }
 
@@ -228,7 +232,7 @@ impl Histogram<0> {
 ///     /// Orders being packed.
 ///     gauge ORDERS_IN_PROGRESS = "shop_orders_in_progress" {};
 /// }
-/// let packing = InProgress::enter(ORDERS_IN_PROGRESS.with([]));
+/// let packing = InProgress::enter(ORDERS_IN_PROGRESS.with(()));
 /// // One order less, also after an early return or a panic.
 /// drop(packing);
 /// ```
@@ -251,7 +255,7 @@ impl Drop for InProgress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metric::{Kind, Label, Values};
+    use crate::metric::{Kind, Label, OneOf, Open, Values};
 
     /// A registry in which every metric is at its cap.
     struct Full;
@@ -275,7 +279,7 @@ mod tests {
             buckets: &[],
             cap: 1,
         };
-        let metric: Counter<2> = Metric::new(&ROW);
+        let metric: Counter<(Open, OneOf)> = Metric::new(&ROW);
         let _own = metric.add(["north", "paid"], None);
         assert!(metric.cached(["south", "paid"]).is_none());
         let _overflow = metric.add(["south", "paid"], Some(&Full));

@@ -21,12 +21,12 @@ pub(super) fn dropped_of_metric(metric: &str) -> Counter {
     if metric == TELEMETRY_SERIES_DROPPED_TOTAL.row.name {
         return Counter::noop();
     }
-    TELEMETRY_SERIES_DROPPED_TOTAL.with([metric])
+    TELEMETRY_SERIES_DROPPED_TOTAL.with(metric)
 }
 
 /// Counts emits to metrics that are in no catalogue and past their cap.
 pub(super) fn dropped_of_further_metrics() -> Counter {
-    TELEMETRY_SERIES_DROPPED_TOTAL.with([OVERFLOW])
+    TELEMETRY_SERIES_DROPPED_TOTAL.with(OVERFLOW)
 }
 
 /// A handle with the counter of dropped emits.

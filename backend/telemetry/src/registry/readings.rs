@@ -125,7 +125,7 @@ impl Slot {
         let gauges = metric::record_gauges(|| panic = catch_unwind(AssertUnwindSafe(&*reading)).err());
         let earlier = std::mem::replace(&mut *self.gauges.lock().unwrap_or_else(PoisonError::into_inner), gauges);
         if let Some(panic) = panic {
-            ERRORS_TOTAL.with(["panic", "telemetry"]).increment(1);
+            ERRORS_TOTAL.with(("panic", "telemetry")).increment(1);
             tracing::error!(cause = panic_message(&*panic), "reading panicked, its gauges are hidden");
             earlier.iter().for_each(|gauge| gauge.set(f64::NAN));
             self.hide_gauges();

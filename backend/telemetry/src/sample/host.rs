@@ -106,9 +106,9 @@ impl DiskReading {
     /// Sets the gauges of the disk called `name`; without a reading they are removed from the page.
     pub fn emit(reading: Option<Self>, name: &'static str) {
         let set = |gauge: metrics::Gauge, value: Option<f64>| gauge.set(value.unwrap_or(f64::NAN));
-        set(HOST_DISK_TOTAL_BYTES.with([name]), reading.map(|disk| disk.total_bytes as f64));
-        set(HOST_DISK_USED_BYTES.with([name]), reading.map(|disk| disk.used_bytes as f64));
-        set(HOST_DISK_USAGE_RATIO.with([name]), reading.and_then(|disk| ratio(disk.used_bytes, disk.total_bytes)));
+        set(HOST_DISK_TOTAL_BYTES.with(name), reading.map(|disk| disk.total_bytes as f64));
+        set(HOST_DISK_USED_BYTES.with(name), reading.map(|disk| disk.used_bytes as f64));
+        set(HOST_DISK_USAGE_RATIO.with(name), reading.and_then(|disk| ratio(disk.used_bytes, disk.total_bytes)));
     }
 }
 

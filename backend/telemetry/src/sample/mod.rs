@@ -59,7 +59,7 @@ fn forget_process() {
         &PROCESS_MAX_FDS,
         &PROCESS_THREADS,
     ] {
-        gauge.forget([]);
+        gauge.forget(());
     }
 }
 

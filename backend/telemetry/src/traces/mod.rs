@@ -139,7 +139,7 @@ impl SpanExporter for CountedExporter {
         let spans = batch.len();
         let sent = self.exporter.export(batch).await;
         let stage = if sent.is_ok() { SpanStage::Exported } else { SpanStage::Failed };
-        TELEMETRY_SPANS_TOTAL.with([stage.into()]).increment(spans as u64);
+        TELEMETRY_SPANS_TOTAL.with(stage).increment(spans as u64);
         self.queue.remove(spans);
         sent
     }
@@ -169,11 +169,11 @@ impl SpanProcessor for CountedProcessor {
         if !span.span_context.is_sampled() {
             return;
         }
-        TELEMETRY_SPANS_TOTAL.with([SpanStage::Ended.into()]).increment(1);
+        TELEMETRY_SPANS_TOTAL.with(SpanStage::Ended).increment(1);
         if self.queue.try_add() {
             self.processor.on_end(span);
         } else {
-            TELEMETRY_SPANS_TOTAL.with([SpanStage::Dropped.into()]).increment(1);
+            TELEMETRY_SPANS_TOTAL.with(SpanStage::Dropped).increment(1);
         }
     }
 

@@ -87,7 +87,7 @@ fn no_label_is_unbounded() {
         for (label, _) in metric.labels.into_iter().filter(|(_, values)| values.is_none()) {
             if !OPEN_LABELS.iter().any(|(metric, open, _)| *metric == name && *open == label) {
                 unbounded.push(format!(
-                    "{name}: the label {label} takes any value; list its values in the catalogue (Closed), or say in \
+                    "{name}: the label {label} takes any value; name an enum for it in the catalogue, or say in \
                      OPEN_LABELS of tests/contracts/catalogue/mod.rs what bounds it in this metric"
                 ));
             }

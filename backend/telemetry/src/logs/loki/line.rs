@@ -60,9 +60,9 @@ impl<S: Subscriber + for<'l> LookupSpan<'l>> Layer<S> for LokiLayer {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let line =
             Line { time: now.as_nanos(), level: LogLevel::from(*event.metadata().level()), text: text(fields.0) };
-        TELEMETRY_LOKI_EVENTS_TOTAL.with([LokiStage::Emitted.into()]).increment(1);
+        TELEMETRY_LOKI_EVENTS_TOTAL.with(LokiStage::Emitted).increment(1);
         if self.queue.try_send(line).is_err() {
-            TELEMETRY_LOKI_EVENTS_TOTAL.with([LokiStage::Dropped.into()]).increment(1);
+            TELEMETRY_LOKI_EVENTS_TOTAL.with(LokiStage::Dropped).increment(1);
         }
     }
 }

@@ -61,7 +61,7 @@ impl Shipper {
                 Ok(()) => LokiStage::Sent,
                 Err(_) => LokiStage::Refused,
             };
-            TELEMETRY_LOKI_EVENTS_TOTAL.with([stage.into()]).increment(lines);
+            TELEMETRY_LOKI_EVENTS_TOTAL.with(stage).increment(lines);
         }
     }
 
@@ -70,7 +70,7 @@ impl Shipper {
         (|| self.push(body))
             .retry(pauses)
             .when(|error| matches!(error, PushError::Transient))
-            .notify(|_, _| TELEMETRY_LOKI_EVENTS_TOTAL.with([LokiStage::Retried.into()]).increment(lines))
+            .notify(|_, _| TELEMETRY_LOKI_EVENTS_TOTAL.with(LokiStage::Retried).increment(lines))
             .await
     }
 
