@@ -34,6 +34,8 @@ source scripts/stack.sh
 source scripts/postgres.sh
 # shellcheck source=scripts/build-context.sh
 source scripts/build-context.sh
+# shellcheck source=scripts/side-by-side.sh
+source scripts/side-by-side.sh
 # shellcheck source=scripts/test.sh
 source scripts/test.sh
 

@@ -4,9 +4,8 @@
 
 current_step='preparing'
 step_started=0
-step_times=()
-# The steps that this machine could not run.
-skipped_steps=()
+# The group of steps that this shell runs beside others; empty when it runs alone.
+group=''
 
 step() {
   end_step
@@ -18,34 +17,43 @@ step() {
 
 end_step() {
   local seconds=$((SECONDS - step_started))
-  [[ $current_step == preparing ]] || step_times+=("$(printf '%3d:%02d  %s' "$((seconds / 60))" "$((seconds % 60))" "$current_step")")
+  [[ $current_step == preparing ]] ||
+    printf '%5d:%02d  %s\n' "$((seconds / 60))" "$((seconds % 60))" "$current_step" >>"$test_logs/steps${group:+-$group}"
   step_started=$SECONDS
 }
 
+# A step that this machine cannot run.
 skip() {
   say "**** SKIPPED: $1 ****"
-  skipped_steps+=("$1")
+  printf '  %s\n' "$1" >>"$test_logs/skipped"
 }
 
 finish_tests() {
   local result=$?
   trap - EXIT
+  stop_groups
   stop_postgres
   stop_test_engine
   end_step
   report_tests
   ((result == 0)) ||
-    printf '\nFAILED after %d:%02d at: %s\n' "$((SECONDS / 60))" "$((SECONDS % 60))" "$current_step" >&2
+    printf '\nFAILED after %d:%02d at: %s\n' "$((SECONDS / 60))" "$((SECONDS % 60))" \
+      "$(head -n 1 "$test_logs/failed" 2>/dev/null || echo "$current_step")" >&2
   closing_line "$result"
   exit "$result"
 }
 
 # Steps and their times, then the skipped steps and the stand-ins.
 report_tests() {
+  local name
   heading 'Steps'
-  printf '  %s\n' "${step_times[@]}" "$(printf '%3d:%02d  in all' "$((SECONDS / 60))" "$((SECONDS % 60))")"
+  [[ ! -e $test_logs/steps ]] || cat -- "$test_logs/steps"
+  for name in "${group_names[@]}"; do
+    [[ ! -e $test_logs/steps-$name ]] || { say "  $name, beside the others:"; sed 's/^/  /' "$test_logs/steps-$name"; }
+  done
+  printf '%5d:%02d  in all\n' "$((SECONDS / 60))" "$((SECONDS % 60))"
   heading 'Skipped:'
-  if ((${#skipped_steps[@]} > 0)); then printf '  %s\n' "${skipped_steps[@]}"; else say '  no step'; fi
+  if [[ -e $test_logs/skipped ]]; then cat -- "$test_logs/skipped"; else say '  no step'; fi
   heading 'Stand-ins:'
   list_stand_ins
 }
@@ -66,7 +74,7 @@ closing_line() {
   scripts/test-report.py "${logs[@]}" >"$test_logs/report"
   sed '$d' "$test_logs/report"
   if (($1 == 0)); then
-    if ((${#skipped_steps[@]} == 0)); then say 'Every step passed.'; else say "Passed, but for ${#skipped_steps[@]} steps that were SKIPPED (listed above)."; fi
+    if [[ -e $test_logs/skipped ]]; then say "Passed, but for $(wc -l <"$test_logs/skipped") steps that were SKIPPED (listed above)."; else say 'Every step passed.'; fi
   fi
   tail -n 1 "$test_logs/report"
 }
@@ -89,18 +97,38 @@ run_tests() {
     long_tests
     return 0
   fi
-  [[ $what == quick ]] || step 'packages the tests need' require_test_packages
+  if [[ $what == quick ]]; then
+    step 'cargo fmt' cargo fmt --all --check
+    step 'compile everything, with clippy' compile_everything
+    step 'unit and API tests on SQLite' test_workspace quick
+    return 0
+  fi
+  step 'packages the tests need' require_test_packages
+  end_step
+  current_step='preparing'
+  start_group files check_files
+  start_group sqlite compile_and_test_on_sqlite
+  start_group postgresql test_on_postgres
+  start_group stacks test_stacks
+  await_groups
+}
 
-  step 'cargo fmt' cargo fmt --all --check
-  [[ $what == quick ]] || check_files
-  step 'compile everything, with clippy' cargo build --workspace --all-targets --locked
-  step 'unit and API tests on SQLite' test_workspace "$what"
-  [[ $what == quick ]] && return 0
+# The groups that run beside each other, in the order of the report.
+group_names=(files sqlite postgresql stacks)
 
+compile_and_test_on_sqlite() {
+  step 'compile everything, with clippy' compile_everything
+  mark compiled
+  step 'unit and API tests on SQLite' test_workspace all
   step 'the program from the build context alone' check_build_context
-  step 'a private PostgreSQL' start_postgres
-  step 'API and job tests on PostgreSQL' test_on_postgres
-  stop_postgres
+}
+
+compile_everything() { cargo build --workspace --all-targets --locked; }
+
+# First what needs no program of ours, while that is compiled.
+test_stacks() {
+  step 'images for the stack in containers' prepare_images
+  await_mark compiled
   step 'the stack in containers' test_containers
   step 'the stack natively' cargo_tests native --workspace --test server stack:: -- --ignored --test-threads=1
 }
@@ -160,6 +188,8 @@ slow_tests=(
   a_run_without_a_heartbeat_stops_before_its_lease_ends
   a_restore_that_is_cut_off_leaves_the_old_state_or_the_new
   a_training_run_under_way_survives_a_clock_put_forward
+  every_area_moves_and_every_answer_is_the_expected_one
+  ten_digits_are_read
   random_requests_and_names_stay_within_the_caps
 )
 
@@ -169,16 +199,16 @@ test_on_postgres() {
   while IFS= read -r name; do
     [[ -z $name || $name == '#'* ]] || skip+=(--skip "$name")
   done <backend/server/tests/api/same_on_postgresql.txt
+  step 'a private PostgreSQL' start_postgres
+  await_mark compiled
   local -x BELFRY_TEST_DATABASE_URL=$postgres_url
-  cargo_tests postgresql-units --workspace --bin belfry
-  # Separately: next to other tests, its servers are killed before they do any work.
-  cargo_tests postgresql-kills --workspace --test server api::faults::kills::
-  skip+=(--skip api::faults::kills::)
-  cargo_tests postgresql --workspace --test server api:: -- "${skip[@]}"
+  step 'unit tests on PostgreSQL' cargo_tests postgresql-units --workspace --bin belfry
+  step 'API and job tests on PostgreSQL' cargo_tests postgresql --workspace --test server api:: -- "${skip[@]}"
 }
 
 # The checks that need no compile.
 check_files() {
+  step 'cargo fmt' cargo fmt --all --check
   step 'shellcheck' check_shell_files
   step 'Prometheus configuration and rules' "${tool[promtool]}" check config infra/monitoring/prometheus/prometheus.yml
   step 'Prometheus rule tests' check_rule_tests
@@ -242,12 +272,16 @@ install_linters() {
     echo "${linters[*]}" >"$state/linters/installed"
 }
 
-# On this machine's engine, or on one that engine.sh starts.
-test_containers() {
+# The images of the stack without the backend's own, on this machine's engine, or on one that engine.sh starts.
+prepare_images() {
   start_test_engine || return 0
   check_compose_files
-  infra/local-images/build.sh "$test_engine/images" "${CARGO_TARGET_DIR:-target}/debug/belfry" ||
-    { skipped_if_impossible $?; return; }
+  infra/local-images/build.sh "$test_engine/images" --stand-ins || { skipped_if_impossible $? && stop_test_engine; }
+}
+
+test_containers() {
+  [[ -n $test_engine ]] || { say 'skipped, as said above'; return 0; }
+  infra/local-images/build.sh "$test_engine/images" "${CARGO_TARGET_DIR:-target}/debug/belfry"
   cargo_tests containers --workspace --test server compose:: -- --ignored --test-threads=1
   stop_test_engine
 }

@@ -3,7 +3,8 @@
 # reached: see the Dockerfile in this folder for what each one replaces. Safe to repeat.
 #
 #   build.sh FOLDER BINARY   FOLDER keeps the base system between runs; BINARY is a compiled belfry
-#   build.sh FOLDER --rust   also a stand-in for the compiler image, from this machine's toolchain
+#   build.sh FOLDER --stand-ins   all but the backend's
+#   build.sh FOLDER --rust   those, and a stand-in for the compiler image, from this machine's toolchain
 #
 # Stand-ins are built only on an engine that engine.sh started: on another engine they would hide the real images of the
 # same name, so only the backend is built there, from source. Exit 77: no engine or no Debian 12.
@@ -12,7 +13,7 @@ set -euo pipefail
 cannot() { echo "no local images: $*" >&2; exit 77; }
 say() { echo "local images: $*" >&2; }
 
-[ $# -eq 2 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -eq 2 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 project=$(cd "$here/../.." && pwd)
 mkdir -p "$1"
@@ -87,6 +88,7 @@ compiler_image() {
 }
 
 if [[ $labels != *belfry.engine=local-images* ]]; then
+    [ "$2" != --stand-ins ] || exit 0
     say "$BELFRY_IMAGE, compiled by its Dockerfile; the others are the real ones"
     docker compose --project-directory "$project" build --quiet backend >&2
     exit 0
@@ -96,10 +98,10 @@ composed=$(docker compose --project-directory "$project" --profile '*' config --
 for service in prometheus alertmanager node-exporter blackbox-exporter postgres loki grafana; do
     service_image "$service"
 done
-if [ "$2" = --rust ]; then
-    compiler_image
-else
-    backend_image "$2"
-fi
+case $2 in
+--stand-ins) ;;
+--rust) compiler_image ;;
+*) backend_image "$2" ;;
+esac
 # Images of earlier runs that this one replaced.
 docker image prune --force >/dev/null

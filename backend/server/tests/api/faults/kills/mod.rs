@@ -29,8 +29,11 @@ use supply::{plant_orphans, supply_expired};
 
 const KILLS: u32 = 50;
 
-/// The longest life of a server between its first answer and its death.
+/// The longest life of a server between its first answer and its death, on a machine with nothing else to do.
 const MAX_LIFETIME: Duration = Duration::from_millis(1_200);
+
+/// On a busy machine a server does as little in its life as it does in this many times the time that a start takes.
+const STARTS_PER_LIFETIME: u32 = 4;
 
 /// Every so many deaths come while the server starts.
 const DEATHS_PER_STILLBIRTH: u32 = 4;
@@ -123,6 +126,7 @@ async fn under_load(server: &mut Server, database: &AnyPool, seed: u64, kills: u
     clients.spawn(load.clone().delete(StdRng::from_rng(&mut random)));
     clients.spawn(load.clone().run_jobs(StdRng::from_rng(&mut random)));
     let mut stillbirths = 0;
+    let mut lifetime = MAX_LIFETIME;
     for kill in 1..=kills {
         // Enough to do that clean-up and sweep are at it when the next death comes.
         supply_expired(database, server.folder.path()).await;
@@ -134,9 +138,11 @@ async fn under_load(server: &mut Server, database: &AnyPool, seed: u64, kills: u
             stillbirths += u32::from(!block_in_place(|| starting.kill()));
             block_in_place(|| server.start_again(&[]));
         } else {
-            pause(&mut random, u64::try_from(MAX_LIFETIME.as_millis()).unwrap()).await;
+            pause(&mut random, u64::try_from(lifetime.as_millis()).unwrap()).await;
+            let restarted = Instant::now();
             // Not on a thread of the clients: it waits for the new server's first word.
             block_in_place(|| server.kill_and_restart());
+            lifetime = MAX_LIFETIME.max(restarted.elapsed() * STARTS_PER_LIFETIME);
         }
         current.send_replace(server.url.clone());
     }

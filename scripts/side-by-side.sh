@@ -1,0 +1,90 @@
+# shellcheck shell=bash
+# Runs groups of the tests' steps side by side: most steps wait for something, so one after the other they would leave the
+# machine idle. Each group is a shell of its own, with its output in a file that is shown when the group ends.
+
+# Process id of each running group -> its name.
+declare -A groups=()
+
+# start_group NAME COMMAND...: in a process group of its own, so that it can be stopped with all that it started.
+start_group() {
+  local name=$1
+  shift
+  set -m
+  (
+    set +m
+    group=$name
+    trap finish_group EXIT
+    "$@"
+  ) >"$test_logs/$name.out" 2>&1 </dev/null &
+  groups[$!]=$name
+  set +m
+}
+
+# Also runs when the group is stopped.
+finish_group() {
+  local result=$?
+  trap - EXIT
+  stop_postgres
+  stop_test_engine
+  end_step
+  ((result == 0)) || printf '%s\n' "$current_step" >>"$test_logs/failed"
+  exit "$result"
+}
+
+# Waits for all groups and shows the output of each as it ends. The first that fails stops the others.
+await_groups() {
+  local ended result name progress
+  show_progress &
+  progress=$!
+  while ((${#groups[@]} > 0)); do
+    result=0
+    wait -n -p ended "${!groups[@]}" || result=$?
+    name=${groups[$ended]}
+    unset "groups[$ended]"
+    show_group "$name" "$result"
+    ((result == 0)) || break
+  done
+  kill "$progress" 2>/dev/null || true
+  stop_groups
+  return "$result"
+}
+
+show_group() {
+  local name=$1 result=$2 how=passed
+  ((result == 0)) || how=FAILED
+  printf '\n%s---- [%d:%02d] %s: %s; its output: ----%s\n' "$bold" "$((SECONDS / 60))" "$((SECONDS % 60))" "$name" "$how" "$plain"
+  cat -- "$test_logs/$name.out"
+}
+
+# Where each running group is, twice a minute.
+show_progress() {
+  local name
+  # Without our output: a reader of it would wait for a sleep that is left over at the end.
+  while sleep 30 >/dev/null 2>&1; do
+    for name in "${groups[@]}"; do
+      # A group may have ended meanwhile, or have printed nothing yet.
+      printf '  [%d:%02d] %s: %s\n' "$((SECONDS / 60))" "$((SECONDS % 60))" "$name" \
+        "$(grep -v '^ *$' "$test_logs/$name.out" 2>/dev/null | tail -n 1 | cut -c 1-110)"
+    done
+  done
+}
+
+stop_groups() {
+  local id
+  for id in "${!groups[@]}"; do
+    say "stopping: ${groups[$id]}"
+    kill -TERM -- "-$id" 2>/dev/null || true
+    wait "$id" 2>/dev/null || true
+    unset "groups[$id]"
+  done
+}
+
+# mark NAME and await_mark NAME: one group waits for a part of another one.
+mark() { touch -- "$test_logs/mark-$1"; }
+
+await_mark() {
+  end_step
+  current_step='preparing'
+  until [[ -e $test_logs/mark-$1 ]]; do sleep 0.5; done
+  step_started=$SECONDS
+}
