@@ -168,7 +168,8 @@ impl Telemetry {
         let (mut page, mut statsd) = (None, None);
         if settings.prometheus.enabled || agent.is_some() {
             let native = settings.prometheus.enabled && settings.prometheus.native_histograms;
-            let histograms = HistogramOptions { native, samples: agent.is_some() };
+            let exemplars = settings.tracing.enabled.then_some(traces::sampled_span as registry::CurrentSpan);
+            let histograms = HistogramOptions { native, samples: agent.is_some(), exemplars };
             let store = registry::install(&rows, &RegistryOptions { buckets: settings.http.buckets(), histograms })?;
             page = settings.prometheus.enabled.then(|| Page::open(store, native));
             statsd = agent.map(|agent| agent.start(store)).transpose().map_err(StartError::Statsd)?;

@@ -6,6 +6,7 @@
 mod caps;
 mod check;
 mod dropped;
+mod exemplars;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub(crate) mod names;
@@ -22,6 +23,7 @@ use std::sync::{LazyLock, Once};
 use crate::metric::{self, Row};
 #[cfg(test)]
 pub(crate) use caps::FOREIGN_METRICS_CAP;
+pub(crate) use exemplars::{CurrentSpan, Exemplar, SpanIds};
 pub(crate) use native_buckets::{NativeBuckets, ZERO_THRESHOLD};
 pub(crate) use readings::{Reading, Readings, panic_message};
 pub(crate) use store::{Family, Store};
