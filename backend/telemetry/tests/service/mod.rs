@@ -85,6 +85,13 @@ impl Service {
         page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
     }
 
+    /// Waits until the page has this series, and returns its value.
+    pub fn await_value(&self, series: &str) -> f64 {
+        eventually_blocking(&format!("the page has {series}"), PATIENCE, || {
+            self.value(series).ok_or_else(|| self.page())
+        })
+    }
+
     /// Waits until the page has this line.
     pub fn await_line(&self, line: &str) {
         eventually_blocking(&format!("the page has the line {line}"), PATIENCE, || {
