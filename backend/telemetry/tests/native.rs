@@ -6,15 +6,12 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::Read;
-use std::process::{Child, Command, Stdio};
 
-use belfry_test_support::eventually;
-use belfry_test_support::ports::free_port;
 use prost::Message;
 
-use crate::service::{PATIENCE, Service};
+use crate::service::Service;
+use crate::service::prometheus::Prometheus;
 
 const ON: [(&str, &str); 1] = [("PROMETHEUS__NATIVE_HISTOGRAMS", "true")];
 const PROTOBUF: &str = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
@@ -109,65 +106,13 @@ fn switched_off_even_who_asks_gets_text() {
     assert!(ask_for(&service, PROTOBUF).contains("# TYPE log_events_total counter"));
 }
 
-struct Prometheus {
-    child: Child,
-    url: String,
-    _folder: tempfile::TempDir,
-}
-
-impl Prometheus {
-    fn scraping(service: &Service) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let address = format!("127.0.0.1:{}", free_port());
-        let config = folder.path().join("prometheus.yml");
-        let target = service.address();
-        let text = format!(
-            "global: {{scrape_interval: 1s}}\nscrape_configs: [{{job_name: greeter, static_configs: [{{targets: ['{target}']}}]}}]\n"
-        );
-        fs::write(&config, text).unwrap();
-        let child = Command::new("prometheus")
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
-            .arg(format!("--web.listen-address={address}"))
-            // Version 2 knows them behind this flag; version 3.8 and later by `scrape_native_histograms` in the configuration.
-            .arg("--enable-feature=native-histograms")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("prometheus must be installed");
-        Self { child, url: format!("http://{address}"), _folder: folder }
-    }
-
-    /// The first value of a query, once there is one.
-    async fn await_value(&self, query: &str) -> f64 {
-        let client = belfry_telemetry::tls::http_client().build().unwrap();
-        let url = url::Url::parse_with_params(&format!("{}/api/v1/query", self.url), [("query", query)]).unwrap();
-        eventually(&format!("{query} has a value"), PATIENCE, async || {
-            // It refuses connections at first, and then answers 503 until its storage is open.
-            let answer = client.get(url.clone()).send().await.and_then(reqwest::Response::error_for_status);
-            let answer = answer.map_err(|error| error.to_string())?;
-            let answer: serde_json::Value = answer.json().await.unwrap();
-            let value = answer["data"]["result"][0]["value"][1].as_str().and_then(|value| value.parse().ok());
-            value.filter(|value: &f64| !value.is_nan()).ok_or_else(|| answer.to_string())
-        })
-        .await
-    }
-}
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[tokio::test]
 async fn a_real_prometheus_computes_with_native_histograms() {
     let service = Service::start(&ON);
     for _ in 0..20 {
         service.ask("GET", "/greet/en");
     }
-    let prometheus = Prometheus::scraping(&service);
+    let prometheus = Prometheus::scraping(&service, "native-histograms");
     // Of a native histogram only: a classic one has no series of this name.
     let greeted = r#"http_request_duration_seconds{endpoint="/greet/{language}"}"#;
     assert_eq!(prometheus.await_value(&format!("histogram_count({greeted})")).await, 20.0);

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod prometheus;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
