@@ -2,15 +2,21 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use axum::body::{Body, HttpBody};
+use axum::extract::Request;
+use axum::http::header;
 use metrics::{Key, Label, Recorder};
 use prost::Message as _;
+use tower::ServiceExt;
 
 use super::messages::MetricFamily;
 use super::negotiation::Format;
 use super::rendering::Rendering;
+use super::{Page, PrometheusSettings};
 use crate::metric::{Kind, Row, SERIES_CAP};
 use crate::registry::fixtures::{METADATA, ORDERS, WAIT};
 use crate::registry::{FOREIGN_METRICS_CAP, HistogramOptions, SpanIds, Store};
+use crate::settings::Secret;
 
 static QUEUE: Row =
     Row { name: "shop_queue", kind: Kind::Reading, help: "Waiting.", labels: &[], buckets: &[], cap: SERIES_CAP };
@@ -284,4 +290,33 @@ fn a_large_page_comes_in_chunks_of_whole_families() {
     assert_eq!(rendering.bytes, chunks.concat().len());
     assert_eq!(rendering.samples, 20_000);
     assert_eq!(chunks.concat().matches("\nother_").count(), 20_000);
+}
+
+#[tokio::test]
+async fn a_long_page_is_streamed_and_a_short_one_has_its_length() {
+    for series in [10, 20_000] {
+        let store = Box::leak(Box::new(store()));
+        for number in 0..series {
+            let name = format!("other_{}", number / 1000);
+            let labels = vec![Label::new("id", (number % 1000).to_string())];
+            store.register_gauge(&Key::from_parts(name, labels), &METADATA).set(1.0);
+        }
+        let page = Page::open(store, false);
+        let settings = PrometheusSettings {
+            enabled: true,
+            bearer_token: Secret::default(),
+            native_histograms: false,
+            url: None,
+            job: String::new(),
+        };
+        for (accept, format) in [("*/*", Format::Text), ("application/openmetrics-text", Format::OpenMetrics)] {
+            let request = Request::get(super::PATH).header(header::ACCEPT, accept).body(Body::empty()).unwrap();
+            let answer = super::router::<()>(Some(page), &settings).oneshot(request).await.unwrap();
+            assert_eq!(answer.headers()[header::CONTENT_TYPE], format.content_type());
+            let body = answer.into_body();
+            assert_eq!(body.size_hint().exact().is_some(), series == 10, "{series}");
+            let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+            assert!(bytes == written(store, format), "{series} {accept}");
+        }
+    }
 }
