@@ -42,6 +42,7 @@ part_command() {
         "--storage.tsdb.path=$state/prometheus-data"
         "--storage.tsdb.retention.time=${PROMETHEUS_RETENTION_TIME:-15d}"
         "--storage.tsdb.retention.size=${PROMETHEUS_RETENTION_SIZE:-4GB}"
+        --enable-feature=exemplar-storage
         "--web.listen-address=$listen" "--web.external-url=http://$public:$PROMETHEUS_PORT/")
       ;;
     alertmanager)

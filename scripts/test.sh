@@ -154,7 +154,7 @@ cargo_tests() {
 require_test_packages() {
   local packages=(shellcheck postgresql faketime)
   find_monitoring_tools
-  mapfile -t -O "${#packages[@]}" packages < <(missing_tool_packages; missing_context_packages)
+  mapfile -t -O "${#packages[@]}" packages < <(missing_tool_packages; missing_context_packages; missing_parser_packages)
   have shellcheck && unset 'packages[0]'
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && unset 'packages[1]'
   compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null && unset 'packages[2]'
@@ -163,7 +163,12 @@ require_test_packages() {
   say 'All there.'
 }
 
-# One test needs a real Prometheus, which `quick` does not install.
+# A parser of OpenMetrics that is not ours.
+missing_parser_packages() {
+  /usr/bin/python3 -c 'import prometheus_client.openmetrics' >/dev/null 2>&1 || echo python3-prometheus-client
+}
+
+# Some tests need a real Prometheus or its Python client, which `quick` does not install.
 test_workspace() {
   local name left_out=()
   find_monitoring_tools
@@ -171,10 +176,14 @@ test_workspace() {
     skip "${#slow_tests[@]} tests that take longer than the others together: ${slow_tests[*]}"
     for name in "${slow_tests[@]}"; do left_out+=(--skip "$name"); done
   fi
+  if [[ -n $(missing_parser_packages) ]]; then
+    skip "the test of exemplars by Prometheus's Python client, which is not installed"
+    left_out+=(--skip a_python_client)
+  fi
   if [[ -n ${tool[prometheus]} ]]; then
     PATH=$(dirname -- "${tool[prometheus]}"):$PATH cargo_tests sqlite --workspace -- "${left_out[@]}"
   else
-    skip 'the test of native histograms by a real Prometheus, which is not installed'
+    skip 'the tests of native histograms and exemplars by a real Prometheus, which is not installed'
     cargo_tests sqlite --workspace -- "${left_out[@]}" --skip a_real_prometheus
   fi
 }

@@ -69,7 +69,7 @@ fn measure(line: &str) {
             what => {
                 fill(what, size);
                 handle.run_upkeep();
-                report(&format!("exporter, {what}"), size, || handle.render());
+                report(&format!("exporter, {what}"), size, || black_box(handle.render()).len());
             }
         };
     }
@@ -80,7 +80,7 @@ fn measure(line: &str) {
         "samples" => samples("belfry, unscraped"),
         what => {
             fill(what, size);
-            report(&format!("belfry, {what}"), size, || runtime.block_on(ask(&page)));
+            report(&format!("belfry, {what}"), size, || runtime.block_on(ask(&page, "text/plain")));
         }
     }
 }
@@ -102,18 +102,23 @@ fn fill(what: &str, size: usize) {
     }
 }
 
-async fn ask(page: &Router) -> String {
-    let request = Request::get("/metrics").body(Body::empty()).unwrap();
-    let answer = page.clone().oneshot(request).await.unwrap();
-    String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+/// Reads a page as a connection does, piece by piece, and returns its length.
+async fn ask(page: &Router, accept: &str) -> usize {
+    let request = Request::get("/metrics").header("accept", accept).body(Body::empty()).unwrap();
+    let mut body = page.clone().oneshot(request).await.unwrap().into_body();
+    let mut bytes = 0;
+    while let Some(frame) = body.frame().await {
+        bytes += black_box(frame.unwrap().into_data().unwrap()).len();
+    }
+    bytes
 }
 
-fn report(name: &str, series: usize, render: impl Fn() -> String) {
+fn report(name: &str, series: usize, render: impl Fn() -> usize) {
     let mut bytes = 0;
     let mut times: Vec<Duration> = (0..ROUNDS)
         .map(|_| {
             let started = Instant::now();
-            bytes = black_box(render()).len();
+            bytes = render();
             started.elapsed()
         })
         .collect();

@@ -10,18 +10,25 @@ use axum::http::{StatusCode, header};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
-use belfry_telemetry::{Telemetry, shutdown_signal};
+use belfry_telemetry::catalogue::LATENCY_SECONDS;
+use belfry_telemetry::{Telemetry, catalogue, shutdown_signal};
 use futures::{StreamExt, stream};
 use hyper_util::rt::TokioIo;
 use tower::service_fn;
 
+catalogue! {
+    /// Time to pack a thing.
+    histogram PACKING_DURATION_SECONDS = "shapes_packing_duration_seconds" {} buckets LATENCY_SECONDS;
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let telemetry = Telemetry::from_env("shapes", env!("CARGO_PKG_VERSION"), &[])?;
+    let telemetry = Telemetry::from_env("shapes", env!("CARGO_PKG_VERSION"), ROWS)?;
     let things = Router::new().route("/things/{id}", get(async || "a thing"));
     let router = Router::new()
         .nest("/api", Router::new().nest("/{version}", things))
         .route("/stream/{pieces}/{pause_ms}", get(stream))
+        .route("/pack/{seconds}", get(async |Path(seconds): Path<f64>| PACKING_DURATION_SECONDS.record(seconds)))
         .route("/broken", get(broken))
         .route("/events", get(events))
         .route("/slow", get(slow))

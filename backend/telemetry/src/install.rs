@@ -157,6 +157,65 @@ impl Telemetry {
         Ok((telemetry, destinations.layers(&settings.log, false)))
     }
 
+    /// As [`join`](Self::join), for a service that has also installed a recorder of the `metrics` crate, such as that of
+    /// `metrics-exporter-prometheus`. The catalogue is emitted to that one and appears on its page, `GET /metrics` is the
+    /// service's own, and [`layer`](Self::layer), [`observe`](Self::observe), health and jobs work as with our registry.
+    ///
+    /// What follows from the values being kept elsewhere:
+    ///
+    /// - The recorder decides on buckets: set them for `http_request_duration_seconds` and the other histograms, or the
+    ///   exporter shows summaries. `HTTP__BUCKETS_…` and the rows' own buckets have no effect.
+    /// - The cap of a row holds; past it open labels are `overflow`, but `telemetry_series_dropped_total` stays at 0. Metrics
+    ///   outside the catalogues are not capped.
+    /// - Closed labels, and `other` for anything outside their list, hold. Series known in advance are registered at the
+    ///   start.
+    /// - A value that is not known any more is `NaN` rather than absent, and a `float_counter` is a gauge.
+    /// - Readings and [`before_scrape`](Self::before_scrape) run every 10 s, since nobody says when a page is written.
+    /// - Handles are cached, so the recorder must not drop series that are idle (`idle_timeout` of the exporter).
+    /// - There are no exemplars, native histograms or StatsD: with `STATSD__ENABLED` this is [`StartError::Settings`].
+    ///
+    /// With `PROMETHEUS__ENABLED=false` nothing is emitted.
+    ///
+    /// ```no_run
+    /// # use belfry_telemetry::{Identity, Telemetry, TelemetrySettings};
+    /// # use belfry_telemetry::catalogue::LATENCY_SECONDS;
+    /// use metrics_exporter_prometheus::PrometheusBuilder;
+    /// use tracing_subscriber::prelude::*;
+    ///
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// // Before telemetry.
+    /// let exporter = PrometheusBuilder::new().set_buckets(LATENCY_SECONDS)?.install_recorder()?;
+    /// let identity = Identity::from_env("shop", env!("CARGO_PKG_VERSION"))?;
+    /// let (telemetry, layers) = Telemetry::join_recorder(&identity, &TelemetrySettings::from_env()?, &[])?;
+    /// tracing_subscriber::registry().with(layers).with(tracing_subscriber::fmt::layer()).init();
+    /// # drop((exporter, telemetry));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn join_recorder<S>(
+        identity: &Identity,
+        settings: &TelemetrySettings,
+        catalogue: &'static [&'static Row],
+    ) -> Result<(Self, logs::Layers<S>), StartError>
+    where
+        S: Subscriber + for<'l> LookupSpan<'l> + Send + Sync,
+    {
+        if settings.statsd.enabled {
+            return Err(StartError::Settings(SettingsError {
+                variable: "STATSD__ENABLED".to_owned(),
+                found: "true".to_owned(),
+                expected: "false, because the service's own recorder has the values".to_owned(),
+            }));
+        }
+        let (deliveries, destinations) = Deliveries::open(identity, settings.deliveries())?;
+        let rows = registry::checked_rows(&[catalogue::ROWS, catalogue])?;
+        if settings.prometheus.enabled {
+            registry::use_installed_recorder(&rows)?;
+        }
+        let telemetry = Self::run(identity, settings, deliveries, None, None);
+        Ok((telemetry, destinations.layers(&settings.log, false)))
+    }
+
     fn install(
         identity: &Identity,
         settings: &TelemetrySettings,
@@ -168,11 +227,23 @@ impl Telemetry {
         let (mut page, mut statsd) = (None, None);
         if settings.prometheus.enabled || agent.is_some() {
             let native = settings.prometheus.enabled && settings.prometheus.native_histograms;
-            let histograms = HistogramOptions { native, samples: agent.is_some() };
+            let exemplars = settings.tracing.enabled.then_some(traces::sampled_span as registry::CurrentSpan);
+            let histograms = HistogramOptions { native, samples: agent.is_some(), exemplars };
             let store = registry::install(&rows, &RegistryOptions { buckets: settings.http.buckets(), histograms })?;
             page = settings.prometheus.enabled.then(|| Page::open(store, native));
             statsd = agent.map(|agent| agent.start(store)).transpose().map_err(StartError::Statsd)?;
         }
+        Ok(Self::run(identity, settings, deliveries, page, statsd))
+    }
+
+    /// Begins to emit, once emits have somewhere to go.
+    fn run(
+        identity: &Identity,
+        settings: &TelemetrySettings,
+        deliveries: Deliveries,
+        page: Option<&'static Page>,
+        statsd: Option<statsd::StatsdSender>,
+    ) -> Self {
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         if metric::is_on() {
             catalogue::APP_INFO.with((identity.service, identity.version, &identity.environment)).set(1.0);
@@ -189,7 +260,7 @@ impl Telemetry {
         if let Some(reading) = dropped {
             telemetry.before_scrape(reading);
         }
-        Ok(telemetry)
+        telemetry
     }
 
     /// The value of `app_start_time_seconds`, which tells this process from every other.

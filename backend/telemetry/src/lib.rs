@@ -47,7 +47,9 @@
 //! - **It has a tracing subscriber**: [`Telemetry::join`] returns the layers to be added to that one. [`Telemetry::start`] over
 //!   it is an error, not a panic. A logger of the `log` crate stays.
 //! - **It has a `GET /metrics`**: [`Telemetry::observe`] leaves it and warns; serve [`Telemetry::routes`] elsewhere.
-//! - **It has a recorder of the `metrics` crate**: [`InstallError::Occupied`]. There can be one, and the catalogue needs its own.
+//! - **It has a recorder of the `metrics` crate**, such as that of `metrics-exporter-prometheus`: [`Telemetry::join_recorder`]
+//!   emits the catalogue to that one, whose page it is then on. It also says what holds there and what does not. The other
+//!   ways to start are [`InstallError::Occupied`].
 //! - **It measures its requests**: leave `observe` out, and take [`Telemetry::routes`] and [`http::identify`] alone.
 //! - **It has a database**: [`database`] says what sqlx must report and how the pool is read.
 //!

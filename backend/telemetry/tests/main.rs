@@ -3,6 +3,7 @@
 //! `bounds`, `readings` and `statsd` are programs of their own, because each installs a recorder in its own process, and a
 //! process can have only one.
 
+mod exemplars;
 mod graph;
 mod joining;
 mod layers;

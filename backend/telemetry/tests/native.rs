@@ -6,15 +6,12 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::Read;
-use std::process::{Child, Command, Stdio};
 
-use belfry_test_support::eventually;
-use belfry_test_support::ports::free_port;
 use prost::Message;
 
-use crate::service::{PATIENCE, Service};
+use crate::service::Service;
+use crate::service::prometheus::Prometheus;
 
 const ON: [(&str, &str); 1] = [("PROMETHEUS__NATIVE_HISTOGRAMS", "true")];
 const PROTOBUF: &str = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
@@ -34,80 +31,10 @@ fn protobuf_is_for_scrapers_that_ask_and_others_get_text() {
     assert!(text.contains("text/plain") && text.contains("http_request_duration_seconds_bucket{"));
 }
 
-/// The part of prometheus/client_model's `metrics.proto` that the page uses.
-mod client {
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub struct MetricFamily {
-        #[prost(string, tag = "1")]
-        pub name: String,
-        #[prost(string, tag = "2")]
-        pub help: String,
-        #[prost(int32, tag = "3")]
-        pub r#type: i32,
-        #[prost(message, repeated, tag = "4")]
-        pub metric: Vec<Metric>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub struct Metric {
-        #[prost(message, repeated, tag = "1")]
-        pub label: Vec<LabelPair>,
-        #[prost(message, optional, tag = "2")]
-        pub gauge: Option<Number>,
-        #[prost(message, optional, tag = "3")]
-        pub counter: Option<Number>,
-        #[prost(message, optional, tag = "7")]
-        pub histogram: Option<Histogram>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub struct LabelPair {
-        #[prost(string, tag = "1")]
-        pub name: String,
-        #[prost(string, tag = "2")]
-        pub value: String,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub struct Number {
-        #[prost(double, tag = "1")]
-        pub value: f64,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub struct Histogram {
-        #[prost(uint64, tag = "1")]
-        pub sample_count: u64,
-        #[prost(double, tag = "2")]
-        pub sample_sum: f64,
-        #[prost(message, repeated, tag = "3")]
-        pub bucket: Vec<Bucket>,
-        #[prost(sint32, tag = "5")]
-        pub schema: i32,
-        #[prost(uint64, tag = "7")]
-        pub zero_count: u64,
-        #[prost(message, repeated, tag = "12")]
-        pub positive_span: Vec<Span>,
-        #[prost(sint64, repeated, packed = "false", tag = "13")]
-        pub positive_delta: Vec<i64>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub struct Bucket {
-        #[prost(uint64, tag = "1")]
-        pub cumulative_count: u64,
-        #[prost(double, tag = "2")]
-        pub upper_bound: f64,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub struct Span {
-        #[prost(sint32, tag = "1")]
-        pub offset: i32,
-        #[prost(uint32, tag = "2")]
-        pub length: u32,
-    }
-}
+/// The messages as the page is written with; that they are Prometheus's own is for the real one to say.
+#[allow(dead_code)]
+#[path = "../src/exposition/messages.rs"]
+mod client;
 
 /// The families of a protobuf page, by name.
 fn decoded(service: &Service) -> BTreeMap<String, client::MetricFamily> {
@@ -168,7 +95,7 @@ fn the_protobuf_page_has_every_family_and_both_bucket_kinds() {
         *count += delta;
         Some(*count)
     });
-    assert_eq!(counts.sum::<i64>() + histogram.zero_count as i64, 3);
+    assert_eq!(counts.sum::<i64>() + histogram.zero_count.unwrap() as i64, 3);
     let length: u32 = histogram.positive_span.iter().map(|span| span.length).sum();
     assert_eq!(length as usize, histogram.positive_delta.len());
 }
@@ -179,65 +106,13 @@ fn switched_off_even_who_asks_gets_text() {
     assert!(ask_for(&service, PROTOBUF).contains("# TYPE log_events_total counter"));
 }
 
-struct Prometheus {
-    child: Child,
-    url: String,
-    _folder: tempfile::TempDir,
-}
-
-impl Prometheus {
-    fn scraping(service: &Service) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let address = format!("127.0.0.1:{}", free_port());
-        let config = folder.path().join("prometheus.yml");
-        let target = service.address();
-        let text = format!(
-            "global: {{scrape_interval: 1s}}\nscrape_configs: [{{job_name: greeter, static_configs: [{{targets: ['{target}']}}]}}]\n"
-        );
-        fs::write(&config, text).unwrap();
-        let child = Command::new("prometheus")
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
-            .arg(format!("--web.listen-address={address}"))
-            // Version 2 knows them behind this flag; version 3.8 and later by `scrape_native_histograms` in the configuration.
-            .arg("--enable-feature=native-histograms")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("prometheus must be installed");
-        Self { child, url: format!("http://{address}"), _folder: folder }
-    }
-
-    /// The first value of a query, once there is one.
-    async fn await_value(&self, query: &str) -> f64 {
-        let client = belfry_telemetry::tls::http_client().build().unwrap();
-        let url = url::Url::parse_with_params(&format!("{}/api/v1/query", self.url), [("query", query)]).unwrap();
-        eventually(&format!("{query} has a value"), PATIENCE, async || {
-            // It refuses connections at first, and then answers 503 until its storage is open.
-            let answer = client.get(url.clone()).send().await.and_then(reqwest::Response::error_for_status);
-            let answer = answer.map_err(|error| error.to_string())?;
-            let answer: serde_json::Value = answer.json().await.unwrap();
-            let value = answer["data"]["result"][0]["value"][1].as_str().and_then(|value| value.parse().ok());
-            value.filter(|value: &f64| !value.is_nan()).ok_or_else(|| answer.to_string())
-        })
-        .await
-    }
-}
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[tokio::test]
 async fn a_real_prometheus_computes_with_native_histograms() {
     let service = Service::start(&ON);
     for _ in 0..20 {
         service.ask("GET", "/greet/en");
     }
-    let prometheus = Prometheus::scraping(&service);
+    let prometheus = Prometheus::scraping(&service, "native-histograms");
     // Of a native histogram only: a classic one has no series of this name.
     let greeted = r#"http_request_duration_seconds{endpoint="/greet/{language}"}"#;
     assert_eq!(prometheus.await_value(&format!("histogram_count({greeted})")).await, 20.0);

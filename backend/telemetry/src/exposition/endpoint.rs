@@ -1,4 +1,4 @@
-//! `GET /metrics`: its settings, its bearer token, and which format a scraper gets.
+//! `GET /metrics`: its settings, its bearer token, and the page as a body, in one piece or as a stream.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -11,19 +11,17 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use clap::Args;
+use futures::StreamExt;
 use subtle::ConstantTimeEq;
 use tower::Service;
 
 use super::Page;
+use super::negotiation::Format;
+use super::rendering::Rendering;
 use crate::settings::{self, Secret};
 
 /// Where the page is served.
 pub(crate) const PATH: &str = "/metrics";
-
-const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-const PROTOBUF_FORMAT: &str =
-    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
 
 /// Metrics for Prometheus.
 #[derive(Args, Clone, Debug)]
@@ -84,59 +82,40 @@ async fn serve_page(State((page, token)): State<(&'static Page, Secret)>, header
     if !token.is_empty() && !has_token(&headers, &token) {
         return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")]).into_response();
     }
-    let protobuf = prefers_protobuf(&headers);
-    // Rendering takes a while with many series; a request must not wait behind it.
-    match tokio::task::spawn_blocking(move || render(page, protobuf)).await {
-        Ok((format, body)) => ([(header::CONTENT_TYPE, format)], body).into_response(),
+    let format = Format::preferred(&headers, page.has_native_histograms());
+    match tokio::task::spawn_blocking(move || first_chunk(page, format)).await {
+        Ok((chunk, rendering)) => {
+            ([(header::CONTENT_TYPE, format.content_type())], body(page, chunk, rendering)).into_response()
+        }
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
-fn render(page: &Page, protobuf: bool) -> (&'static str, Vec<u8>) {
-    if protobuf && let Some(body) = page.render_protobuf() {
-        return (PROTOBUF_FORMAT, body);
-    }
-    (TEXT_FORMAT, page.render_text().into_bytes())
+// Rendering takes a while with many series, and a request must not wait behind it: both run off the async threads.
+
+fn first_chunk(page: &Page, format: Format) -> (Vec<u8>, Rendering) {
+    let mut rendering = page.begin(format);
+    (page.next_chunk(&mut rendering), rendering)
 }
 
-/// Whether a scraper prefers protobuf to text: Prometheus gives it the highest `q` when it accepts native histograms.
-fn prefers_protobuf(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let weighted = accepted.flat_map(|value| value.split(',')).map(|range| {
-        let quality = range.split(';').find_map(|part| part.trim().strip_prefix("q=")?.parse().ok()).unwrap_or(1.0_f32);
-        let protobuf = range.trim().starts_with("application/vnd.google.protobuf")
-            && range.contains("io.prometheus.client.MetricFamily")
-            && range.contains("delimited");
-        (quality, protobuf)
+/// A page that is short, as most are, is sent with its length; a long one as it is rendered, when the scraper has read
+/// what was rendered before.
+fn body(page: &'static Page, first: Vec<u8>, rendering: Rendering) -> Body {
+    if rendering.is_finished() {
+        return Body::from(first);
+    }
+    let rest = futures::stream::try_unfold(rendering, move |mut rendering| async move {
+        if rendering.is_finished() {
+            return Ok(None);
+        }
+        let render = move || (page.next_chunk(&mut rendering), rendering);
+        // An error, which ends the connection: a page that is cut off must not be taken for a whole one.
+        tokio::task::spawn_blocking(render).await.map(Some)
     });
-    // Among equals, the first.
-    let preferred = weighted.reduce(|best, next| if next.0 > best.0 { next } else { best });
-    preferred.is_some_and(|(quality, protobuf)| protobuf && quality > 0.0)
+    Body::from_stream(futures::stream::once(std::future::ready(Ok(first))).chain(rest))
 }
 
 fn has_token(headers: &HeaderMap, token: &Secret) -> bool {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     given.is_some_and(|given| given.as_bytes().ct_eq(token.expose().as_bytes()).into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn protobuf_is_for_scrapers_that_prefer_it() {
-        let prefers = |accept: &'static str| {
-            prefers_protobuf(&HeaderMap::from_iter([(header::ACCEPT, header::HeaderValue::from_static(accept))]))
-        };
-        // What Prometheus sends with native histograms, without them, and what others send.
-        let native = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,\
-            application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.4,*/*;q=0.2";
-        assert!(prefers(native));
-        let classic = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.4,\
-            application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.3,*/*;q=0.2";
-        assert!(!prefers(classic));
-        assert!(!prefers("*/*"));
-        assert!(!prefers("application/vnd.google.protobuf;proto=another.Message;encoding=delimited"));
-        assert!(!prefers_protobuf(&HeaderMap::new()));
-    }
 }

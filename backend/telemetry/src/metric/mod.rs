@@ -154,7 +154,7 @@ pub const OVERFLOW: &str = "overflow";
 enum Mode {
     /// Nowhere: no recorder is installed, and an emit costs one atomic load.
     Off,
-    /// To the installed registry, through cached handles.
+    /// To the installed registry, or the service's own recorder, through cached handles.
     Cached,
     /// To whichever recorder the thread has, looked up each time: for tests.
     Local,
@@ -176,13 +176,18 @@ pub(crate) trait SeriesLookup: Sync {
     fn has_own_series(&self, key: &Key) -> bool;
 }
 
-// Unset until a registry is installed.
+// Unset until a registry is installed, and for good where the service has a recorder of its own.
 static REGISTRY: OnceLock<&'static dyn SeriesLookup> = OnceLock::new();
 
 /// Emits go to the installed registry and its handles are cached. None may have been cached before.
 pub(crate) fn switch_on(registry: &'static dyn SeriesLookup) {
     // There is one recorder in a process, so this is set once.
     let _ = REGISTRY.set(registry);
+    MODE.store(Mode::Cached as u8, Ordering::Release);
+}
+
+/// Emits go to a recorder of the service's own and its handles are cached. None may have been cached before.
+pub(crate) fn switch_on_without_registry() {
     MODE.store(Mode::Cached as u8, Ordering::Release);
 }
 

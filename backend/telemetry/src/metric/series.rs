@@ -157,13 +157,20 @@ impl<L: Labels, H: Handle> Metric<L, H> {
         handle.or_else(|| is_over_cap().then(overflow).flatten()).cloned()
     }
 
-    /// Caches the handle of a new series: its own, or the overflow series if the registry decided so.
+    /// Caches the handle of a new series: its own, or the overflow series if the registry decided so, or without one the
+    /// number of series.
     fn add<'v>(&self, values: impl Texts<'v>, registry: Option<&dyn SeriesLookup>) -> H {
         let mut write = self.handles.write().unwrap_or_else(PoisonError::into_inner);
         let handles = write.get_or_insert_with(HashMap::new);
         // Another thread may have added it between the two locks.
         if let Some(handle) = handles.get(&BorrowedLabels(values.as_ref())) {
             return handle.clone();
+        }
+        if registry.is_none() && self.row.is_open() && handles.len() >= self.row.cap {
+            self.is_over_cap.store(true, Ordering::Relaxed);
+            let values = self.overflow(values);
+            let register = || self.register(values.as_ref());
+            return handles.entry(OwnedLabels(owned(values.as_ref()).collect())).or_insert_with(register).clone();
         }
         // If this is counted as dropped, the metric that counts it has a cache and a lock of its own.
         let key = self.row.key(owned(values.as_ref()));
@@ -264,6 +271,34 @@ mod tests {
         fn has_own_series(&self, _: &Key) -> bool {
             false
         }
+    }
+
+    #[test]
+    fn without_a_registry_the_cap_holds_as_well() {
+        static ROW: Row = Row {
+            name: "shop_orders_total",
+            kind: Kind::Counter,
+            help: "",
+            labels: &[Label { name: "shop", values: Values::Open }],
+            buckets: &[],
+            cap: 2,
+        };
+        let metric: Counter<1> = Metric::new(&ROW);
+        let recorder = metrics_util::debugging::DebuggingRecorder::new();
+        metrics::with_local_recorder(&recorder, || {
+            for shop in ["north", "south", "east", "west", "north"] {
+                metric.cached([shop]).unwrap_or_else(|| metric.add([shop], None)).increment(1);
+            }
+        });
+        let mut series: Vec<String> = recorder
+            .snapshotter()
+            .snapshot()
+            .into_vec()
+            .into_iter()
+            .map(|(key, ..)| key.key().labels().next().unwrap().value().to_owned())
+            .collect();
+        series.sort_unstable();
+        assert_eq!(series, ["north", "overflow", "south"]);
     }
 
     #[test]

@@ -6,8 +6,10 @@
 mod caps;
 mod check;
 mod dropped;
+mod exemplars;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod foreign_recorder;
 pub(crate) mod names;
 mod native_buckets;
 mod readings;
@@ -22,6 +24,8 @@ use std::sync::{LazyLock, Once};
 use crate::metric::{self, Row};
 #[cfg(test)]
 pub(crate) use caps::FOREIGN_METRICS_CAP;
+pub(crate) use exemplars::{CurrentSpan, Exemplar, SpanIds};
+pub(crate) use foreign_recorder::use_installed_recorder;
 pub(crate) use native_buckets::{NativeBuckets, ZERO_THRESHOLD};
 pub(crate) use readings::{Reading, Readings, panic_message};
 pub(crate) use store::{Family, Store};
@@ -55,8 +59,11 @@ pub enum InstallError {
     #[error("histogram {0} has no buckets, or they do not ascend")]
     NoBuckets(&'static str),
     /// Another recorder of the `metrics` crate is installed already.
-    #[error("another metrics recorder is installed in this process")]
+    #[error("another metrics recorder is installed in this process; start with Telemetry::join_recorder")]
     Occupied,
+    /// [`Telemetry::join_recorder`](crate::Telemetry::join_recorder) came before the service's recorder.
+    #[error("no metrics recorder is installed in this process; install it before Telemetry::join_recorder")]
+    NoRecorder,
 }
 
 /// How the registry is set up.

@@ -1,9 +1,12 @@
-//! Names and labels as text, as the registry stores and the text page shows them, and parsed again for other formats.
+//! Names and labels as text, as the registry stores and the text pages show them, and parsed again for other formats.
+//!
+//! What may be in a name and what must be escaped in a value is the `metrics-exporter-prometheus` crate's knowledge.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use metrics::Key;
+use metrics_exporter_prometheus::formatting::{sanitize_label_key, sanitize_label_value};
 
 /// Labels that Prometheus keeps for itself; `le` is each bucket's own.
 const RESERVED_PREFIX: &str = "__";
@@ -28,11 +31,9 @@ pub(super) fn legal(name: &str) -> Cow<'_, str> {
     if is_legal(name) {
         return Cow::Borrowed(name);
     }
-    let mut text: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    if text.is_empty() || text.starts_with(|c: char| c.is_ascii_digit()) {
-        text.insert(0, '_');
-    }
-    Cow::Owned(text)
+    // A first character that is a digit would be replaced as well, and names that differ in it would become one.
+    let needs_a_first = name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit());
+    Cow::Owned(if needs_a_first { sanitize_label_key(&format!("_{name}")) } else { sanitize_label_key(name) })
 }
 
 /// The labels of a row's key as text, in the row's order.
@@ -64,10 +65,16 @@ fn label_text<'l>(labels: impl Iterator<Item = (&'l str, &'l str)>) -> String {
 /// A label value with what the format gives a meaning escaped.
 fn escaped(value: &str) -> Cow<'_, str> {
     if value.contains(['\\', '"', '\n']) {
-        Cow::Owned(value.replace('\\', r"\\").replace('"', r#"\""#).replace('\n', r"\n"))
+        Cow::Owned(sanitize_label_value(&unambiguous(value)))
     } else {
         Cow::Borrowed(value)
     }
+}
+
+/// A text as the exporter crate escapes it without loss: it takes a backslash before a backslash or a quote for an escape
+/// that is there already, so that `a\\b` and `a\b` would be one.
+pub(crate) fn unambiguous(text: &str) -> Cow<'_, str> {
+    if text.contains('\\') { Cow::Owned(text.replace('\\', r"\\")) } else { Cow::Borrowed(text) }
 }
 
 /// Names and values of labels from their text.
@@ -106,9 +113,22 @@ mod tests {
 
     #[test]
     fn labels_read_back_as_they_were() {
-        let values = ["plain", "a\\b\"c\nd", "with,comma=\"and quotes\"", "ends in \\", "über"];
-        let labels: Vec<Label> =
-            values.iter().zip(["a", "b", "c", "d", "e"]).map(|(value, name)| Label::new(name, *value)).collect();
+        let values = [
+            "plain",
+            "a\\b\"c\nd",
+            "with,comma=\"and quotes\"",
+            "ends in \\",
+            "über",
+            r"\\server\share",
+            r#"\"quoted\""#,
+            "a\\\nb",
+            r"not a line feed: \n",
+        ];
+        let labels: Vec<Label> = values
+            .iter()
+            .zip(["a", "b", "c", "d", "e", "f", "g", "h", "i"])
+            .map(|(value, name)| Label::new(name, *value))
+            .collect();
         let written = row_labels(&Key::from_parts("x", labels));
         assert_eq!(parse_labels(&written).into_iter().map(|(_, value)| value).collect::<Vec<_>>(), values);
         assert_eq!(parse_labels(""), []);

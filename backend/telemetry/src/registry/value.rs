@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use metrics::HistogramFn;
 
+use super::exemplars::{CurrentSpan, Exemplar, Exemplars};
 use super::native_buckets::NativeBuckets;
 use super::samples::Samples;
 use crate::metric::Kind;
@@ -25,6 +26,8 @@ pub(crate) struct HistogramOptions {
     pub(crate) native: bool,
     /// The values themselves, for StatsD.
     pub(crate) samples: bool,
+    /// The spans in which values were recorded; `None` when nothing is traced.
+    pub(crate) exemplars: Option<CurrentSpan>,
 }
 
 /// How many values fell between two bounds each, and their sum.
@@ -34,6 +37,8 @@ pub(crate) struct Distribution {
     sum_and_counts: Box<[AtomicU64]>,
     // None with nothing but a text page, which then needs no lock.
     detail: Option<Box<Mutex<Detail>>>,
+    // None when nothing is traced.
+    exemplars: Option<Exemplars>,
 }
 
 /// What a histogram records besides its classic buckets.
@@ -61,13 +66,14 @@ impl Value {
 }
 
 impl Distribution {
-    fn new(bounds: Arc<[(f64, String)]>, options: HistogramOptions) -> Self {
+    pub(super) fn new(bounds: Arc<[(f64, String)]>, options: HistogramOptions) -> Self {
         // One more for the sum, and one for what is above the last bound.
         let sum_and_counts = (0..bounds.len() + 2).map(|_| AtomicU64::new(0)).collect();
         let native = options.native.then(NativeBuckets::default);
         let samples = options.samples.then(Samples::default);
         let is_needed = native.is_some() || samples.is_some();
-        Self { bounds, sum_and_counts, detail: is_needed.then(|| Box::new(Mutex::new(Detail { native, samples }))) }
+        let detail = is_needed.then(|| Box::new(Mutex::new(Detail { native, samples })));
+        Self { bounds, sum_and_counts, detail, exemplars: options.exemplars.map(Exemplars::new) }
     }
 
     /// Values in each bucket alone, the one above the last bound included.
@@ -84,12 +90,19 @@ impl Distribution {
         self.detail.as_ref().map(|detail| detail.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn count(&self, value: f64, count: usize) {
+    /// The newest exemplar of a bucket, counted from the lowest.
+    pub(crate) fn exemplar(&self, bucket: usize) -> Option<Exemplar> {
+        self.exemplars.as_ref()?.newest(bucket)
+    }
+
+    /// Counts a value and returns its bucket.
+    fn count(&self, value: f64, count: usize) -> usize {
         let bucket = self.bounds.partition_point(|(bound, _)| *bound < value);
         self.sum_and_counts[bucket + 1].fetch_add(count as u64, Ordering::Relaxed);
         let add = |sum: u64| Some((f64::from_bits(sum) + value * count as f64).to_bits());
         // The closure always returns a value, so this cannot fail.
         let _ = self.sum_and_counts[0].fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        bucket
     }
 }
 
@@ -104,7 +117,10 @@ impl HistogramFn for Distribution {
             return;
         }
         let mut detail = self.detail();
-        self.count(value, count);
+        let bucket = self.count(value, count);
+        if let Some(exemplars) = &self.exemplars {
+            exemplars.record(bucket, self.bounds.len() + 1, value);
+        }
         if let Some(detail) = &mut detail {
             if let Some(native) = &mut detail.native {
                 native.record(value, count as u64);

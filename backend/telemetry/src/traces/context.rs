@@ -1,10 +1,13 @@
 //! The W3C trace context, as headers of requests that come in and go out.
 
 use axum::http::{HeaderMap, HeaderName};
+use opentelemetry::Context;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use crate::registry::SpanIds;
 
 /// Makes `span` a child of the trace that the headers name, if they name one.
 pub(crate) fn continue_trace(span: &tracing::Span, headers: &HeaderMap) {
@@ -20,6 +23,17 @@ pub(crate) fn trace_id(span: &tracing::Span) -> Option<String> {
     let context = span.context();
     let id = context.span().span_context().trace_id();
     (id != opentelemetry::TraceId::INVALID).then(|| id.to_string())
+}
+
+/// The ids of the span that the calling thread is in, if it is sampled: the trace behind a histogram's sample.
+pub(crate) fn sampled_span() -> Option<SpanIds> {
+    // Entering a span makes its context the thread's, so no subscriber has to be asked.
+    Context::map_current(|context| {
+        let span = context.span();
+        let ids = span.span_context();
+        let sampled = ids.is_sampled() && ids.is_valid();
+        sampled.then(|| SpanIds { trace_id: ids.trace_id().to_bytes(), span_id: ids.span_id().to_bytes() })
+    })
 }
 
 /// The current span as W3C headers, for a call to another service or a child process; empty when nothing is traced.

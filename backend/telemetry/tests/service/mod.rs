@@ -2,6 +2,8 @@
 
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod prometheus;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -83,6 +85,13 @@ impl Service {
     pub fn value(&self, series: &str) -> Option<f64> {
         let page = self.page();
         page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
+    }
+
+    /// Waits until the page has this series, and returns its value.
+    pub fn await_value(&self, series: &str) -> f64 {
+        eventually_blocking(&format!("the page has {series}"), PATIENCE, || {
+            self.value(series).ok_or_else(|| self.page())
+        })
     }
 
     /// Waits until the page has this line.
