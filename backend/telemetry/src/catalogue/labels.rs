@@ -4,6 +4,15 @@ use axum::http::Method;
 use strum::{Display, EnumIter, IntoStaticStr, VariantNames};
 
 /// The method of a request.
+///
+/// ```
+/// use axum::http::Method;
+/// use belfry_telemetry::catalogue::RequestMethod;
+///
+/// assert_eq!(RequestMethod::from(&Method::GET).to_string(), "GET");
+/// let unknown = Method::from_bytes(b"PROPFIND").unwrap();
+/// assert_eq!(RequestMethod::from(&unknown).to_string(), "OTHER");
+/// ```
 #[derive(Clone, Copy, Debug, Display, IntoStaticStr, VariantNames, PartialEq, Eq, Hash)]
 #[strum(serialize_all = "UPPERCASE")]
 pub enum RequestMethod {

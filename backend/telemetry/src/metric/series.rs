@@ -122,6 +122,15 @@ impl<L: Labels, H: Handle> Metric<L, H> {
 
     /// The series with these label values, in the order of the row: `()` for a metric without labels, the value itself for
     /// one label, a tuple for more. [`ValueOf`](super::ValueOf) says what each may be.
+    ///
+    /// ```
+    /// use belfry_telemetry::catalogue::{JobStatus, LOG_EVENTS_TOTAL, LogLevel, SCHEDULER_JOBS_TOTAL};
+    ///
+    /// SCHEDULER_JOBS_TOTAL.with(("nightly_removal", JobStatus::Success)).increment(1);
+    /// // What emits often keeps its handle.
+    /// let warnings = LOG_EVENTS_TOTAL.with(LogLevel::Warn);
+    /// warnings.increment(1);
+    /// ```
     pub fn with<V: ValuesOf<L>>(&self, values: V) -> H {
         let mode = mode();
         if mode == Mode::Off {
@@ -206,6 +215,18 @@ impl Counter<()> {
 
 impl<L: Labels> Gauge<L> {
     /// Takes the series off the page: what it showed is no longer known. Only for a `reading` or a `float_counter`.
+    ///
+    /// ```
+    /// use belfry_telemetry::{catalogue, metric::Open};
+    ///
+    /// catalogue! {
+    ///     /// The temperature in a room.
+    ///     reading TEMPERATURE_CELSIUS = "house_temperature_celsius" { room: Open };
+    /// }
+    /// TEMPERATURE_CELSIUS.with("attic").set(19.5);
+    /// // Its thermometer does not answer.
+    /// TEMPERATURE_CELSIUS.forget("attic");
+    /// ```
     pub fn forget<V: ValuesOf<L>>(&self, values: V) {
         self.with(values).set(f64::NAN);
     }
