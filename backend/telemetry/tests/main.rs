@@ -4,6 +4,7 @@
 //! process can have only one.
 
 mod graph;
+mod instructions;
 mod joining;
 mod layers;
 mod lines;

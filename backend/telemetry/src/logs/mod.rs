@@ -1,8 +1,8 @@
 //! The destinations of log events: the console, files and Loki when switched on, and a counter. `database.rs` turns sqlx's own events
 //! into metrics.
 
-mod count;
 mod file;
+mod lines;
 mod loki;
 
 use std::io::IsTerminal;
@@ -89,11 +89,11 @@ impl Destinations {
         S: Subscriber + for<'l> LookupSpan<'l> + Send + Sync,
     {
         // Events below LOG__LEVEL are neither printed, nor shipped, nor counted.
-        let mut visible = vec![count::CountEvents.boxed()];
-        visible.extend(console.then(|| console_layer(settings.format)));
-        visible.extend(self.loki.map(Layer::boxed));
-        visible.extend(self.writer.map(|writer| file::layer(writer).boxed()));
-        let mut layers = vec![visible.with_filter(env_filter(&settings.level)).boxed()];
+        let mut writers: Vec<Layers<S>> = Vec::new();
+        writers.extend(console.then(|| console_layer(settings.format)));
+        writers.extend(self.loki.map(Layer::boxed));
+        writers.extend(self.writer.map(|writer| file::layer(writer).boxed()));
+        let mut layers = vec![filtered(lines::Lines { writers }, &settings.level)];
         if let Some(tracer) = self.tracer {
             let spans = tracing_opentelemetry::layer().with_tracer(tracer).with_location(false).with_threads(false);
             // Spans, not events, which are logged.
@@ -133,11 +133,18 @@ const QUIET: [&str; 5] = ["sqlx", "hyper", "hyper_util", "reqwest", "h2"];
 /// Keeps the span of a request enabled at every level, because log lines need its id. No event is emitted there.
 const REQUEST_SPAN: &str = "belfry_telemetry::http::identity=error";
 
-fn env_filter(level: &str) -> EnvFilter {
+fn filtered<S>(lines: lines::Lines<S>, level: &str) -> Layers<S>
+where
+    S: Subscriber + for<'l> LookupSpan<'l> + Send + Sync,
+{
     // Unless LOG__LEVEL names the target.
     let quiet = QUIET.iter().filter(|target| !level.contains(**target)).map(|target| format!("{target}=warn"));
-    let directives = quiet.chain([REQUEST_SPAN.to_owned(), level.to_owned()]).collect::<Vec<_>>();
-    EnvFilter::builder().parse_lossy(directives.join(","))
+    let directives = quiet.chain([REQUEST_SPAN.to_owned(), level.to_owned()]).collect::<Vec<_>>().join(",");
+    // Directives about spans, `[span]=debug`, make each span ask for two locks shared by all threads.
+    match directives.parse::<Targets>() {
+        Ok(targets) if !level.contains('[') => lines.with_filter(targets).boxed(),
+        _ => lines.with_filter(EnvFilter::builder().parse_lossy(directives)).boxed(),
+    }
 }
 
 fn filter(text: &str) -> Result<String, String> {
