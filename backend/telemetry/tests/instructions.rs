@@ -41,7 +41,7 @@ fn a_request_costs_no_more_instructions_by_callgrind() {
 fn instructions<'v>(variants: &[&'v str]) -> Vec<(&'v str, u64)> {
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--toggle-collect=*measured_requests*", "--dump-after=*measured_requests*"])
+        .args(["--tool=callgrind", "--toggle-collect=*counted_requests*", "--dump-before=*write_counts*"])
         .arg(format!("--callgrind-out-file={}", folder.path().join("counts").display()))
         .arg(command("variants").get_program())
         .env_clear()

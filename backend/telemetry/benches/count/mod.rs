@@ -1,5 +1,7 @@
-//! A fixed number of requests in process, one after the other, for `valgrind --tool=callgrind`, which counts the
-//! instructions between the begin and the end of [`measured_requests`].
+//! A fixed number of requests in process, one after the other, for `valgrind --tool=callgrind`, which finds these functions
+//! by their names: it counts the instructions of [`counted_requests`], and writes them down before [`write_counts`].
+
+#![allow(clippy::unwrap_used)]
 
 use std::hint::black_box;
 
@@ -13,21 +15,21 @@ use tower::Service;
 /// Until caches are filled and routes are known.
 const REQUESTS_BEFORE: usize = 50;
 
-/// Requests to the router, of which the last `requests` are measured. Needs a runtime of one thread.
+/// Sends requests to the router, of which the last `requests` are counted. Needs a runtime of one thread.
 pub fn count(runtime: &Runtime, mut router: Router, requests: usize) {
-    unmeasured_requests(runtime, &mut router);
-    measured_requests(runtime, &mut router, requests);
+    runtime.block_on(send(&mut router, REQUESTS_BEFORE));
+    counted_requests(runtime, &mut router, requests);
+    write_counts();
 }
 
 #[inline(never)]
-fn unmeasured_requests(runtime: &Runtime, router: &mut Router) {
-    runtime.block_on(send(router, REQUESTS_BEFORE));
-}
-
-/// Found by its name.
-#[inline(never)]
-fn measured_requests(runtime: &Runtime, router: &mut Router, requests: usize) {
+fn counted_requests(runtime: &Runtime, router: &mut Router, requests: usize) {
     runtime.block_on(send(router, requests));
+}
+
+#[inline(never)]
+fn write_counts() {
+    black_box(());
 }
 
 async fn send(router: &mut Router, requests: usize) {

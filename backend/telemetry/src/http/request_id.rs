@@ -51,8 +51,10 @@ impl fmt::Display for RequestId {
 /// one, for which all threads share a lock, and asks the kernel for random bytes each time.
 fn new_id() -> Uuid {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    // Not more numbers than are needed, as with an array of bytes, of which each takes one.
+    let [random @ .., _, _, _, _, _, _] = rand::random::<u128>().to_ne_bytes();
     // Milliseconds since 1970 fill 48 bits in the year 10889.
-    uuid::Builder::from_unix_timestamp_millis(since_epoch.as_millis() as u64, &rand::random()).into_uuid()
+    uuid::Builder::from_unix_timestamp_millis(since_epoch.as_millis() as u64, &random).into_uuid()
 }
 
 #[cfg(test)]
