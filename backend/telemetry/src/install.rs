@@ -125,6 +125,9 @@ impl Telemetry {
         if !logs::install(destinations.layers(&settings.log, true)) {
             return Err(StartError::Subscriber);
         }
+        if !settings.tracing.enabled {
+            traces::set_off();
+        }
         Self::install(identity, settings, catalogue, deliveries)
     }
 
@@ -275,16 +278,13 @@ impl Telemetry {
     /// with `Router::nest("/internal", telemetry.routes())`.
     pub fn observe(&self, router: axum::Router) -> axum::Router {
         let has_own_page = self.page.is_some() && exposition::has_metrics_route(&router);
-        let router = router.layer(http::catch_panics()).layer(axum::middleware::from_fn(http::identify));
-        if !metric::is_on() {
-            return router;
-        }
+        let router = router.layer(http::HttpLayer::observing(self.http.clone()));
         if has_own_page {
             tracing::warn!("router already serves GET /metrics; telemetry's was not added");
-            return router.layer(self.layer());
+            return router;
         }
-        // In this order: of two default fallbacks axum keeps the second, which here has the layers above.
-        self.routes().merge(router).layer(self.layer())
+        // In this order: of two default fallbacks axum keeps the second, which here has the layer.
+        self.routes().merge(router)
     }
 
     /// The layer that measures requests; add it with `Router::layer`.

@@ -5,6 +5,7 @@
 
 mod exemplars;
 mod graph;
+mod instructions;
 mod joining;
 mod layers;
 mod lines;

@@ -2,6 +2,7 @@
 //!
 //! A process has one recorder, so each variant needs a process of its own.
 
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -32,10 +33,10 @@ pub fn bare() -> Router<()> {
 pub fn router(variant: &str) -> Router<()> {
     match variant {
         "bare" => bare(),
-        "layer-off" => bare().layer(telemetry(false).layer()),
-        "layer" => bare().layer(telemetry(true).layer()),
-        "observe-off" => telemetry(false).observe(bare()),
-        "observe" => telemetry(true).observe(bare()),
+        "layer-off" => with_telemetry(false, |telemetry| bare().layer(telemetry.layer())),
+        "layer" => with_telemetry(true, |telemetry| bare().layer(telemetry.layer())),
+        "observe-off" => with_telemetry(false, |telemetry| telemetry.observe(bare())),
+        "observe" => with_telemetry(true, |telemetry| telemetry.observe(bare())),
         "per-call" => {
             install_exporter();
             bare().layer(middleware::from_fn(per_call))
@@ -48,12 +49,16 @@ pub fn router(variant: &str) -> Router<()> {
     }
 }
 
-/// With the default settings but for the switch; for as long as the process lives.
-fn telemetry(on: bool) -> &'static Telemetry {
-    let variables = [("PROMETHEUS__ENABLED".to_owned(), on.to_string())];
-    let settings: TelemetrySettings = settings::read(variables).unwrap();
-    let identity = Identity { service: "bench", version: "0", environment: "bench".to_owned() };
-    Box::leak(Box::new(Telemetry::start(&identity, &settings, &[]).unwrap()))
+/// Adds telemetry with the default settings but for the switch. A process has it on or off.
+fn with_telemetry(on: bool, add: impl FnOnce(&Telemetry) -> Router<()>) -> Router<()> {
+    // For as long as the process lives.
+    static STARTED: Mutex<Option<Telemetry>> = Mutex::new(None);
+    add(STARTED.lock().unwrap().get_or_insert_with(|| {
+        let variables = [("PROMETHEUS__ENABLED".to_owned(), on.to_string())];
+        let settings: TelemetrySettings = settings::read(variables).unwrap();
+        let identity = Identity { service: "bench", version: "0", environment: "bench".to_owned() };
+        Telemetry::start(&identity, &settings, &[]).unwrap()
+    }))
 }
 
 /// The recorder that the peers are made for, set up as its documentation says: with buckets, and drained now and then.

@@ -75,14 +75,14 @@ where
 }
 
 /// Counts the request's body as it is read, because a client may announce more than it sends.
-pub(super) fn measure_request(request: Request, mut guard: RequestGuard) -> (Request, RequestGuard) {
+pub(super) fn measure_request(request: Request, mut guard: RequestGuard) -> (Request, Option<RequestGuard>) {
     // Most requests have no body.
     if request.body().is_end_stream() || !guard.measures_sizes() {
-        return (request, guard);
+        return (request, Some(guard));
     }
     let counter = Arc::new(AtomicU64::new(0));
     guard.received = Some(counter.clone());
-    (request.map(|inner| AxumBody::new(CountedBody { inner, counter })), guard)
+    (request.map(|inner| AxumBody::new(CountedBody { inner, counter })), Some(guard))
 }
 
 pin_project! {

@@ -1,21 +1,24 @@
 //! The tower layer and service around each request.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use axum::BoxError;
 use axum::body::{Body as AxumBody, Bytes};
-use axum::extract::{MatchedPath, Request};
+use axum::extract::Request;
 use axum::http::{Method, Response, StatusCode, header};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
+use tracing::Span;
 
 use super::body::{self, MeasuredBody};
+use super::identity::Identified;
 use super::options::HttpOptions;
+use super::panics;
 use super::request_guard::RequestGuard;
-use super::route;
 use super::route_series::Routes;
 use crate::catalogue::ERRORS_TOTAL;
 use crate::metric;
@@ -24,29 +27,69 @@ use crate::metric;
 #[derive(Clone)]
 pub struct HttpLayer {
     // A router clones its layers for each request, and all threads would write to a reference count.
-    routes: &'static Routes,
+    shared: &'static Shared,
+}
+
+/// What all clones of a layer share.
+struct Shared {
+    routes: Routes,
+    parts: Parts,
+}
+
+/// What is done with each request. All of it in one layer, because a router boxes the service, the future and the body of
+/// each of its layers.
+#[derive(Clone, Copy, Default)]
+struct Parts {
+    measures: bool,
+    identifies: bool,
+    catches_panics: bool,
+    /// Whether the inner service is a router's, which does nothing before it is polled.
+    is_inner_lazy: bool,
 }
 
 impl HttpLayer {
     /// A layer that measures as `options` say. Its memory is never freed, so make one for a router, not one for a request.
     pub fn new(options: HttpOptions) -> Self {
-        Self { routes: Box::leak(Box::new(Routes::new(options))) }
+        Self::with_parts(options, Parts { measures: true, ..Parts::default() })
     }
+
+    /// A layer that measures, when metrics are on, and identifies requests and catches their panics, for a router.
+    pub(crate) fn observing(options: HttpOptions) -> Self {
+        Self::with_parts(
+            options,
+            Parts { measures: true, identifies: true, catches_panics: true, is_inner_lazy: true },
+        )
+    }
+
+    fn with_parts(options: HttpOptions, parts: Parts) -> Self {
+        Self { shared: Box::leak(Box::new(Shared { routes: Routes::new(options), parts })) }
+    }
+}
+
+/// A layer that gives the request its id and its span, and the response the id.
+/// [`Telemetry::observe`](crate::Telemetry::observe) does so too. Its memory is never freed, as with [`HttpLayer::new`].
+///
+/// ```
+/// let router: axum::Router = axum::Router::new().layer(belfry_telemetry::http::identify());
+/// # drop(router);
+/// ```
+pub fn identify() -> HttpLayer {
+    HttpLayer::with_parts(HttpOptions::default(), Parts { identifies: true, ..Parts::default() })
 }
 
 impl<S> Layer<S> for HttpLayer {
     type Service = HttpService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        HttpService { inner, routes: self.routes }
+        HttpService { inner, shared: self.shared }
     }
 }
 
-/// A service with its requests measured.
+/// A service with its requests measured, or identified.
 #[derive(Clone)]
 pub struct HttpService<S> {
     inner: S,
-    routes: &'static Routes,
+    shared: &'static Shared,
 }
 
 impl<S, B> Service<Request> for HttpService<S>
@@ -63,34 +106,48 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        if !metric::is_on() {
-            return ResponseFuture { inner: self.inner.call(request), guard: None, head_only: false };
+        let Shared { routes, parts } = self.shared;
+        let measures = parts.measures && metric::is_on();
+        if !measures && !parts.identifies {
+            let inner = Some(self.inner.call(request));
+            return ResponseFuture { inner, identified: None, guard: None, head_only: false, catches_panics: false };
         }
-        let method = request.method();
-        let series = match request.extensions().get::<MatchedPath>() {
-            // Nearly always.
-            Some(template) => self.routes.series(method, Some(template.as_str())),
-            None => {
-                route::find_template(&mut request);
-                self.routes.series(request.method(), route::matched_template(request.extensions()))
-            }
-        };
-        let Some(series) = series else {
-            return ResponseFuture { inner: self.inner.call(request), guard: None, head_only: false };
-        };
+        let route = routes.find(&mut request);
+        let series = if measures { routes.series(route) } else { None };
         let head_only = request.method() == Method::HEAD;
-        let (request, guard) = body::measure_request(request, RequestGuard::start(series));
-        ResponseFuture { inner: self.inner.call(request), guard: Some(guard), head_only }
+        let (request, guard) = match series.map(RequestGuard::start) {
+            Some(guard) => body::measure_request(request, guard),
+            None => (request, None),
+        };
+        let identified = parts.identifies.then(|| Identified::new(&request, route.template));
+        let inner = match &identified {
+            Some(identified) if !parts.is_inner_lazy => identified.scope(|| self.inner.call(request)),
+            _ => self.inner.call(request),
+        };
+        ResponseFuture { inner: Some(inner), identified, guard, head_only, catches_panics: parts.catches_panics }
     }
 }
 
 pin_project! {
-    /// The response to a measured request.
+    /// The response to a request that is measured, or identified.
     pub struct ResponseFuture<F> {
+        // None once it has ended: it is dropped within the request's span.
         #[pin]
-        inner: F,
+        inner: Option<F>,
+        identified: Option<Identified>,
         guard: Option<RequestGuard>,
         head_only: bool,
+        catches_panics: bool,
+    }
+
+    impl<F> PinnedDrop for ResponseFuture<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            // What a handler logs when its client leaves belongs to the request.
+            if this.inner.is_some() && let Some(identified) = this.identified {
+                identified.scope(|| this.inner.set(None));
+            }
+        }
     }
 }
 
@@ -102,13 +159,21 @@ where
     type Output = Result<Response<AxumBody>, E>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let result = ready!(this.inner.poll(context));
-        let Some(guard) = this.guard.take() else {
-            return Poll::Ready(result.map(|response| response.map(AxumBody::new)));
-        };
+        let mut this = self.project();
+        let (inner, catches_panics) = (&mut this.inner, *this.catches_panics);
+        let mut result = ready!(match this.identified {
+            Some(identified) => identified.scope(|| poll_inner(inner, context, catches_panics)),
+            None => poll_inner(inner, context, catches_panics),
+        });
+        if let (Some(identified), Ok(response)) = (&this.identified, &mut result) {
+            identified.respond(response);
+        }
+        let Some(guard) = this.guard.take() else { return Poll::Ready(result) };
         Poll::Ready(match result {
-            Ok(response) => Ok(measure_response(response, guard, *this.head_only)),
+            Ok(response) => {
+                let span = this.identified.as_ref().and_then(Identified::traced_span);
+                Ok(measure_response(response, guard, *this.head_only, span))
+            }
             // No response at all, which a router never does but another service may: its caller closes the connection.
             Err(error) => {
                 guard.fail();
@@ -117,6 +182,32 @@ where
             }
         })
     }
+}
+
+/// The inner future's result, dropped as soon as there is one. Of a panic, the response to it.
+fn poll_inner<F, B, E>(
+    inner: &mut Pin<&mut Option<F>>,
+    context: &mut Context<'_>,
+    catches_panics: bool,
+) -> Poll<Result<Response<AxumBody>, E>>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    // It is polled no more after its end, as any future.
+    let Some(future) = inner.as_mut().as_pin_mut() else { return Poll::Pending };
+    let polled = if catches_panics {
+        catch_unwind(AssertUnwindSafe(|| future.poll(context)))
+    } else {
+        Ok(future.poll(context))
+    };
+    let result = match polled {
+        Ok(Poll::Pending) => return Poll::Pending,
+        Ok(Poll::Ready(result)) => result.map(|response| response.map(AxumBody::new)),
+        Err(panic) => Ok(panics::respond(panic)),
+    };
+    inner.set(None);
+    Poll::Ready(result)
 }
 
 /// Whether there is no body after this head, so that the connection never polls it (RFC 9110, section 6.4.1).
@@ -129,16 +220,19 @@ fn has_no_body<B: Body>(response: &Response<B>, length: Option<u64>) -> bool {
         || response.body().is_end_stream()
 }
 
-fn measure_response<B>(response: Response<B>, mut guard: RequestGuard, head_only: bool) -> Response<AxumBody>
-where
-    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-{
+fn measure_response(
+    response: Response<AxumBody>,
+    mut guard: RequestGuard,
+    head_only: bool,
+    span: Option<&Span>,
+) -> Response<AxumBody> {
     let endless = response.status() == StatusCode::SWITCHING_PROTOCOLS || is_event_stream(&response);
-    guard.respond(response.status(), endless);
+    // The span of an endless response is not kept open for it.
+    guard.respond(response.status(), endless, span.filter(|_| !endless));
     let length = response.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if head_only || has_no_body(&response, length) {
         guard.finish();
-        return response.map(AxumBody::new);
+        return response;
     }
     response.map(|body| AxumBody::new(MeasuredBody::new(body, guard, length)))
 }

@@ -15,11 +15,13 @@ mod layer;
 mod options;
 mod panics;
 mod request_guard;
+mod request_id;
 mod route;
 mod route_series;
 
-pub use identity::{current_request_id, identify};
-pub use layer::HttpLayer;
+pub use identity::current_request_id;
+pub(crate) use identity::{Fields, RequestIdentity};
+pub use layer::{HttpLayer, identify};
 pub use options::HttpOptions;
 pub use panics::catch_panics;
 

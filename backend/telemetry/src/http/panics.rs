@@ -15,7 +15,8 @@ pub fn catch_panics() -> CatchPanicLayer<fn(Box<dyn Any + Send>) -> Response> {
     CatchPanicLayer::custom(respond)
 }
 
-fn respond(panic: Box<dyn Any + Send>) -> Response {
+/// The response to a panic, which is logged and counted.
+pub(super) fn respond(panic: Box<dyn Any + Send>) -> Response {
     ERRORS_TOTAL.with(("panic", "http")).increment(1);
     tracing::error!(cause = panic_message(&*panic), "handler panicked");
     (StatusCode::INTERNAL_SERVER_ERROR, "internal server error\n").into_response()

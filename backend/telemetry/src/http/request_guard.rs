@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use axum::http::StatusCode;
+use tracing::Span;
 
 use super::route_series::RouteSeries;
 
@@ -21,6 +22,8 @@ pub(super) struct RequestGuard {
     response_status: u16,
     endless: bool,
     sent: u64,
+    // When the request is traced: what is recorded within it can be linked to the trace. Until then the span is not over.
+    span: Option<Span>,
     /// Bytes of the request's body that were read; none when there is no body, or sizes are not measured.
     pub(super) received: Option<Arc<AtomicU64>>,
 }
@@ -38,13 +41,16 @@ impl RequestGuard {
             response_status: CLIENT_CLOSED_REQUEST,
             endless: false,
             sent: 0,
+            span: None,
             received: None,
         }
     }
 
-    /// The response's head is known. Until its body ends, a client that leaves is still counted as such.
-    pub(super) fn respond(&mut self, status: StatusCode, endless: bool) {
+    /// The response's head is known. Until its body ends, a client that leaves is still counted as such, and `span`, that
+    /// of a traced request, goes on.
+    pub(super) fn respond(&mut self, status: StatusCode, endless: bool, span: Option<&Span>) {
         self.endless = endless;
+        self.span = span.cloned();
         // An event stream ends when its client leaves: that is its normal end.
         self.status = if endless { status.as_u16() } else { CLIENT_CLOSED_REQUEST };
         self.response_status = status.as_u16();
@@ -63,6 +69,22 @@ impl RequestGuard {
         self.sent
     }
 
+    fn record(&self) {
+        let series = self.series;
+        if let Some(in_progress) = &series.in_progress {
+            in_progress.decrement(1.0);
+        }
+        if let Some((request_size, response_size)) = &series.sizes {
+            let received = self.received.as_ref().map_or(0, |received| received.load(Ordering::Relaxed));
+            request_size.record(received as f64);
+            response_size.record(self.sent as f64);
+        }
+        if !self.endless {
+            series.duration.record(self.started.elapsed().as_secs_f64());
+        }
+        series.count(self.status);
+    }
+
     /// The whole response was sent.
     pub(super) fn finish(mut self) {
         self.status = self.response_status;
@@ -79,18 +101,9 @@ impl Drop for RequestGuard {
         if std::thread::panicking() {
             self.status = StatusCode::INTERNAL_SERVER_ERROR.as_u16();
         }
-        let series = self.series;
-        if let Some(in_progress) = &series.in_progress {
-            in_progress.decrement(1.0);
+        match &self.span {
+            Some(span) => span.in_scope(|| self.record()),
+            None => self.record(),
         }
-        if let Some((request_size, response_size)) = &series.sizes {
-            let received = self.received.as_ref().map_or(0, |received| received.load(Ordering::Relaxed));
-            request_size.record(received as f64);
-            response_size.record(self.sent as f64);
-        }
-        if !self.endless {
-            series.duration.record(self.started.elapsed().as_secs_f64());
-        }
-        series.count(self.status);
     }
 }

@@ -1,13 +1,14 @@
-//! The metric handles of each method of each route, cached after their first use.
+//! The methods of the routes, each with its metric handles, cached after their first use.
 
 use std::sync::OnceLock;
 
 use arc_swap::ArcSwap;
+use axum::extract::{MatchedPath, Request};
 use axum::http::Method;
 use hashbrown::{Equivalent, HashMap};
 
-use super::UNMATCHED;
 use super::options::HttpOptions;
+use super::{UNMATCHED, route};
 use crate::catalogue::{
     HTTP_REQUEST_DURATION_SECONDS, HTTP_REQUEST_SIZE_BYTES, HTTP_REQUESTS_IN_PROGRESS, HTTP_REQUESTS_TOTAL,
     HTTP_RESPONSE_SIZE_BYTES, RequestMethod,
@@ -22,32 +23,41 @@ const CODES: usize = 100;
 /// The routes that have been requested. Read by every request without a lock, replaced when a new route is requested.
 pub(super) struct Routes {
     options: HttpOptions,
-    series: ArcSwap<HashMap<RouteKey, &'static RouteSeries>>,
+    known: ArcSwap<HashMap<RouteKey, &'static Route>>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct RouteKey {
     method: RequestMethod,
-    route: Box<str>,
+    template: &'static str,
+}
+
+/// One method of one route.
+pub(super) struct Route {
+    method: RequestMethod,
+    /// Its template, or `unmatched`.
+    pub(super) template: &'static str,
+    is_unmatched: bool,
+    // None when it is not to be measured. Made when metrics are known to be on.
+    series: OnceLock<Option<RouteSeries>>,
 }
 
 #[derive(Hash)]
 struct RouteQuery<'r> {
     method: RequestMethod,
-    route: &'r str,
+    template: &'r str,
 }
 
 impl Equivalent<RouteKey> for RouteQuery<'_> {
     fn equivalent(&self, key: &RouteKey) -> bool {
-        self.method == key.method && *self.route == *key.route
+        self.method == key.method && self.template == key.template
     }
 }
 
 /// The handles of one method of one route.
 pub(super) struct RouteSeries {
     method: RequestMethod,
-    route: Box<str>,
-    measured: bool,
+    route: &'static str,
     group_status_codes: bool,
     pub(super) in_progress: Option<metrics::Gauge>,
     pub(super) duration: metrics::Histogram,
@@ -61,57 +71,70 @@ type ByCode = Box<[OnceLock<metrics::Counter>; CODES]>;
 
 impl Routes {
     pub(super) fn new(options: HttpOptions) -> Self {
-        Self { options, series: ArcSwap::default() }
+        Self { options, known: ArcSwap::default() }
     }
 
-    /// The series of a request; `None` when it is not to be measured. Without a route it is `unmatched`.
-    pub(super) fn series(&self, method: &Method, route: Option<&str>) -> Option<&'static RouteSeries> {
-        let query = RouteQuery { method: RequestMethod::from(method), route: route.unwrap_or(UNMATCHED) };
-        let known = self.series.load().get(&query).copied();
-        let series = known.unwrap_or_else(|| self.add(&query, route.is_none()));
-        series.measured.then_some(series)
+    /// The route of a request.
+    pub(super) fn find(&self, request: &mut Request) -> &'static Route {
+        match request.extensions().get::<MatchedPath>() {
+            // Nearly always.
+            Some(template) => self.lookup(request.method(), Some(template.as_str())),
+            None => {
+                route::find_template(request);
+                self.lookup(request.method(), route::matched_template(request.extensions()))
+            }
+        }
     }
 
-    fn add(&self, query: &RouteQuery<'_>, unmatched: bool) -> &'static RouteSeries {
+    /// The series of a route; `None` when it is not to be measured.
+    pub(super) fn series(&self, route: &'static Route) -> Option<&'static RouteSeries> {
+        route.series.get_or_init(|| RouteSeries::new(route, &self.options)).as_ref()
+    }
+
+    fn lookup(&self, method: &Method, template: Option<&str>) -> &'static Route {
+        let query = RouteQuery { method: RequestMethod::from(method), template: template.unwrap_or(UNMATCHED) };
+        let known = self.known.load().get(&query).copied();
+        known.unwrap_or_else(|| self.add(&query, template.is_none()))
+    }
+
+    fn add(&self, query: &RouteQuery<'_>, is_unmatched: bool) -> &'static Route {
         // A route is a template of the router, of which there are finitely many, and its series live as long as the
         // process; a reference count would cost each request more than everything else here.
-        let series: &'static RouteSeries = Box::leak(Box::new(RouteSeries::new(query, &self.options, unmatched)));
-        self.series.rcu(|known| {
+        let template: &'static str = Box::leak(query.template.into());
+        let route = Route { method: query.method, template, is_unmatched, series: OnceLock::new() };
+        let route: &'static Route = Box::leak(Box::new(route));
+        self.known.rcu(|known| {
             let mut known = HashMap::clone(known);
-            let key = RouteKey { method: query.method, route: query.route.into() };
-            known.entry(key).or_insert(series);
+            known.entry(RouteKey { method: route.method, template }).or_insert(route);
             known
         });
         // Another request may have added it first; then its entry stays.
-        self.series.load().get(query).copied().unwrap_or(series)
+        self.known.load().get(query).copied().unwrap_or(route)
     }
 }
 
 impl RouteSeries {
-    fn new(query: &RouteQuery<'_>, options: &HttpOptions, unmatched: bool) -> Self {
-        let labels = (query.method, query.route);
-        let ignored = unmatched && options.ignore_unmatched;
-        let measured = !ignored
-            && query.route != exposition::PATH
-            && !options.excluded_routes.as_ref().is_some_and(|excluded| excluded.is_match(query.route));
-        Self {
-            method: query.method,
-            route: query.route.into(),
-            measured,
+    fn new(route: &'static Route, options: &HttpOptions) -> Option<Self> {
+        let labels = (route.method, route.template);
+        let is_left_out = (route.is_unmatched && options.ignore_unmatched)
+            || route.template == exposition::PATH
+            || options.excluded_routes.as_ref().is_some_and(|excluded| excluded.is_match(route.template));
+        // A handle registers its series, and what is not measured must not be on the page.
+        (!is_left_out).then(|| Self {
+            method: route.method,
+            route: route.template,
             group_status_codes: options.group_status_codes,
-            in_progress: (measured && options.in_progress).then(|| {
+            in_progress: options.in_progress.then(|| {
                 if options.in_progress_labels {
                     HTTP_REQUESTS_IN_PROGRESS.with(labels)
                 } else {
                     HTTP_REQUESTS_IN_PROGRESS.without_labels()
                 }
             }),
-            // A handle registers its series, and what is not measured must not be on the page.
-            duration: if measured { HTTP_REQUEST_DURATION_SECONDS.with(labels) } else { metrics::Histogram::noop() },
-            sizes: (measured && options.sizes)
-                .then(|| (HTTP_REQUEST_SIZE_BYTES.with(labels), HTTP_RESPONSE_SIZE_BYTES.with(labels))),
+            duration: HTTP_REQUEST_DURATION_SECONDS.with(labels),
+            sizes: options.sizes.then(|| (HTTP_REQUEST_SIZE_BYTES.with(labels), HTTP_RESPONSE_SIZE_BYTES.with(labels))),
             by_status: [const { OnceLock::new() }; CLASSES],
-        }
+        })
     }
 
     /// Counts one request that ended with this status.
@@ -127,6 +150,6 @@ impl RouteSeries {
             HttpStatus::Code(code) if self.group_status_codes => HttpStatus::Class(code),
             status => status,
         };
-        HTTP_REQUESTS_TOTAL.with((self.method, &self.route, status))
+        HTTP_REQUESTS_TOTAL.with((self.method, self.route, status))
     }
 }

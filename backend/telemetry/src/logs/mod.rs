@@ -1,8 +1,8 @@
 //! The destinations of log events: the console, files and Loki when switched on, and a counter. `database.rs` turns sqlx's own events
 //! into metrics.
 
-mod count;
 mod file;
+mod lines;
 mod loki;
 
 use std::io::IsTerminal;
@@ -21,6 +21,7 @@ use tracing_subscriber::{Layer, Registry};
 
 pub(crate) use file::LogFiles;
 pub use file::date_of;
+use lines::{Lines, Needed};
 use loki::LokiLayer;
 pub use loki::LokiSettings;
 pub(crate) use loki::Shipping;
@@ -89,20 +90,16 @@ impl Destinations {
         S: Subscriber + for<'l> LookupSpan<'l> + Send + Sync,
     {
         // Events below LOG__LEVEL are neither printed, nor shipped, nor counted.
-        let mut visible = vec![count::CountEvents.boxed()];
-        visible.extend(console.then(|| console_layer(settings.format)));
-        visible.extend(self.loki.map(Layer::boxed));
-        visible.extend(self.writer.map(|writer| file::layer(writer).boxed()));
-        let mut layers = vec![visible.with_filter(env_filter(&settings.level)).boxed()];
+        let mut writers: Vec<Layers<S>> = Vec::new();
+        writers.extend(console.then(|| console_layer(settings.format)));
+        writers.extend(self.loki.map(Layer::boxed));
+        writers.extend(self.writer.map(|writer| file::layer(writer).boxed()));
+        let mut layers = filtered(writers, &settings.level, self.metrics);
         if let Some(tracer) = self.tracer {
             let spans = tracing_opentelemetry::layer().with_tracer(tracer).with_location(false).with_threads(false);
             // Spans, not events, which are logged.
             let spans_only = filter_fn(|metadata| metadata.is_span() && *metadata.level() <= Level::INFO);
             layers.push(spans.with_filter(spans_only).boxed());
-        }
-        // Without metrics sqlx need not report its statements at all.
-        if self.metrics {
-            layers.push(QueryMetrics.with_filter(Targets::new().with_target("sqlx", LevelFilter::TRACE)).boxed());
         }
         layers.boxed()
     }
@@ -133,11 +130,29 @@ const QUIET: [&str; 5] = ["sqlx", "hyper", "hyper_util", "reqwest", "h2"];
 /// Keeps the span of a request enabled at every level, because log lines need its id. No event is emitted there.
 const REQUEST_SPAN: &str = "belfry_telemetry::http::identity=error";
 
-fn env_filter(level: &str) -> EnvFilter {
+/// The layers that show what is visible at this level, and measure statements when metrics are on. Without metrics sqlx need
+/// not report them at all.
+fn filtered<S>(writers: Vec<Layers<S>>, level: &str, metrics: bool) -> Vec<Layers<S>>
+where
+    S: Subscriber + for<'l> LookupSpan<'l> + Send + Sync,
+{
     // Unless LOG__LEVEL names the target.
     let quiet = QUIET.iter().filter(|target| !level.contains(**target)).map(|target| format!("{target}=warn"));
-    let directives = quiet.chain([REQUEST_SPAN.to_owned(), level.to_owned()]).collect::<Vec<_>>();
-    EnvFilter::builder().parse_lossy(directives.join(","))
+    let directives = quiet.chain([REQUEST_SPAN.to_owned(), level.to_owned()]).collect::<Vec<_>>().join(",");
+    match directives.parse::<Targets>() {
+        Ok(visible) if !level.contains('[') => {
+            let lines = Lines { writers, statements: metrics.then(|| visible.clone()) };
+            vec![lines.with_filter(Needed { visible, statements: metrics }).boxed()]
+        }
+        // Directives about spans, `[span]=debug`. For them each span takes locks that all threads share.
+        _ => {
+            let visible = EnvFilter::builder().parse_lossy(directives);
+            let mut layers = vec![Lines { writers, statements: None }.with_filter(visible).boxed()];
+            let statements = Targets::new().with_target("sqlx", LevelFilter::TRACE);
+            layers.extend(metrics.then(|| QueryMetrics.with_filter(statements).boxed()));
+            layers
+        }
+    }
 }
 
 fn filter(text: &str) -> Result<String, String> {

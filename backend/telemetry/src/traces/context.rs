@@ -1,7 +1,9 @@
 //! The W3C trace context, as headers of requests that come in and go out.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use axum::http::{HeaderMap, HeaderName};
-use opentelemetry::Context;
+use opentelemetry::{Context, TraceId};
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
@@ -9,8 +11,24 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::registry::SpanIds;
 
+// Whether spans may reach a layer for OpenTelemetry, which can be one of the service's own.
+static MAY_BE_ON: AtomicBool = AtomicBool::new(true);
+
+/// Spares requests the search for such a layer: there is none, nor any other layer than those of this crate.
+pub(crate) fn set_off() {
+    MAY_BE_ON.store(false, Ordering::Relaxed);
+}
+
+/// Whether spans may reach layers that are not only about lines.
+pub(crate) fn may_be_on() -> bool {
+    MAY_BE_ON.load(Ordering::Relaxed)
+}
+
 /// Makes `span` a child of the trace that the headers name, if they name one.
 pub(crate) fn continue_trace(span: &tracing::Span, headers: &HeaderMap) {
+    if !headers.contains_key("traceparent") {
+        return;
+    }
     let context = TraceContextPropagator::new().extract(&IncomingHeaders(headers));
     if context.span().span_context().is_valid() {
         // Refused only when no span is recorded, and then there is nothing to continue.
@@ -18,11 +36,11 @@ pub(crate) fn continue_trace(span: &tracing::Span, headers: &HeaderMap) {
     }
 }
 
-/// The id of the trace that `span` belongs to, as 32 hexadecimal digits.
-pub(crate) fn trace_id(span: &tracing::Span) -> Option<String> {
+/// The id of the trace that `span` belongs to.
+pub(crate) fn trace_id(span: &tracing::Span) -> Option<TraceId> {
     let context = span.context();
     let id = context.span().span_context().trace_id();
-    (id != opentelemetry::TraceId::INVALID).then(|| id.to_string())
+    (id != TraceId::INVALID).then_some(id)
 }
 
 /// The ids of the span that the calling thread is in, if it is sampled: the trace behind a histogram's sample.

@@ -25,7 +25,7 @@ use crate::catalogue::{SpanStage, TELEMETRY_SPANS_TOTAL};
 use crate::identity::Identity;
 use crate::settings::{self, SettingsError, between};
 pub use context::trace_headers;
-pub(crate) use context::{continue_trace, sampled_span, trace_id};
+pub(crate) use context::{continue_trace, may_be_on, sampled_span, set_off, trace_id};
 
 /// Traces to an OTLP collector.
 #[derive(Args, Clone, Debug)]
