@@ -8,6 +8,7 @@ mod joining;
 mod layers;
 mod lines;
 mod loki;
+mod losses;
 mod minimal;
 mod native;
 mod service;

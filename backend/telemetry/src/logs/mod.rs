@@ -22,7 +22,7 @@ use tracing_subscriber::{Layer, Registry};
 pub(crate) use file::LogFiles;
 pub use file::date_of;
 use loki::LokiLayer;
-pub use loki::LokiSettings;
+pub use loki::{LokiDelivery, LokiSettings};
 pub(crate) use loki::Shipping;
 
 use crate::database::QueryMetrics;
@@ -91,7 +91,7 @@ impl Destinations {
         // Events below LOG__LEVEL are neither printed, nor shipped, nor counted.
         let mut visible = vec![count::CountEvents.boxed()];
         visible.extend(console.then(|| console_layer(settings.format)));
-        visible.extend(self.loki.map(Layer::boxed));
+        visible.extend(self.loki.map(LokiLayer::boxed));
         visible.extend(self.writer.map(|writer| file::layer(writer).boxed()));
         let mut layers = vec![visible.with_filter(env_filter(&settings.level)).boxed()];
         if let Some(tracer) = self.tracer {
