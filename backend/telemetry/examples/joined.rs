@@ -4,14 +4,14 @@
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
-use belfry_telemetry::metric::Values::{Closed, Open};
+use belfry_telemetry::metric::{OneOf, Open};
 use belfry_telemetry::{Identity, Telemetry, TelemetrySettings, catalogue, shutdown_signal};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::prelude::*;
 
 catalogue! {
     /// Orders taken.
-    counter ORDERS_TOTAL = "shop_orders_total" { outcome: Closed(&["paid"]), shop: Open } cap 3;
+    counter ORDERS_TOTAL = "shop_orders_total" { outcome: OneOf(&["paid"]), shop: Open } cap 3;
 }
 
 /// The service's own logger, for the `log` crate.
@@ -66,8 +66,8 @@ async fn main() -> anyhow::Result<()> {
     };
     let their_page = async move || exporter.map_or_else(|| "their page".to_owned(), |exporter| exporter.render());
     let order = async |Path(shop): Path<String>| {
-        ORDERS_TOTAL.with(["paid", &shop]).increment(1);
-        ORDERS_TOTAL.with(["stolen", &shop]).increment(1);
+        ORDERS_TOTAL.with(("paid", &shop)).increment(1);
+        ORDERS_TOTAL.with(("stolen", &shop)).increment(1);
     };
     let hello = async || {
         tracing::info!("said hello");

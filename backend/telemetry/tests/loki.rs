@@ -1,14 +1,15 @@
-//! Log events on their way to Loki: a receiver takes what the minimal example pushes, and the account adds up.
+//! Log events on their way to Loki, by either sender: a receiver takes what the minimal example pushes, and the account adds up.
 
 #![allow(clippy::unwrap_used)]
 
+use std::process::Output;
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use belfry_test_support::loki::Receiver;
 use belfry_test_support::{eventually, eventually_blocking};
 
-use crate::service::{PATIENCE, Service};
+use crate::service::{PATIENCE, Service, command};
 
 /// The languages that were greeted, in the order of the lines.
 fn greeted(loki: &Receiver) -> Vec<String> {
@@ -116,4 +117,88 @@ async fn a_loki_that_is_away_holds_the_end_up_for_a_moment_only() {
     assert!(service.stop().success());
     // Three seconds are what it may wait; the rest is for a busy machine.
     assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
+}
+
+const DIRECT: (&str, &str) = ("LOKI__DELIVERY", "direct");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn direct_every_event_arrives_with_its_labels_and_headers() {
+    let (loki, url) = Receiver::start().await;
+    let further = [DIRECT, ("LOKI__BEARER_TOKEN", "s3cret"), ("LOKI__TENANT", "north"), ("APP__ENVIRONMENT", "lab")];
+    let service = start(&url, &further);
+    let expected = greet(&service, 50);
+    eventually("all arrive", PATIENCE, async || greeted(&loki).len() == 50).await;
+    assert_eq!(greeted(&loki), expected);
+    let labels = serde_json::json!({"service": "greeter", "environment": "lab", "level": "info"});
+    let (stream, line) = loki.lines().remove(0);
+    assert_eq!((stream, &line["message"]), (labels, &"greeted".into()));
+    // Of the request's span.
+    assert!(line["request_id"].is_string(), "{line}");
+    let headers = loki.headers();
+    let names = ["authorization", "x-scope-orgid", "content-type", "content-encoding"];
+    let values = names.map(|name| headers[name].to_str().unwrap());
+    assert_eq!(values, ["Bearer s3cret", "north", "application/x-protobuf", "snappy"]);
+    assert_eq!(stage(&service, "emitted"), 50.0);
+    for unknown in ["sent", "retried", "refused", "dropped"] {
+        assert_eq!(stage(&service, unknown), 0.0, "{unknown}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn direct_what_is_emitted_while_loki_is_away_arrives_later() {
+    let (loki, url) = Receiver::start_with(StatusCode::SERVICE_UNAVAILABLE).await;
+    let service = start(&url, &[DIRECT]);
+    let expected = greet(&service, 20);
+    // It reports each failure, as an event of its own.
+    eventually("a push has failed", PATIENCE, async || stage(&service, "emitted") > 20.0).await;
+    loki.answer_with(StatusCode::NO_CONTENT);
+    eventually("all arrive", PATIENCE, async || greeted(&loki).len() == 20).await;
+    assert_eq!(greeted(&loki), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn direct_the_last_line_before_the_end_arrives() {
+    let (loki, url) = Receiver::start().await;
+    let mut service = start(&url, &[DIRECT]);
+    let expected = greet(&service, 3);
+    assert!(service.stop().success());
+    assert_eq!(greeted(&loki), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn direct_a_loki_that_never_answers_holds_the_end_up_for_a_moment_only() {
+    let (_, url) = Receiver::start_with(StatusCode::REQUEST_TIMEOUT).await;
+    let mut service = start(&url, &[DIRECT]);
+    greet(&service, 3);
+    let started = Instant::now();
+    assert!(service.stop().success());
+    let elapsed = started.elapsed();
+    // It waits for its three seconds, and no longer.
+    assert!(elapsed > Duration::from_secs(2) && elapsed < Duration::from_secs(15), "{elapsed:?}");
+}
+
+fn refusal(variables: &[(&str, &str)]) -> String {
+    let enabled = ("LOKI__ENABLED", "true");
+    let Output { status, stderr, .. } =
+        command("minimal").env(enabled.0, enabled.1).envs(variables.iter().copied()).output().unwrap();
+    assert!(!status.success());
+    String::from_utf8(stderr).unwrap()
+}
+
+#[test]
+fn a_delivery_that_cannot_work_is_refused_in_one_line() {
+    let cases: [(&[(&str, &str)], &str); 3] = [
+        (&[("LOKI__DELIVERY", "smoke")], "LOKI__DELIVERY: found `smoke`, expected buffered, direct"),
+        (
+            &[DIRECT, ("LOKI__URL", "https://loki:3100")],
+            "LOKI__URL: found https with LOKI__DELIVERY=direct, which has no TLS, expected an http URL, or LOKI__DELIVERY=buffered",
+        ),
+        (
+            &[DIRECT, ("LOKI__TENANT", "two\nlines")],
+            "LOKI__TENANT: found invalid HTTP header value for \"X-Scope-OrgID\", expected a name of visible ASCII characters",
+        ),
+    ];
+    for (variables, expected) in cases {
+        assert_eq!(refusal(variables), format!("Error: {expected}\n"));
+    }
 }

@@ -10,6 +10,7 @@ mod joining;
 mod layers;
 mod lines;
 mod loki;
+mod losses;
 mod minimal;
 mod native;
 mod service;

@@ -54,6 +54,6 @@ impl Config {
             let expected = "a token such as 123456:ABC-DEF, of letters, digits, : _ and -";
             return contradiction("TELEGRAM__TOKEN", "other characters".to_owned(), expected);
         }
-        Ok(())
+        self.telemetry.loki.check()
     }
 }

@@ -23,7 +23,7 @@ pub(crate) use file::LogFiles;
 pub use file::date_of;
 use lines::{Lines, Needed};
 use loki::LokiLayer;
-pub use loki::LokiSettings;
+pub use loki::{LokiDelivery, LokiSettings};
 pub(crate) use loki::Shipping;
 
 use crate::database::QueryMetrics;
@@ -92,7 +92,7 @@ impl Destinations {
         // Events below LOG__LEVEL are neither printed, nor shipped, nor counted.
         let mut writers: Vec<Layers<S>> = Vec::new();
         writers.extend(console.then(|| console_layer(settings.format)));
-        writers.extend(self.loki.map(Layer::boxed));
+        writers.extend(self.loki.map(LokiLayer::boxed));
         writers.extend(self.writer.map(|writer| file::layer(writer).boxed()));
         let mut layers = filtered(writers, &settings.level, self.metrics);
         if let Some(tracer) = self.tracer {

@@ -18,11 +18,11 @@ use crate::catalogue::{LogLevel, LokiStage, TELEMETRY_LOKI_EVENTS_TOTAL};
 const MAX_LINE_BYTES: usize = 255 << 10;
 
 /// Takes events and queues their lines.
-pub(in crate::logs) struct LokiLayer {
+pub(in crate::logs) struct LineLayer {
     queue: mpsc::Sender<Line>,
 }
 
-impl LokiLayer {
+impl LineLayer {
     pub(super) fn new(queue: mpsc::Sender<Line>) -> Self {
         Self { queue }
     }
@@ -32,7 +32,7 @@ impl LokiLayer {
 #[derive(Default)]
 struct Fields(Map<String, Value>);
 
-impl<S: Subscriber + for<'l> LookupSpan<'l>> Layer<S> for LokiLayer {
+impl<S: Subscriber + for<'l> LookupSpan<'l>> Layer<S> for LineLayer {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
         let mut fields = Fields::default();
@@ -122,7 +122,7 @@ mod tests {
 
     fn lines(queue: usize, emit: impl FnOnce()) -> Vec<Value> {
         let (sender, mut receiver) = mpsc::channel(queue);
-        let subscriber = tracing_subscriber::registry().with(LokiLayer::new(sender));
+        let subscriber = tracing_subscriber::registry().with(LineLayer::new(sender));
         tracing::subscriber::with_default(subscriber, emit);
         std::iter::from_fn(|| receiver.try_recv().ok()).map(|line| serde_json::from_str(&line.text).unwrap()).collect()
     }

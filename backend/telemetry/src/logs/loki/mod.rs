@@ -1,8 +1,10 @@
-//! Ships log events to Loki, behind `LOKI__ENABLED`, and accounts for each one: `telemetry_loki_events_total`.
+//! Ships log events to Loki, behind `LOKI__ENABLED`, in one of two ways.
 //!
-//! An event becomes a line (`line.rs`), waits in a bounded queue, and is sent in batches that are retried until Loki has
-//! accepted or permanently refused them (`ship.rs`). The service never waits: events beyond the queue are dropped and counted.
+//! Buffered: an event becomes a line (`line.rs`), waits in a bounded queue, and is sent in batches that are retried until Loki has
+//! accepted or permanently refused them (`ship.rs`). The service never waits: events beyond the queue are dropped. Each event is
+//! accounted for in `telemetry_loki_events_total`. Direct: the crate `tracing-loki` does all of it (`direct.rs`).
 
+mod direct;
 mod line;
 mod ship;
 
@@ -13,15 +15,28 @@ use clap::Args;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tracing::Subscriber;
 use tracing::instrument::WithSubscriber;
 use tracing::subscriber::NoSubscriber;
+use tracing_subscriber::Layer;
+use tracing_subscriber::registry::LookupSpan;
 use url::Url;
 
-pub(super) use line::LokiLayer;
+use line::LineLayer;
 use ship::Shipper;
 
+use super::Layers;
 use crate::catalogue::LogLevel;
 use crate::settings::{self, Secret, SettingsError, between};
+
+/// Which sender delivers log events to Loki.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LokiDelivery {
+    /// Our own sender.
+    Buffered,
+    /// The crate `tracing-loki`.
+    Direct,
+}
 
 /// Logs to Loki.
 #[derive(Args, Clone, Debug)]
@@ -29,6 +44,9 @@ pub struct LokiSettings {
     /// Whether log events are also sent to Loki.
     #[arg(id = "LOKI__ENABLED", default_value = "false", value_parser = settings::switch, action = clap::ArgAction::Set)]
     pub enabled: bool,
+    /// `buffered` retries every event and counts those it loses; `direct` is the crate tracing-loki, which loses some uncounted.
+    #[arg(id = "LOKI__DELIVERY", default_value = "buffered")]
+    pub delivery: LokiDelivery,
     /// Where Loki listens.
     #[arg(id = "LOKI__URL", default_value = "http://127.0.0.1:3100", value_parser = settings::http_url)]
     pub url: Url,
@@ -38,7 +56,7 @@ pub struct LokiSettings {
     /// Sent as `X-Scope-OrgID`, where Loki has several tenants.
     #[arg(id = "LOKI__TENANT", default_value = "")]
     pub tenant: String,
-    /// Events that may wait while Loki is away; further ones are dropped and counted.
+    /// Events that may wait while Loki is away; further ones are dropped and counted. Not used by `direct`.
     #[arg(id = "LOKI__QUEUE", default_value = "10000", value_parser = between(1_usize, 10_000_000))]
     pub queue: usize,
 }
@@ -52,6 +70,19 @@ struct Line {
 }
 
 impl LokiSettings {
+    /// Refuses settings that are each fine and together wrong. An error when Loki is to be reached by https with a sender that
+    /// has no TLS.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        if self.enabled && self.delivery == LokiDelivery::Direct && self.url.scheme() != "http" {
+            return Err(SettingsError {
+                variable: "LOKI__URL".to_owned(),
+                found: format!("{} with LOKI__DELIVERY=direct, which has no TLS", self.url.scheme()),
+                expected: "an http URL, or LOKI__DELIVERY=buffered".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
     /// The layer that takes events, and the task on `runtime` that sends them.
     pub(super) fn connect(
         &self,
@@ -59,32 +90,73 @@ impl LokiSettings {
         environment: &str,
         runtime: &Handle,
     ) -> Result<(LokiLayer, Shipping), SettingsError> {
-        let (sender, waiting) = mpsc::channel(self.queue);
+        self.check()?;
         let labels =
             vec![("service".to_owned(), service.to_owned()), ("environment".to_owned(), environment.to_owned())];
-        let shipper = Shipper::new(self, labels).map_err(|cause| SettingsError {
-            variable: "LOKI__URL".to_owned(),
-            found: format!("`{}` ({cause})", self.url),
-            expected: "a URL such as http://loki:3100".to_owned(),
-        })?;
         let ending = CancellationToken::new();
         let (delivered_sender, delivered) = mpsc_blocking::channel();
-        let shipping = shipper.run(waiting, ending.clone());
-        let deliver_all = async move {
-            shipping.await;
+        let report_end = move || {
             // The receiver is gone when the process ends without waiting.
             let _ = delivered_sender.send(());
         };
-        // The task's own events must not become lines that it then has to send.
-        runtime.spawn(deliver_all.with_subscriber(NoSubscriber::default()));
-        Ok((LokiLayer::new(sender), Shipping { ending, delivered: Mutex::new(delivered) }))
+        let layer = match self.delivery {
+            LokiDelivery::Buffered => {
+                let (sender, waiting) = mpsc::channel(self.queue);
+                let shipping = self.shipper(labels)?.run(waiting, ending.clone());
+                let deliver_all = async move {
+                    shipping.await;
+                    report_end();
+                };
+                // The task's own events must not become lines that it then has to send.
+                runtime.spawn(deliver_all.with_subscriber(NoSubscriber::default()));
+                LokiLayer::Buffered(LineLayer::new(sender))
+            }
+            LokiDelivery::Direct => {
+                let (layer, sender) = direct::connect(self, labels)?;
+                let shipping = sender.run(ending.clone());
+                // The crate's own events say what failed, and cause no push.
+                runtime.spawn(async move {
+                    shipping.await;
+                    report_end();
+                });
+                LokiLayer::Direct(layer)
+            }
+        };
+        Ok((layer, Shipping { ending, delivered: Mutex::new(delivered) }))
+    }
+
+    fn shipper(&self, labels: Vec<(String, String)>) -> Result<Shipper, SettingsError> {
+        Shipper::new(self, labels).map_err(|cause| SettingsError {
+            variable: "LOKI__URL".to_owned(),
+            found: format!("`{}` ({cause})", self.url),
+            expected: "a URL such as http://loki:3100".to_owned(),
+        })
+    }
+}
+
+/// The layer of the sender that was chosen.
+pub(super) enum LokiLayer {
+    Buffered(LineLayer),
+    Direct(tracing_loki::Layer),
+}
+
+impl LokiLayer {
+    /// As layers of a subscriber of type `S`.
+    pub(super) fn boxed<S>(self) -> Layers<S>
+    where
+        S: Subscriber + for<'l> LookupSpan<'l> + Send + Sync,
+    {
+        match self {
+            Self::Buffered(layer) => layer.boxed(),
+            Self::Direct(layer) => layer.and_then(direct::CountEvents).boxed(),
+        }
     }
 }
 
 /// The task that delivers log events.
 pub(crate) struct Shipping {
     ending: CancellationToken,
-    /// Receives from the task when all is delivered.
+    /// Receives from the task when it has ended: buffered, when all is delivered; direct, also when it has given up.
     delivered: Mutex<mpsc_blocking::Receiver<()>>,
 }
 
@@ -94,7 +166,7 @@ impl Shipping {
         self.ending.cancel();
     }
 
-    /// Waits until what was pending is delivered. Returns whether it was, before `deadline`. Blocks.
+    /// Waits until the task has ended. Returns whether it has, before `deadline`. Blocks.
     pub(crate) fn wait(self, deadline: Instant) -> bool {
         let delivered = self.delivered.into_inner().unwrap_or_else(PoisonError::into_inner);
         delivered.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_ok()
