@@ -20,7 +20,7 @@ mod route_series;
 
 pub use identity::{current_request_id, identify};
 pub use layer::HttpLayer;
-pub use options::HttpOptions;
+pub use options::{Buckets, HttpOptions};
 pub use panics::catch_panics;
 
 /// The route label of a request that matched no route.

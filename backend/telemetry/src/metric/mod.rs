@@ -39,7 +39,7 @@ mod series;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use metrics::{Key, Label as KeyLabel, SharedString};
+use metrics::{Key, KeyName, Label as KeyLabel, SharedString};
 
 pub use series::{Counter, Gauge, Histogram, InProgress, Metric};
 pub(crate) use series::{METADATA, record_gauges};
@@ -142,6 +142,33 @@ static REGISTRY: OnceLock<&'static dyn SeriesLookup> = OnceLock::new();
 pub(crate) fn switch_on(registry: &'static dyn SeriesLookup) {
     // There is one recorder in a process, so this is set once.
     let _ = REGISTRY.set(registry);
+    MODE.store(Mode::Cached as u8, Ordering::Release);
+}
+
+/// Lets what this crate and the catalogues emit reach the recorder that the service has installed, in a service that takes
+/// only parts of this crate and starts no [`Telemetry`](crate::Telemetry). The rows give that recorder their help texts.
+///
+/// Call it once, after the recorder is installed and before anything is emitted: handles are cached. Caps hold as they do
+/// with [`Telemetry`](crate::Telemetry). Buckets are the recorder's own; give it those of [`Row::buckets`]. Closed labels are
+/// not there as 0, and a reading that is forgotten is NaN.
+///
+/// ```
+/// use belfry_telemetry::{catalogue, http, metric};
+///
+/// // Here the service installs its recorder, then:
+/// metric::emit_to_installed_recorder(catalogue::ROWS);
+/// let router: axum::Router = axum::Router::new().layer(http::HttpLayer::new(http::HttpOptions::default()));
+/// # drop(router);
+/// ```
+pub fn emit_to_installed_recorder(rows: &[&Row]) {
+    for row in rows {
+        let (name, help) = (KeyName::from_const_str(row.name), SharedString::const_str(row.help));
+        metrics::with_recorder(|recorder| match row.kind {
+            Kind::Counter => recorder.describe_counter(name, None, help),
+            Kind::Histogram => recorder.describe_histogram(name, None, help),
+            Kind::Gauge | Kind::Reading | Kind::FloatCounter => recorder.describe_gauge(name, None, help),
+        });
+    }
     MODE.store(Mode::Cached as u8, Ordering::Release);
 }
 

@@ -160,6 +160,12 @@ impl<const N: usize, H: Handle> Metric<N, H> {
         if let Some(handle) = handles.get(&BorrowedLabels(values)) {
             return handle.clone();
         }
+        // A recorder that is not our registry knows no caps: its series are counted here.
+        if registry.is_none() && handles.len() >= self.row.cap {
+            let values = self.overflow(values);
+            self.is_over_cap.store(true, Ordering::Relaxed);
+            return handles.entry(OwnedLabels(values.map(owned))).or_insert_with(|| self.register(values)).clone();
+        }
         // If this is counted as dropped, the metric that counts it has a cache and a lock of its own.
         let key = self.row.key(values.map(owned));
         let handle = H::register(&key);

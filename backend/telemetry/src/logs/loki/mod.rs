@@ -2,46 +2,28 @@
 //!
 //! An event becomes a line (`line.rs`), waits in a bounded queue, and is sent in batches that are retried until Loki has
 //! accepted or permanently refused them (`ship.rs`). The service never waits: events beyond the queue are dropped and counted.
+//!
+//! Compiled with the feature `loki`; without it `off.rs` stands here.
 
 mod line;
+mod settings;
 mod ship;
 
 use std::sync::{Mutex, PoisonError, mpsc as mpsc_blocking};
 use std::time::Instant;
 
-use clap::Args;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::instrument::WithSubscriber;
 use tracing::subscriber::NoSubscriber;
-use url::Url;
 
 pub(super) use line::LokiLayer;
+pub use settings::LokiSettings;
 use ship::Shipper;
 
 use crate::catalogue::LogLevel;
-use crate::settings::{self, Secret, SettingsError, between};
-
-/// Logs to Loki.
-#[derive(Args, Clone, Debug)]
-pub struct LokiSettings {
-    /// Whether log events are also sent to Loki.
-    #[arg(id = "LOKI__ENABLED", default_value = "false", value_parser = settings::switch, action = clap::ArgAction::Set)]
-    pub enabled: bool,
-    /// Where Loki listens.
-    #[arg(id = "LOKI__URL", default_value = "http://127.0.0.1:3100", value_parser = settings::http_url)]
-    pub url: Url,
-    /// Sent as `Authorization: Bearer <token>`, where a proxy in front of Loki requires one.
-    #[arg(id = "LOKI__BEARER_TOKEN", default_value = "", value_parser = settings::secret, hide_default_value = true)]
-    pub bearer_token: Secret,
-    /// Sent as `X-Scope-OrgID`, where Loki has several tenants.
-    #[arg(id = "LOKI__TENANT", default_value = "")]
-    pub tenant: String,
-    /// Events that may wait while Loki is away; further ones are dropped and counted.
-    #[arg(id = "LOKI__QUEUE", default_value = "10000", value_parser = between(1_usize, 10_000_000))]
-    pub queue: usize,
-}
+use crate::settings::SettingsError;
 
 /// One event queued for Loki.
 struct Line {
