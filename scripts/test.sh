@@ -325,7 +325,19 @@ stop_test_engine() {
 long_tests() {
   step 'packages the tests need' require_test_packages
   step 'the image built from source' test_image_from_source
+  step 'the telemetry crate as it would be published' check_package
   step 'tests that take long' cargo_tests long --workspace --test server -- --ignored --nocapture one_gibibyte --test-threads=1
+}
+
+# Its files alone, compiled with its default features. Nothing is uploaded.
+check_package() {
+  local printed changed=()
+  # For work that is not committed yet.
+  [[ -z $(git status --porcelain -- backend/telemetry) ]] || changed=(--allow-dirty)
+  printed=$(cargo publish --dry-run --locked -p belfry-telemetry "${changed[@]}" 2>&1) || { printf '%s\n' "$printed" >&2; return 1; }
+  printf '%s\n' "$printed"
+  # Each warning but the one that says that nothing is uploaded.
+  if grep '^warning' <<<"$printed" | grep -v 'aborting upload due to dry run'; then die 'cargo warns of the package'; fi
 }
 
 # The Dockerfile's own compile, then one upload to the compiled program.

@@ -50,6 +50,8 @@
 //! - **It has a recorder of the `metrics` crate**, such as that of `metrics-exporter-prometheus`: [`Telemetry::join_recorder`]
 //!   emits the catalogue to that one, whose page it is then on. It also says what holds there and what does not. The other
 //!   ways to start are [`InstallError::Occupied`].
+//! - **It wants parts**: [`http::HttpLayer`], [`health::router`] and [`jobs::JobRun`] work without [`Telemetry`], and emit to the
+//!   service's own recorder after [`metric::emit_to_installed_recorder`].
 //! - **It measures its requests**: leave `observe` out, and take [`Telemetry::routes`] and [`http::identify`] alone.
 //! - **It has a database**: [`database`] says what sqlx must report and how the pool is read.
 //!
@@ -61,6 +63,13 @@
 //! - A value that is not known is not on the page: a reading that fails is removed rather than left as it was.
 //! - Switched off (`PROMETHEUS__ENABLED=false`) an emit costs one atomic load and there is no page. The service never waits
 //!   for Prometheus, Loki or a collector of traces. What cannot be delivered is counted.
+//!
+//! # Features
+//!
+//! Default features: `otlp` (spans to a collector, and the W3C trace context), `loki` (log events to Loki) and `statsd` (metrics
+//! to a StatsD agent). The settings of a part that is not compiled in are still known, and switching it on is an error that names
+//! the feature. `client` is the module `tls`, an HTTP client with one provider of cryptography; `loki` includes it. Everything
+//! else is always there: metrics, the HTTP layer, health, jobs, and logs to the console and to files.
 //!
 //! # Settings
 //!
@@ -84,9 +93,18 @@ mod registry;
 pub mod sample;
 pub mod settings;
 mod shutdown;
+#[cfg(feature = "statsd")]
+pub mod statsd;
+#[cfg(not(feature = "statsd"))]
+#[path = "statsd/off.rs"]
 pub mod statsd;
 pub mod testing;
+#[cfg(feature = "client")]
 pub mod tls;
+#[cfg(feature = "otlp")]
+pub mod traces;
+#[cfg(not(feature = "otlp"))]
+#[path = "traces/off.rs"]
 pub mod traces;
 
 pub use exposition::PrometheusSettings;

@@ -78,6 +78,16 @@ pub(crate) fn text_of(variable: &str, value: OsString) -> Result<String, Setting
     })
 }
 
+/// The error for a part that is switched on in a program that was built without it: ignored, it would be missed late.
+#[cfg(not(all(feature = "otlp", feature = "loki", feature = "statsd")))]
+pub(crate) fn needs_feature(variable: &str, feature: &str) -> SettingsError {
+    SettingsError {
+        variable: variable.to_owned(),
+        found: "`true`".to_owned(),
+        expected: format!("`false`: this program was built without the feature `{feature}` of belfry-telemetry"),
+    }
+}
+
 fn is_in_a_section(variable: &str, known: &[&str]) -> bool {
     let section = variable.split_once("__").map(|(section, _)| section);
     section.is_some_and(|section| known.iter().any(|known| known.split("__").next() == Some(section)))

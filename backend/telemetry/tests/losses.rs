@@ -50,10 +50,8 @@ const SCENARIOS: &[Scenario] = &[
 ];
 
 const OUTAGE: &[(u64, Change)] = &[(5, Change::Down), (15, Change::Up)];
-const BUSY: &[(u64, Change)] = &[
-    (5, Change::AnswersWith(StatusCode::TOO_MANY_REQUESTS)),
-    (15, Change::AnswersWith(StatusCode::NO_CONTENT)),
-];
+const BUSY: &[(u64, Change)] =
+    &[(5, Change::AnswersWith(StatusCode::TOO_MANY_REQUESTS)), (15, Change::AnswersWith(StatusCode::NO_CONTENT))];
 const SILENT: &[(u64, Change)] = &[(2, Change::AnswersWith(StatusCode::REQUEST_TIMEOUT))];
 
 const fn scenario(name: &'static str, rate: u32, length: u32) -> Scenario {
@@ -79,7 +77,8 @@ impl Server {
             // Its connections end with its threads.
             Change::Down => self.running.take().unwrap().shutdown_timeout(Duration::from_secs(1)),
             Change::Up => {
-                let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+                let runtime =
+                    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
                 let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", self.port))).unwrap();
                 let router = self.receiver.router();
                 runtime.spawn(async move { axum::serve(listener, router).await });
@@ -166,7 +165,9 @@ fn senders_lose_what_the_table_says() {
         let running: Vec<_> = slow.into_iter().map(|one| (one, scope.spawn(move || run_both(one)))).collect();
         rows.extend(running.into_iter().map(|(scenario, thread)| (scenario, thread.join().unwrap())));
     });
-    println!("| Scenario | Sender | Emitted | Arrived | Twice | Counted as lost | Not counted | Shutdown | Peak memory |");
+    println!(
+        "| Scenario | Sender | Emitted | Arrived | Twice | Counted as lost | Not counted | Shutdown | Peak memory |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|");
     for (scenario, losses) in &rows {
         for (sender, row) in ["buffered", "direct"].iter().zip(losses) {

@@ -1,6 +1,6 @@
 //! The integration tests of the crate in one program: each starts an example as a process of its own and talks HTTP to it.
 //!
-//! `bounds`, `readings` and `statsd` are programs of their own, because each installs a recorder in its own process, and a
+//! `bounds`, `parts`, `readings` and `statsd` are programs of their own, because each installs a recorder in its own process, and a
 //! process can have only one.
 
 mod exemplars;
@@ -13,6 +13,7 @@ mod loki;
 mod losses;
 mod minimal;
 mod native;
+mod nested;
 mod service;
 mod shapes;
 mod traces;

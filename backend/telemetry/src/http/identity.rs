@@ -10,13 +10,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, Response, StatusCode};
-use opentelemetry::TraceId;
 use tracing::field::{Empty, Value, display};
 use tracing::span::{Attributes, Record};
 use tracing::{Metadata, Span};
 
 use super::request_id::{REQUEST_ID, RequestId};
-use crate::traces;
+use crate::traces::{self, TraceId};
 
 tokio::task_local! {
     static CURRENT: Arc<RequestIdentity>;

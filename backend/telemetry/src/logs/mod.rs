@@ -3,13 +3,16 @@
 
 mod file;
 mod lines;
+#[cfg(feature = "loki")]
+mod loki;
+#[cfg(not(feature = "loki"))]
+#[path = "loki/off.rs"]
 mod loki;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::Args;
-use opentelemetry_sdk::trace::SdkTracer;
 use tokio::runtime::Handle;
 use tracing::{Level, Subscriber};
 use tracing_appender::non_blocking::NonBlocking;
@@ -23,13 +26,13 @@ pub(crate) use file::LogFiles;
 pub use file::date_of;
 use lines::{Lines, Needed};
 use loki::LokiLayer;
-pub use loki::{LokiDelivery, LokiSettings};
 pub(crate) use loki::Shipping;
+pub use loki::{LokiDelivery, LokiSettings};
 
 use crate::database::QueryMetrics;
 use crate::identity::Identity;
 use crate::settings::SettingsError;
-use crate::traces::Traces;
+use crate::traces::{self, Traces};
 
 /// The shape of a console line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -61,7 +64,7 @@ pub type Layers<S> = Box<dyn Layer<S> + Send + Sync>;
 pub(crate) struct Destinations {
     loki: Option<LokiLayer>,
     writer: Option<NonBlocking>,
-    tracer: Option<SdkTracer>,
+    tracer: Option<traces::Tracer>,
     metrics: bool,
 }
 
@@ -96,10 +99,9 @@ impl Destinations {
         writers.extend(self.writer.map(|writer| file::layer(writer).boxed()));
         let mut layers = filtered(writers, &settings.level, self.metrics);
         if let Some(tracer) = self.tracer {
-            let spans = tracing_opentelemetry::layer().with_tracer(tracer).with_location(false).with_threads(false);
             // Spans, not events, which are logged.
             let spans_only = filter_fn(|metadata| metadata.is_span() && *metadata.level() <= Level::INFO);
-            layers.push(spans.with_filter(spans_only).boxed());
+            layers.push(traces::layer(tracer).with_filter(spans_only).boxed());
         }
         layers.boxed()
     }

@@ -79,7 +79,7 @@ mod series;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use metrics::{Key, Label as KeyLabel, SharedString};
+use metrics::{Key, KeyName, Label as KeyLabel, SharedString};
 
 pub use label::{HttpStatus, LabelKind, Labels, ListedKind, NoWords, OneOf, Open, Status, ValueOf, ValuesOf};
 pub use series::{Counter, Gauge, Histogram, InProgress, Metric};
@@ -186,8 +186,25 @@ pub(crate) fn switch_on(registry: &'static dyn SeriesLookup) {
     MODE.store(Mode::Cached as u8, Ordering::Release);
 }
 
-/// Emits go to a recorder of the service's own and its handles are cached. None may have been cached before.
-pub(crate) fn switch_on_without_registry() {
+/// Lets what this crate and the catalogues emit reach the recorder that the service has installed, in a service that takes
+/// only parts of this crate and starts no [`Telemetry`](crate::Telemetry). The rows give that recorder their help texts, and
+/// each series that is known in advance.
+///
+/// Call it once, after the recorder is installed and before anything is emitted: handles are cached. Caps hold as they do
+/// with [`Telemetry`](crate::Telemetry). Buckets are the recorder's own; give it those of [`Row::buckets`]. A reading that is
+/// forgotten is NaN.
+///
+/// ```
+/// use belfry_telemetry::{catalogue, http, metric};
+///
+/// // Here the service installs its recorder, then:
+/// metric::emit_to_installed_recorder(catalogue::ROWS);
+/// let router: axum::Router = axum::Router::new().layer(http::HttpLayer::new(http::HttpOptions::default()));
+/// # drop(router);
+/// ```
+pub fn emit_to_installed_recorder(rows: &[&'static Row]) {
+    rows.iter().for_each(|row| row.describe());
+    rows.iter().for_each(|row| row.register_known_series());
     MODE.store(Mode::Cached as u8, Ordering::Release);
 }
 
@@ -240,6 +257,16 @@ impl Row {
     /// Whether its series are on the page before they are first emitted.
     pub(crate) fn is_seeded(&self) -> bool {
         !self.may_be_absent() && self.is_closed()
+    }
+
+    /// Gives the recorder the help text; without a unit, which the names have already and which some recorders would append.
+    fn describe(&self) {
+        let (name, help) = (KeyName::from_const_str(self.name), SharedString::const_str(self.help));
+        metrics::with_recorder(|recorder| match self.kind {
+            Kind::Counter => recorder.describe_counter(name, None, help),
+            Kind::Gauge | Kind::Reading | Kind::FloatCounter => recorder.describe_gauge(name, None, help),
+            Kind::Histogram => recorder.describe_histogram(name, None, help),
+        });
     }
 
     /// Registers each series this row is known to have, so that it is on the page from the first scrape.

@@ -27,6 +27,7 @@ impl Samples {
     }
 
     /// Removes the values and returns them with the share of all recorded values that they are.
+    #[cfg_attr(not(feature = "statsd"), allow(dead_code, reason = "only StatsD is sent samples"))]
     pub(crate) fn drain(&mut self) -> (Vec<f64>, f64) {
         let values = std::mem::take(&mut self.values);
         let share = if self.seen == 0 { 1.0 } else { values.len() as f64 / self.seen as f64 };

@@ -1,7 +1,7 @@
 //! Readings of the machine, the process and the runtime, taken just before a page of metrics is written.
 //!
 //! A reading is a value; tests build it by hand. What cannot be read is removed from the page rather than left as it was.
-//! [`Telemetry`](crate::Telemetry) takes all of them by itself; these are for services that want to read them too:
+//! [`Telemetry`](crate::Telemetry) takes all of them by itself. The disk's is public, for services that also act on it:
 //!
 //! ```
 //! use belfry_telemetry::sample::DiskReading;
@@ -21,9 +21,10 @@ use std::time::Instant;
 use sysinfo::System;
 use tokio::runtime::Handle;
 
-pub use host::{DiskReading, Host, HostReading};
-pub use process::ProcessReading;
-pub use runtime::RuntimeReading;
+pub use host::DiskReading;
+use host::Host;
+use process::ProcessReading;
+use runtime::RuntimeReading;
 
 use crate::catalogue::{
     APP_UPTIME_SECONDS, PROCESS_CPU_SECONDS_TOTAL, PROCESS_MAX_FDS, PROCESS_OPEN_FDS, PROCESS_RESIDENT_MEMORY_BYTES,

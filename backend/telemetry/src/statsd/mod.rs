@@ -3,8 +3,11 @@
 //! What is sent is read from the registry, as the page is, so both have the same numbers: of a counter its growth, of a gauge
 //! its value while it is known, of a histogram its values. In datagrams of the DogStatsD protocol, version 1.0: tags
 //! (`|#name:value`), which an agent must understand, and distributions (`|d`) or histograms (`|h`).
+//!
+//! Compiled with the feature `statsd`; without it `off.rs` stands here.
 
 mod lines;
+mod settings;
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
@@ -12,39 +15,10 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, ValueEnum};
-
 use crate::registry::Store;
-use crate::settings::{self, SettingsError};
+use crate::settings::SettingsError;
 use lines::Lines;
-
-/// Metrics to a StatsD agent.
-#[derive(Args, Clone, Debug)]
-pub struct StatsdSettings {
-    /// Whether metrics are also sent to a StatsD agent that understands DogStatsD's tags, such as Datadog's, Telegraf or
-    /// Prometheus's statsd_exporter.
-    #[arg(id = "STATSD__ENABLED", default_value = "false", value_parser = settings::switch, action = ArgAction::Set)]
-    pub enabled: bool,
-    /// The agent's UDP address.
-    #[arg(id = "STATSD__ADDRESS", default_value = "127.0.0.1:8125")]
-    pub address: String,
-    /// How often metrics are sent, and once more at the end. Of each histogram series up to 4096 values are sent a time; of
-    /// more as many, with the share that they are, so that their count stays right.
-    #[arg(id = "STATSD__INTERVAL", default_value = "10s", value_parser = settings::duration)]
-    pub interval: Duration,
-    /// What the values of histograms are to the agent: `distribution` (`|d`) or `histogram` (`|h`).
-    #[arg(id = "STATSD__HISTOGRAMS", default_value = "distribution")]
-    pub histograms: HistogramType,
-}
-
-/// The type under which values of histograms are sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum HistogramType {
-    /// `|d`: percentiles over all hosts, in Datadog.
-    Distribution,
-    /// `|h`: percentiles in each agent.
-    Histogram,
-}
+pub use settings::{HistogramType, StatsdSettings};
 
 /// The largest datagram that no network splits: an Ethernet frame without its headers.
 const MAX_DATAGRAM_BYTES: usize = 1_432;

@@ -1,14 +1,16 @@
 //! Spans to an OTLP collector over gRPC, behind `TRACING__ENABLED`, with W3C trace context in and out.
 //!
+//! Compiled with the feature `otlp`; without it `off.rs` stands here.
+//!
 //! Sources: OTLP 1.x and the W3C Trace Context recommendation, both through the OpenTelemetry crates.
 
 mod context;
+mod settings;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use clap::{ArgAction, Args};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::{SpanExporter as OtlpExporter, WithExportConfig};
@@ -19,34 +21,23 @@ use opentelemetry_sdk::trace::{
     SpanProcessor,
 };
 use tokio::runtime::Handle;
-use url::Url;
+use tracing::Subscriber;
+use tracing_subscriber::Layer;
+use tracing_subscriber::registry::LookupSpan;
 
 use crate::catalogue::{SpanStage, TELEMETRY_SPANS_TOTAL};
 use crate::identity::Identity;
-use crate::settings::{self, SettingsError, between};
+use crate::settings::SettingsError;
 pub use context::trace_headers;
-pub(crate) use context::{continue_trace, may_be_on, sampled_span, set_off, trace_id};
+pub(crate) use context::{TraceId, continue_trace, may_be_on, sampled_span, set_off, trace_id};
+pub use settings::TracingSettings;
 
-/// Traces to an OTLP collector.
-#[derive(Args, Clone, Debug)]
-pub struct TracingSettings {
-    /// Whether spans are sent to an OTLP collector, such as Tempo.
-    #[arg(id = "TRACING__ENABLED", default_value = "false", value_parser = settings::switch, action = ArgAction::Set)]
-    pub enabled: bool,
-    /// The collector's OTLP/gRPC address; plain http.
-    #[arg(id = "TRACING__ENDPOINT", default_value = "http://127.0.0.1:4317", value_parser = settings::http_url)]
-    pub endpoint: Url,
-    /// Share of traces that begin here and are kept, from 0 to 1. A caller's own decision is followed.
-    #[arg(id = "TRACING__SAMPLE_RATIO", default_value = "1", value_parser = ratio)]
-    pub sample_ratio: f64,
-    /// Ended spans that may wait for the collector; further ones are dropped and counted.
-    #[arg(id = "TRACING__QUEUE", default_value = "2048", value_parser = between(1_usize, 1_000_000))]
-    pub queue: usize,
-}
+/// Makes spans of the collector from those of `tracing`.
+pub(crate) type Tracer = SdkTracer;
 
-fn ratio(text: &str) -> Result<f64, String> {
-    let ratio = text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
-    ratio.ok_or_else(|| "a number from 0 to 1".to_owned())
+/// The layer that gives spans to `tracer`.
+pub(crate) fn layer<S: Subscriber + for<'l> LookupSpan<'l>>(tracer: Tracer) -> impl Layer<S> {
+    tracing_opentelemetry::layer().with_tracer(tracer).with_location(false).with_threads(false)
 }
 
 /// How long one batch may take to be sent.
@@ -103,7 +94,7 @@ impl TracingSettings {
 }
 
 impl Traces {
-    pub(crate) fn tracer(&self) -> SdkTracer {
+    pub(crate) fn tracer(&self) -> Tracer {
         self.provider.tracer("belfry-telemetry")
     }
 

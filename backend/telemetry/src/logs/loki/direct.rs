@@ -75,11 +75,11 @@ pub(super) struct CountEvents;
 
 impl<S: Subscriber + for<'l> LookupSpan<'l>> Layer<S> for CountEvents {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        TELEMETRY_LOKI_EVENTS_TOTAL.with([LokiStage::Emitted.into()]).increment(1);
+        TELEMETRY_LOKI_EVENTS_TOTAL.with(LokiStage::Emitted).increment(1);
         if event.metadata().target().starts_with(CRATE) {
             let mut given_up = GivenUp(0);
             event.record(&mut given_up);
-            TELEMETRY_LOKI_EVENTS_TOTAL.with([LokiStage::Dropped.into()]).increment(given_up.0);
+            TELEMETRY_LOKI_EVENTS_TOTAL.with(LokiStage::Dropped).increment(given_up.0);
         }
     }
 }

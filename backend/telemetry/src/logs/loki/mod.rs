@@ -3,15 +3,17 @@
 //! Buffered: an event becomes a line (`line.rs`), waits in a bounded queue, and is sent in batches that are retried until Loki has
 //! accepted or permanently refused them (`ship.rs`). The service never waits: events beyond the queue are dropped. Each event is
 //! accounted for in `telemetry_loki_events_total`. Direct: the crate `tracing-loki` does all of it (`direct.rs`).
+//!
+//! Compiled with the feature `loki`; without it `off.rs` stands here.
 
 mod direct;
 mod line;
+mod settings;
 mod ship;
 
 use std::sync::{Mutex, PoisonError, mpsc as mpsc_blocking};
 use std::time::Instant;
 
-use clap::Args;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -20,46 +22,14 @@ use tracing::instrument::WithSubscriber;
 use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::Layer;
 use tracing_subscriber::registry::LookupSpan;
-use url::Url;
 
 use line::LineLayer;
+pub use settings::{LokiDelivery, LokiSettings};
 use ship::Shipper;
 
 use super::Layers;
 use crate::catalogue::LogLevel;
-use crate::settings::{self, Secret, SettingsError, between};
-
-/// Which sender delivers log events to Loki.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum LokiDelivery {
-    /// Our own sender.
-    Buffered,
-    /// The crate `tracing-loki`.
-    Direct,
-}
-
-/// Logs to Loki.
-#[derive(Args, Clone, Debug)]
-pub struct LokiSettings {
-    /// Whether log events are also sent to Loki.
-    #[arg(id = "LOKI__ENABLED", default_value = "false", value_parser = settings::switch, action = clap::ArgAction::Set)]
-    pub enabled: bool,
-    /// `buffered` retries every event and counts those it loses; `direct` is the crate tracing-loki, which loses some uncounted.
-    #[arg(id = "LOKI__DELIVERY", default_value = "buffered")]
-    pub delivery: LokiDelivery,
-    /// Where Loki listens.
-    #[arg(id = "LOKI__URL", default_value = "http://127.0.0.1:3100", value_parser = settings::http_url)]
-    pub url: Url,
-    /// Sent as `Authorization: Bearer <token>`, where a proxy in front of Loki requires one.
-    #[arg(id = "LOKI__BEARER_TOKEN", default_value = "", value_parser = settings::secret, hide_default_value = true)]
-    pub bearer_token: Secret,
-    /// Sent as `X-Scope-OrgID`, where Loki has several tenants.
-    #[arg(id = "LOKI__TENANT", default_value = "")]
-    pub tenant: String,
-    /// Events that may wait while Loki is away; further ones are dropped and counted. Not used by `direct`.
-    #[arg(id = "LOKI__QUEUE", default_value = "10000", value_parser = between(1_usize, 10_000_000))]
-    pub queue: usize,
-}
+use crate::settings::SettingsError;
 
 /// One event queued for Loki.
 struct Line {
@@ -70,19 +40,6 @@ struct Line {
 }
 
 impl LokiSettings {
-    /// Refuses settings that are each fine and together wrong. An error when Loki is to be reached by https with a sender that
-    /// has no TLS.
-    pub fn check(&self) -> Result<(), SettingsError> {
-        if self.enabled && self.delivery == LokiDelivery::Direct && self.url.scheme() != "http" {
-            return Err(SettingsError {
-                variable: "LOKI__URL".to_owned(),
-                found: format!("{} with LOKI__DELIVERY=direct, which has no TLS", self.url.scheme()),
-                expected: "an http URL, or LOKI__DELIVERY=buffered".to_owned(),
-            });
-        }
-        Ok(())
-    }
-
     /// The layer that takes events, and the task on `runtime` that sends them.
     pub(super) fn connect(
         &self,
