@@ -15,7 +15,8 @@ use belfry_telemetry::Telemetry;
 use belfry_telemetry::catalogue::LATENCY_SECONDS;
 use http_body_util::BodyExt;
 use metrics::Recorder;
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+use metrics_exporter_prometheus::formatting::write_metric_line;
+use metrics_exporter_prometheus::{LabelSet, Matcher, PrometheusBuilder};
 use tower::ServiceExt;
 
 const ROUNDS: usize = 15;
@@ -35,29 +36,39 @@ fn main() {
         // Cargo's own arguments are of no use here.
         Err(_) => {
             println!(
-                "{:<24}{:>10}{:>12}{:>14}{:>14}{:>16}",
+                "{:<32}{:>10}{:>12}{:>14}{:>14}{:>16}",
                 "", "series", "bytes", "render ms", "us a series", "resident MiB"
             );
             again("nothing 0");
-            for whose in ["", "exporter-"] {
+            for whose in ["", "openmetrics-", "exporter-"] {
                 for what in ["counters", "gauges", "histograms"] {
                     SIZES.iter().for_each(|size| again(&format!("{whose}{what} {size}")));
                 }
             }
+            again("lines 10000");
             again("samples 0");
+            again("traced-samples 0");
             again("exporter-samples 0");
         }
     }
 }
 
 fn again(line: &str) {
-    let status = Command::new(std::env::current_exe().unwrap()).env("BELFRY_PAGE_BENCH", line).status().unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    if line.starts_with("traced") {
+        // Nobody has to take the spans.
+        command.env("TRACING__ENABLED", "true").env("TRACING__ENDPOINT", "http://127.0.0.1:9");
+    }
+    let status = command.env("BELFRY_PAGE_BENCH", line).status().unwrap();
     assert!(status.success());
 }
 
 fn measure(line: &str) {
     let (what, size) = line.split_once(' ').unwrap();
     let size: usize = size.parse().unwrap();
+    if what == "lines" {
+        return exporter_lines(size);
+    }
     if let Some(what) = what.strip_prefix("exporter-") {
         let builder = PrometheusBuilder::new();
         let builder = builder.set_buckets_for_metric(Matcher::Prefix("bench".to_owned()), LATENCY_SECONDS).unwrap();
@@ -78,9 +89,18 @@ fn measure(line: &str) {
     let page: Router = telemetry.routes();
     match what {
         "samples" => samples("belfry, unscraped"),
+        "traced-samples" => tracing::error_span!("bench").in_scope(|| samples("belfry, in a span")),
         what => {
+            let (accept, what) = match what.strip_prefix("openmetrics-") {
+                Some(what) => ("application/openmetrics-text", what),
+                None => ("text/plain", what),
+            };
             fill(what, size);
-            report(&format!("belfry, {what}"), size, || runtime.block_on(ask(&page, "text/plain")));
+            report(
+                &format!("belfry, {}{what}", if accept == "text/plain" { "" } else { "OpenMetrics " }),
+                size,
+                || runtime.block_on(ask(&page, accept)),
+            );
         }
     }
 }
@@ -100,6 +120,29 @@ fn fill(what: &str, size: usize) {
             _ => unreachable!("{what}"),
         });
     }
+}
+
+/// What the lines of histograms cost by the exporter's public function, its sets of labels made beforehand.
+fn exporter_lines(series: usize) {
+    let labels = |series: usize| {
+        let labels = [
+            metrics::Label::new("endpoint", format!("/things/{}", series % PER_NAME)),
+            metrics::Label::new("method", "GET"),
+        ];
+        LabelSet::from_key_and_global(&metrics::Key::from_parts("bench", labels.to_vec()), &Default::default())
+    };
+    let sets: Vec<LabelSet> = (0..series).map(labels).collect();
+    report("exporter, lines alone", series, || {
+        let mut page = String::new();
+        for labels in &sets {
+            for bound in LATENCY_SECONDS.iter().chain([&f64::INFINITY]) {
+                write_metric_line(&mut page, "bench_0", Some("bucket"), labels, Some(("le", bound)), 1, None);
+            }
+            write_metric_line(&mut page, "bench_0", Some("sum"), labels, None::<(&str, &str)>, 0.5, None);
+            write_metric_line(&mut page, "bench_0", Some("count"), labels, None::<(&str, &str)>, 1, None);
+        }
+        page.len()
+    });
 }
 
 /// Reads a page as a connection does, piece by piece, and returns its length.
@@ -125,7 +168,7 @@ fn report(name: &str, series: usize, render: impl Fn() -> usize) {
     times.sort_unstable();
     let median = times[ROUNDS / 2].as_secs_f64();
     let each = if series == 0 { String::new() } else { format!("{:.2}", median * 1e6 / series as f64) };
-    println!("{name:<24}{series:>10}{bytes:>12}{:>14.2}{each:>14}{:>16.1}", median * 1e3, resident_mib());
+    println!("{name:<32}{series:>10}{bytes:>12}{:>14.2}{each:>14}{:>16.1}", median * 1e3, resident_mib());
 }
 
 fn samples(name: &str) {
@@ -137,7 +180,7 @@ fn samples(name: &str) {
     }
     let nanoseconds = started.elapsed().as_secs_f64() * 1e9 / SAMPLES as f64;
     println!(
-        "{name:<24}{SAMPLES} samples: {nanoseconds:.1} ns each, resident {before:.1} MiB before, {:.1} after",
+        "{name:<32}{SAMPLES} samples: {nanoseconds:.1} ns each, resident {before:.1} MiB before, {:.1} after",
         resident_mib()
     );
 }

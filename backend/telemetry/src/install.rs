@@ -167,7 +167,7 @@ impl Telemetry {
     /// What follows from the values being kept elsewhere:
     ///
     /// - The recorder decides on buckets: set them for `http_request_duration_seconds` and the other histograms, or the
-    ///   exporter shows summaries. `HTTP__BUCKETS_…` and the rows' own buckets have no effect.
+    ///   exporter shows summaries. `HTTP_METRICS__LATENCY_BUCKETS` and the rows' own buckets have no effect.
     /// - The cap of a row holds; past it open labels are `overflow`, but `telemetry_series_dropped_total` stays at 0. Metrics
     ///   outside the catalogues are not capped.
     /// - Closed labels, and `other` for anything outside their list, hold. Series known in advance are registered at the
@@ -175,6 +175,7 @@ impl Telemetry {
     /// - A value that is not known any more is `NaN` rather than absent, and a `float_counter` is a gauge.
     /// - Readings and [`before_scrape`](Self::before_scrape) run every 10 s, since nobody says when a page is written.
     /// - Handles are cached, so the recorder must not drop series that are idle (`idle_timeout` of the exporter).
+    /// - What is known of our page alone (`telemetry_page_…`, `telemetry_render_…`, `telemetry_series_…`) stays at 0.
     /// - There are no exemplars, native histograms or StatsD: with `STATSD__ENABLED` this is [`StartError::Settings`].
     ///
     /// With `PROMETHEUS__ENABLED=false` nothing is emitted.
