@@ -124,24 +124,29 @@ cargo_tests() {
 }
 
 require_test_packages() {
-  local packages=(shellcheck postgresql faketime)
+  local packages=(shellcheck postgresql faketime valgrind)
   find_monitoring_tools
   mapfile -t -O "${#packages[@]}" packages < <(missing_tool_packages; missing_context_packages)
   have shellcheck && unset 'packages[0]'
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && unset 'packages[1]'
   compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null && unset 'packages[2]'
+  have valgrind && unset 'packages[3]'
   ((${#packages[@]} == 0)) || install_packages "${packages[@]}"
   find_monitoring_tools
   say 'All there.'
 }
 
-# One test needs a real Prometheus, which `quick` does not install.
+# One test needs a real Prometheus and one needs valgrind, which `quick` does not install.
 test_workspace() {
   local name left_out=()
   find_monitoring_tools
   if [[ $1 == quick ]]; then
     skip "${#slow_tests[@]} tests that take longer than the others together: ${slow_tests[*]}"
     for name in "${slow_tests[@]}"; do left_out+=(--skip "$name"); done
+  fi
+  if ! have valgrind; then
+    skip 'the test of the instructions of a request by valgrind, which is not installed'
+    left_out+=(--skip by_callgrind)
   fi
   if [[ -n ${tool[prometheus]} ]]; then
     PATH=$(dirname -- "${tool[prometheus]}"):$PATH cargo_tests sqlite --workspace -- "${left_out[@]}"

@@ -53,9 +53,10 @@ fn instructions<'v>(variants: &[&'v str]) -> Vec<(&'v str, u64)> {
         .expect("valgrind must be installed");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     // The first dump is numbered 1.
-    let counted = variants.iter().zip(1..).map(|(variant, number)| {
-        (*variant, total(&folder.path().join(format!("counts.{number}"))))
-    });
+    let counted = variants
+        .iter()
+        .zip(1..)
+        .map(|(variant, number)| (*variant, total(&folder.path().join(format!("counts.{number}")))));
     counted.collect()
 }
 

@@ -55,10 +55,7 @@ impl HttpLayer {
 
     /// A layer that measures, when metrics are on, and identifies requests and catches their panics, for a router.
     pub(crate) fn observing(options: HttpOptions) -> Self {
-        Self::with_parts(
-            options,
-            Parts { measures: true, identifies: true, catches_panics: true, is_inner_lazy: true },
-        )
+        Self::with_parts(options, Parts { measures: true, identifies: true, catches_panics: true, is_inner_lazy: true })
     }
 
     fn with_parts(options: HttpOptions, parts: Parts) -> Self {
@@ -196,11 +193,8 @@ where
 {
     // It is polled no more after its end, as any future.
     let Some(future) = inner.as_mut().as_pin_mut() else { return Poll::Pending };
-    let polled = if catches_panics {
-        catch_unwind(AssertUnwindSafe(|| future.poll(context)))
-    } else {
-        Ok(future.poll(context))
-    };
+    let polled =
+        if catches_panics { catch_unwind(AssertUnwindSafe(|| future.poll(context))) } else { Ok(future.poll(context)) };
     let result = match polled {
         Ok(Poll::Pending) => return Poll::Pending,
         Ok(Poll::Ready(result)) => result.map(|response| response.map(AxumBody::new)),
