@@ -152,12 +152,13 @@ cargo_tests() {
 }
 
 require_test_packages() {
-  local packages=(shellcheck postgresql faketime)
+  local packages=(shellcheck postgresql faketime valgrind)
   find_monitoring_tools
   mapfile -t -O "${#packages[@]}" packages < <(missing_tool_packages; missing_context_packages; missing_parser_packages)
   have shellcheck && unset 'packages[0]'
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && unset 'packages[1]'
   compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null && unset 'packages[2]'
+  have valgrind && unset 'packages[3]'
   ((${#packages[@]} == 0)) || install_packages "${packages[@]}"
   find_monitoring_tools
   say 'All there.'
@@ -168,7 +169,7 @@ missing_parser_packages() {
   /usr/bin/python3 -c 'import prometheus_client.openmetrics' >/dev/null 2>&1 || echo python3-prometheus-client
 }
 
-# Some tests need a real Prometheus or its Python client, which `quick` does not install.
+# Some tests need a real Prometheus, its Python client or valgrind, which `quick` does not install.
 test_workspace() {
   local name left_out=()
   find_monitoring_tools
@@ -179,6 +180,10 @@ test_workspace() {
   if [[ -n $(missing_parser_packages) ]]; then
     skip "the test of exemplars by Prometheus's Python client, which is not installed"
     left_out+=(--skip a_python_client)
+  fi
+  if ! have valgrind; then
+    skip 'the test of the instructions of a request by valgrind, which is not installed'
+    left_out+=(--skip by_callgrind)
   fi
   if [[ -n ${tool[prometheus]} ]]; then
     PATH=$(dirname -- "${tool[prometheus]}"):$PATH cargo_tests sqlite --workspace -- "${left_out[@]}"

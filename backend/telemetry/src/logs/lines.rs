@@ -122,3 +122,124 @@ where
         self.writers.iter().for_each(|writer| writer.on_event(event, context.clone()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::Router;
+    use axum::body::Body;
+    use axum::extract::Request;
+    use axum::routing::get;
+    use serde_json::{Value, json};
+    use tower::ServiceExt;
+    use tracing::Instrument;
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::{Registry, fmt};
+
+    use super::*;
+    use crate::http::identify;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Written {
+        fn text(&self) -> String {
+            String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
+        }
+    }
+
+    /// Counts the spans that are passed to it.
+    struct CountSpans(Arc<AtomicUsize>);
+
+    impl<S: Subscriber> Layer<S> for CountSpans {
+        fn on_new_span(&self, _: &Attributes<'_>, _: &Id, _: Context<'_, S>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    async fn ask(router: &Router) {
+        let request = Request::get("/hello/world").header("x-request-id", "r-1").body(Body::empty()).unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.headers()["x-request-id"], "r-1");
+    }
+
+    fn with_writers(writers: Vec<Layers<Registry>>, work: impl Future<Output = ()>) {
+        let lines = super::super::filtered(writers, "info", false);
+        let _installed = tracing::subscriber::set_default(Registry::default().with(lines));
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work);
+    }
+
+    #[test]
+    fn each_line_of_a_request_says_which_request_it_is() {
+        let (json, pretty) = (Written::default(), Written::default());
+        let (json_lines, pretty_lines) = (json.clone(), pretty.clone());
+        let writers: Vec<Layers<Registry>> = vec![
+            fmt::layer().json().flatten_event(true).with_writer(move || json_lines.clone()).boxed(),
+            fmt::layer().with_ansi(false).with_writer(move || pretty_lines.clone()).boxed(),
+        ];
+        let (answered, was_answered) = tokio::sync::watch::channel(false);
+        let handler = async move || {
+            tracing::info!("in the handler");
+            tracing::info_span!("inner", step = 1).in_scope(|| tracing::info!("in an inner span"));
+            let mut was_answered = was_answered.clone();
+            let later = async move {
+                was_answered.wait_for(|answered| *answered).await.unwrap();
+                tracing::info!("after the response");
+            };
+            // Ends with the test.
+            drop(tokio::spawn(later.in_current_span()));
+        };
+        let router = Router::new().route("/hello/{name}", get(handler)).layer(identify());
+        with_writers(writers, async move {
+            ask(&router).await;
+            answered.send_replace(true);
+            tokio::task::yield_now().await;
+            tracing::info!("outside");
+        });
+        let lines: Vec<Value> = json.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let span = |status: Value| {
+            let mut span = json!({"name": "request", "otel.name": "GET /hello/{name}", "otel.kind": "server",
+                "request_id": "r-1", "method": "GET", "route": "/hello/{name}"});
+            if !status.is_null() {
+                span["http.response.status_code"] = status;
+            }
+            span
+        };
+        let inner = json!({"name": "inner", "step": 1});
+        let spans = |message: &str| lines.iter().find(|line| line["message"] == message).unwrap().get("spans").cloned();
+        assert_eq!(spans("in the handler"), Some(json!([span(Value::Null)])));
+        assert_eq!(spans("in an inner span"), Some(json!([span(Value::Null), inner])));
+        assert_eq!(spans("after the response"), Some(json!([span(json!(200))])));
+        assert_eq!(spans("outside"), None);
+        let identity = r#"request{otel.name="GET /hello/{name}" otel.kind="server" request_id=r-1 method=GET route="/hello/{name}"}"#;
+        let pretty = pretty.text();
+        assert_eq!(pretty.matches(identity).count(), 2, "{pretty}");
+        assert_eq!(pretty.matches(r#"route="/hello/{name}" http.response.status_code=200}"#).count(), 1, "{pretty}");
+    }
+
+    #[test]
+    fn a_request_without_a_line_is_not_passed_to_the_writers() {
+        let passed = Arc::new(AtomicUsize::new(0));
+        let router = Router::new().route("/hello/{name}", get(async || ())).layer(identify());
+        with_writers(vec![CountSpans(passed.clone()).boxed()], async move { ask(&router).await });
+        assert_eq!(passed.load(Ordering::Relaxed), 0);
+        let router = Router::new()
+            .route("/hello/{name}", get(async || (0..3).for_each(|_| tracing::info!("a line"))))
+            .layer(identify());
+        with_writers(vec![CountSpans(passed.clone()).boxed()], async move { ask(&router).await });
+        assert_eq!(passed.load(Ordering::Relaxed), 1);
+    }
+}
