@@ -22,8 +22,8 @@ use tracing_subscriber::{Layer, Registry};
 pub(crate) use file::LogFiles;
 pub use file::date_of;
 use loki::LokiLayer;
-pub use loki::{LokiDelivery, LokiSettings};
 pub(crate) use loki::Shipping;
+pub use loki::{LokiDelivery, LokiSettings};
 
 use crate::database::QueryMetrics;
 use crate::identity::Identity;

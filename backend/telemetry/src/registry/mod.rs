@@ -23,7 +23,7 @@ use crate::metric::{self, Row};
 #[cfg(test)]
 pub(crate) use caps::FOREIGN_METRICS_CAP;
 pub(crate) use native_buckets::{NativeBuckets, ZERO_THRESHOLD};
-pub(crate) use readings::{Reading, Readings, panic_message};
+pub(crate) use readings::{Reading, Readings};
 pub(crate) use store::{Family, Store};
 pub(crate) use value::{Distribution, HistogramOptions, Value};
 
