@@ -2,8 +2,6 @@
 //!
 //! The cause is logged once, here, with the request's id; the client never sees it.
 
-use std::fmt::Write as _;
-
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use belfry_telemetry::catalogue::{DB_ERRORS_TOTAL, DatabaseErrorKind, ERRORS_TOTAL};
@@ -11,6 +9,8 @@ use belfry_telemetry::http::current_request_id;
 use serde_json::{Map, Value, json};
 
 use crate::labels::Component;
+
+pub use belfry_telemetry::error_text::chain;
 
 /// What handlers return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -226,18 +226,6 @@ fn is_full(cause: &anyhow::Error) -> bool {
         let kind = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
         matches!(kind, Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded))
     })
-}
-
-/// An error and its causes on one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        // Writing to a string cannot fail.
-        let _ = write!(text, ": {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 impl IntoResponse for Error {

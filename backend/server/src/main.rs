@@ -6,6 +6,7 @@ mod catalogue;
 mod check;
 mod client_call;
 mod components;
+mod conditional;
 mod config;
 mod data_lock;
 mod database;

@@ -5,6 +5,8 @@ use std::any::Any;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
+use belfry_telemetry::error_text::panic_message;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -15,8 +17,7 @@ pub const JSON_LIMIT_BYTES: usize = 2 * 1024 * 1024;
 
 /// The response to a request whose handler panicked.
 pub fn panicked(payload: Box<dyn Any + Send>) -> Response {
-    let message = payload.downcast_ref::<String>().map(String::as_str).or(payload.downcast_ref::<&str>().copied());
-    Error::Internal(anyhow::anyhow!("a handler panicked: {}", message.unwrap_or("no message"))).into_response()
+    Error::Internal(anyhow::anyhow!("a handler panicked: {}", panic_message(&*payload))).into_response()
 }
 
 /// The response to a path that no route has.
@@ -35,6 +36,14 @@ pub fn shown(found: &str) -> String {
     let short: String = found.chars().take(LONGEST).collect();
     let more = if short.len() < found.len() { "…" } else { "" };
     format!("{short:?}{more}")
+}
+
+/// All but what stands for itself in a part of a URL and in a header's parameter.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-');
+
+/// A text as it may stand in a part of a URL, and in a header's parameter (RFC 8187).
+pub fn percent_encoded(text: &str) -> String {
+    utf8_percent_encode(text, ENCODED).to_string()
 }
 
 /// Whether a text can be the id of anything here. PostgreSQL refuses some texts that are none, such as one with a NUL.

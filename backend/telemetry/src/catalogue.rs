@@ -144,7 +144,7 @@ catalogue! {
     /// Emits dropped or counted under `overflow`: series cap, name clash, or too many metrics outside the catalogue.
     counter TELEMETRY_SERIES_DROPPED_TOTAL = "telemetry_series_dropped_total" { metric: Open };
     /// Log events for Loki: those `emitted` are eventually `sent`, permanently `refused` by Loki, or `dropped` by a full queue;
-    /// `retried` counts those of each batch that was sent again.
+    /// `retried` counts those of each batch that was sent again. With LOKI__DELIVERY=direct only `emitted` is complete.
     counter TELEMETRY_LOKI_EVENTS_TOTAL = "telemetry_loki_events_total" { stage: LokiStage };
     /// Spans: those that `ended` here are eventually `exported`, `failed` to reach the collector, or were `dropped` by a full queue.
     counter TELEMETRY_SPANS_TOTAL = "telemetry_spans_total" { stage: SpanStage };

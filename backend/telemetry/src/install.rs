@@ -315,7 +315,7 @@ impl Telemetry {
     }
 
     /// Delivers pending logs and spans, for at most `grace`. Returns whether all of them were delivered. What is pending
-    /// for StatsD is sent; whether it arrives is unknown.
+    /// for StatsD is sent; whether it arrives is unknown, as it is of logs with `LOKI__DELIVERY=direct`.
     pub async fn shut_down(mut self, grace: Duration) -> bool {
         tokio::task::spawn_blocking(move || self.flush(grace)).await.unwrap_or(false)
     }

@@ -80,6 +80,7 @@ pub mod catalogue;
 pub mod client_call;
 pub mod database;
 mod delivery;
+pub mod error_text;
 mod exposition;
 pub mod health;
 pub mod http;

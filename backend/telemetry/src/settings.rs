@@ -110,7 +110,7 @@ pub fn read<T: clap::Args>(variables: impl IntoIterator<Item = (String, String)>
         } else if let Some(key) = known.iter().find(|known| variable.strip_suffix("_FILE") == Some(**known)) {
             (*key, read_file(&variable, &value)?)
         } else {
-            return Err(unknown(&variable, &known));
+            return Err(unknown(&variable, &command));
         };
         if values.insert(key, value).is_some() {
             return Err(SettingsError {
@@ -165,31 +165,33 @@ fn read_file(variable: &str, path: &str) -> Result<String, SettingsError> {
     Ok(text.trim_end_matches(['\n', '\r']).to_owned())
 }
 
-fn unknown(variable: &str, known: &[&str]) -> SettingsError {
-    let section = variable.split("__").next().unwrap_or_default();
-    let of_section = known.iter().filter(|known| known.split("__").next() == Some(section));
-    let nearest = of_section
-        .max_by(|left, right| strsim::jaro_winkler(variable, left).total_cmp(&strsim::jaro_winkler(variable, right)));
-    SettingsError {
-        variable: variable.to_owned(),
-        found: "an unknown key".to_owned(),
-        expected: nearest.map_or("no such variable".to_owned(), |nearest| format!("{nearest} perhaps")),
+fn unknown(variable: &str, command: &Command) -> SettingsError {
+    let error = command.clone().try_get_matches_from([format!("--{variable}")]).err();
+    let nearest = error.as_ref().map(|error| context(error, ContextKind::SuggestedArg)).unwrap_or_default();
+    let expected = match nearest.trim_start_matches('-') {
+        "" => "a variable of .env.example".to_owned(),
+        nearest => format!("{nearest} perhaps"),
+    };
+    SettingsError { variable: variable.to_owned(), found: "an unknown key".to_owned(), expected }
+}
+
+/// What an error says of this kind, or nothing.
+fn context(error: &clap::Error, kind: ContextKind) -> String {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        _ => String::new(),
     }
 }
 
 fn refused(error: &clap::Error) -> SettingsError {
-    let context = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => text.clone(),
-        _ => String::new(),
-    };
-    let argument = context(ContextKind::InvalidArg);
+    let argument = context(error, ContextKind::InvalidArg);
     let variable = argument.trim_start_matches('-').split([' ', '=']).next().unwrap_or_default().to_owned();
     let expected = match (std::error::Error::source(error), error.get(ContextKind::ValidValue)) {
         (Some(source), _) => source.to_string(),
         (None, Some(ContextValue::Strings(values))) => values.join(", "),
         _ => error.kind().to_string(),
     };
-    SettingsError { variable, found: format!("`{}`", context(ContextKind::InvalidValue)), expected }
+    SettingsError { variable, found: format!("`{}`", context(error, ContextKind::InvalidValue)), expected }
 }
 
 /// Parses a size such as `64MiB`, or plain bytes.

@@ -166,7 +166,7 @@ async fn direct_the_last_line_before_the_end_arrives() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn direct_a_loki_that_never_answers_holds_the_end_up_for_a_moment_only() {
+async fn direct_a_silent_loki_holds_the_end_up_for_a_moment_only() {
     let (_, url) = Receiver::start_with(StatusCode::REQUEST_TIMEOUT).await;
     let mut service = start(&url, &[DIRECT]);
     greet(&service, 3);

@@ -39,20 +39,24 @@ enum Change {
 
 const SCENARIOS: &[Scenario] = &[
     scenario("steady, 1000 lines/s for 10 s", 1_000, 10),
-    scenario("full speed, 200 000 lines", 0, 200),
-    Scenario { wait_seconds: 30, ..scenario("full speed, then 30 s before the shutdown", 0, 200) },
-    Scenario { changes: OUTAGE, ..scenario("500 lines/s for 40 s, server down for 10 s", 500, 40) },
-    Scenario { changes: OUTAGE, ..scenario("2000 lines/s for 40 s, server down for 10 s", 2_000, 40) },
+    scenario("full speed, 100 000 lines", 0, 100),
+    Scenario { wait_seconds: 10, ..scenario("the same, then 10 s before the shutdown", 0, 100) },
+    Scenario { changes: OUTAGE, wait_seconds: 10, ..scenario("500 lines/s for 40 s, server down for 10 s", 500, 40) },
+    Scenario {
+        changes: OUTAGE,
+        wait_seconds: 10,
+        ..scenario("2000 lines/s for 40 s, server down for 10 s", 2_000, 40)
+    },
     Scenario { changes: BUSY, ..scenario("500 lines/s for 40 s, 429 for 10 s", 500, 40) },
     Scenario { long_line: 500, ..scenario("100 lines/s for 45 s, one line of 300 KiB", 100, 45) },
-    Scenario { changes: &[(2, Change::Down)], ..scenario("500 lines/s for 10 s, shutdown while down", 500, 10) },
+    Scenario { changes: &[(5, Change::Down)], ..scenario("500 lines/s for 10 s, shutdown while down", 500, 10) },
     Scenario { changes: SILENT, ..scenario("500 lines/s for 10 s, shutdown while never answered", 500, 10) },
 ];
 
 const OUTAGE: &[(u64, Change)] = &[(5, Change::Down), (15, Change::Up)];
 const BUSY: &[(u64, Change)] =
     &[(5, Change::AnswersWith(StatusCode::TOO_MANY_REQUESTS)), (15, Change::AnswersWith(StatusCode::NO_CONTENT))];
-const SILENT: &[(u64, Change)] = &[(2, Change::AnswersWith(StatusCode::REQUEST_TIMEOUT))];
+const SILENT: &[(u64, Change)] = &[(5, Change::AnswersWith(StatusCode::REQUEST_TIMEOUT))];
 
 const fn scenario(name: &'static str, rate: u32, length: u32) -> Scenario {
     Scenario { name, rate, length, long_line: 0, wait_seconds: 0, changes: &[] }
@@ -98,6 +102,17 @@ struct Losses {
     says_delivered: bool,
     ending_seconds: f64,
     peak_bytes: u64,
+}
+
+impl Losses {
+    fn lost(&self) -> usize {
+        self.emitted as usize - self.arrived
+    }
+
+    /// How many of the lost lines the sender has counted, or has said at the shutdown not to have delivered.
+    fn known(&self) -> usize {
+        if self.says_delivered { self.lost().min(self.dropped_or_refused as usize) } else { self.lost() }
+    }
 }
 
 fn run(scenario: &Scenario, delivery: &str) -> Losses {
@@ -166,30 +181,26 @@ fn senders_lose_what_the_table_says() {
         rows.extend(running.into_iter().map(|(scenario, thread)| (scenario, thread.join().unwrap())));
     });
     println!(
-        "| Scenario | Sender | Emitted | Arrived | Twice | Counted as lost | Not counted | Shutdown | Peak memory |"
+        "| Scenario | Sender | Emitted | Arrived | Lost, known | Lost, unknown | Arrived twice | Shutdown | Memory |"
     );
     println!("|---|---|---|---|---|---|---|---|---|");
     for (scenario, losses) in &rows {
         for (sender, row) in ["buffered", "direct"].iter().zip(losses) {
-            let lost = row.emitted as usize - row.arrived;
-            let known = row.dropped_or_refused.min(lost as f64);
             println!(
-                "| {} | {sender} | {} | {} | {} | {known} | {} | {:.1} s{} | {} MiB |",
+                "| {} | {sender} | {} | {} | {} | {} | {} | {:.1} s | {} MiB |",
                 scenario.name,
                 row.emitted,
                 row.arrived,
+                row.known(),
+                row.lost() - row.known(),
                 row.twice,
-                lost as f64 - known,
                 row.ending_seconds,
-                if row.says_delivered { "" } else { ", says not all" },
                 row.peak_bytes >> 20
             );
         }
     }
     // What must hold of the default, whatever the machine does meanwhile: nothing is lost without being counted or said.
     for (scenario, [buffered, _]) in &rows {
-        let lost = buffered.emitted as usize - buffered.arrived;
-        let is_known = lost as f64 <= buffered.dropped_or_refused || !buffered.says_delivered;
-        assert!(is_known, "{}: {lost} lost, {} counted", scenario.name, buffered.dropped_or_refused);
+        assert_eq!(buffered.known(), buffered.lost(), "{}", scenario.name);
     }
 }

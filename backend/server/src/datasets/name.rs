@@ -1,5 +1,7 @@
 //! Names that clients give. They are labels for people and become a path nowhere.
 
+use crate::request::percent_encoded;
+
 const MAX_CHARACTERS: usize = 200;
 
 /// The last part of what may be a path, without control characters, truncated.
@@ -28,14 +30,6 @@ pub fn disposition(name: &str, format: &str) -> String {
     let ascii: String = file_name.chars().map(plain).collect();
     // RFC 6266: old clients read the first, all others the second.
     format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{}", percent_encoded(&file_name))
-}
-
-fn percent_encoded(text: &str) -> String {
-    let encode = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(encode).collect()
 }
 
 #[cfg(test)]

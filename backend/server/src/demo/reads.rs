@@ -7,6 +7,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
 use super::Demo;
+use crate::request::percent_encoded;
 
 /// Lists a collection, and its second page where it has one.
 pub async fn list(demo: &Demo, action: &'static str, path: &str) {
@@ -16,8 +17,8 @@ pub async fn list(demo: &Demo, action: &'static str, path: &str) {
     }
     let cursor = response.text("next_cursor");
     if !cursor.is_empty() {
-        let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("cursor", &cursor).finish();
-        let response = demo.api.get(&format!("{path}?limit=5&{query}")).await;
+        let cursor = percent_encoded(&cursor);
+        let response = demo.api.get(&format!("{path}?limit=5&cursor={cursor}")).await;
         demo.count_response(action, &response, &[200]);
     }
 }

@@ -16,6 +16,7 @@ use reqwest::multipart::{Form as Multipart, Part};
 
 use super::Demo;
 use super::samples::Sample;
+use crate::request::percent_encoded;
 
 const PATH: &str = "/api/v1/datasets";
 
@@ -113,8 +114,7 @@ pub async fn delete(demo: &Demo) {
 }
 
 fn raw(demo: &Demo, name: &str, content_type: &str, bytes: Bytes) -> reqwest::RequestBuilder {
-    let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("name", name).finish();
-    demo.api.post_to(&format!("{PATH}?{query}")).header("content-type", content_type).body(bytes)
+    demo.api.post_to(&format!("{PATH}?name={}", percent_encoded(name))).header("content-type", content_type).body(bytes)
 }
 
 fn multipart(name: &str, bytes: Bytes) -> Multipart {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use belfry_telemetry::health::Cached;
+use belfry_telemetry::sample::DiskReading;
 use bytesize::ByteSize;
 use sysinfo::System;
 
@@ -39,9 +40,8 @@ pub struct Usage {
 impl Usage {
     /// The file system that holds `folder`, as a process without special rights may use it.
     pub fn of_disk(folder: &Path, warning_percent: u32) -> Result<Self, String> {
-        let disk = rustix::fs::statvfs(folder).map_err(|error| format!("cannot be read: {error}"))?;
-        let used_bytes = (disk.f_blocks - disk.f_bfree) * disk.f_frsize;
-        let total_bytes = used_bytes + disk.f_bavail * disk.f_frsize;
+        let disk = DiskReading::read(folder).map_err(|error| format!("cannot be read: {error}"))?;
+        let DiskReading { used_bytes, total_bytes } = disk;
         Ok(Self { used_bytes, total_bytes, warning_percent })
     }
 

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::catalogue::ERRORS_TOTAL;
-use crate::registry::panic_message;
+use crate::error_text::panic_message;
 
 /// Answers 500 for a handler that panics. A service that has a response of its own puts its own layer inside of this one.
 pub fn catch_panics() -> CatchPanicLayer<fn(Box<dyn Any + Send>) -> Response> {

@@ -12,6 +12,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::catalogue::TELEMETRY_LOG_LINES_DROPPED_TOTAL;
+use crate::error_text::chain;
 use crate::settings::SettingsError;
 
 /// Lines that may wait for the disk; at some hundred bytes a line a few MiB.
@@ -35,7 +36,7 @@ impl LogFiles {
             .build(folder);
         let files = files.map_err(|error| SettingsError {
             variable: "LOG__DIR".to_owned(),
-            found: format!("`{}` ({})", folder.display(), causes(&error)),
+            found: format!("`{}` ({})", folder.display(), chain(&error)),
             expected: "a folder that can be written to".to_owned(),
         })?;
         let (writer, writing) =
@@ -62,13 +63,6 @@ pub fn date_of<'n>(service: &str, file_name: &'n str) -> Option<&'n str> {
     let digits_at = |range: std::ops::Range<usize>| date.as_bytes()[range].iter().all(u8::is_ascii_digit);
     let shaped = date.len() == 10 && date.is_ascii() && digits_at(0..4) && digits_at(5..7) && digits_at(8..10);
     (shaped && &date[4..5] == "-" && &date[7..8] == "-").then_some(date)
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {}", causes(source)),
-        None => error.to_string(),
-    }
 }
 
 #[cfg(test)]

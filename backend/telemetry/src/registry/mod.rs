@@ -27,7 +27,7 @@ pub(crate) use caps::FOREIGN_METRICS_CAP;
 pub(crate) use exemplars::{CurrentSpan, Exemplar, SpanIds};
 pub(crate) use foreign_recorder::use_installed_recorder;
 pub(crate) use native_buckets::{NativeBuckets, ZERO_THRESHOLD};
-pub(crate) use readings::{Reading, Readings, panic_message};
+pub(crate) use readings::{Reading, Readings};
 pub(crate) use store::{Family, Store};
 pub(crate) use value::{Distribution, HistogramOptions, Value};
 

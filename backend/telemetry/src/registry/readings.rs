@@ -4,7 +4,6 @@
 //! whose server is gone. So each has a deadline. Past it, its gauges are hidden until it returns, and neither the page nor
 //! the other readings wait for it.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -15,6 +14,7 @@ use std::time::Duration;
 use metrics::Gauge;
 
 use crate::catalogue::ERRORS_TOTAL;
+use crate::error_text::panic_message;
 use crate::metric;
 
 /// Sets gauges from what is read rather than counted.
@@ -135,10 +135,4 @@ impl Slot {
     fn hide_gauges(&self) {
         self.gauges.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|gauge| gauge.set(f64::NAN));
     }
-}
-
-/// The text of a panic.
-pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("no message")
 }

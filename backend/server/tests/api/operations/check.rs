@@ -66,6 +66,10 @@ fn settings_that_contradict_each_other_are_refused() {
             vec![("STORAGE__URL", "s3://bucket"), ("STORAGE__SECRET_ACCESS_KEY", "hunter2")],
             "belfry: STORAGE__ACCESS_KEY_ID: found nothing, expected",
         ),
+        (
+            vec![("LOKI__ENABLED", "true"), ("LOKI__DELIVERY", "direct"), ("LOKI__URL", "https://loki:3100")],
+            "belfry: LOKI__URL: found https with LOKI__DELIVERY=direct, which has no TLS, expected an http URL, or",
+        ),
         (vec![("STORAGE__URL", "s3://")], "belfry: STORAGE__URL: expected a bucket's name"),
     ] {
         let said = faults(&variables);

@@ -10,10 +10,11 @@ use serde_json::json;
 use crate::api::support::runs::upload;
 use crate::api::support::server::Server;
 
-#[tokio::test]
-async fn every_line_up_to_the_last_reaches_loki_with_its_labels() {
+/// What both deliveries do while Loki is there.
+async fn every_line_reaches_loki(delivery: &str) {
     let (receiver, url) = Receiver::start().await;
-    let mut server = Server::start_with(&[("LOKI__ENABLED", "true"), ("LOKI__URL", &url)]).await;
+    let settings = [("LOKI__ENABLED", "true"), ("LOKI__URL", &url), ("LOKI__DELIVERY", delivery)];
+    let mut server = Server::start_with(&settings).await;
     let (labels, line) = receiver.await_message("listening").await;
     assert_eq!(labels, json!({"service": "belfry", "environment": "production", "level": "info"}));
     assert!(line["address"].is_string(), "{line}");
@@ -21,6 +22,16 @@ async fn every_line_up_to_the_last_reaches_loki_with_its_labels() {
     // Written when the process was about to end, and delivered before it did.
     let last = receiver.lines().iter().any(|(_, line)| line["message"] == "shutdown started");
     assert!(last, "the last line was not delivered");
+}
+
+#[tokio::test]
+async fn every_line_up_to_the_last_reaches_loki_with_its_labels() {
+    every_line_reaches_loki("buffered").await;
+}
+
+#[tokio::test]
+async fn direct_every_line_up_to_the_last_reaches_loki_too() {
+    every_line_reaches_loki("direct").await;
 }
 
 #[tokio::test]

@@ -72,6 +72,7 @@ fn a_wrong_setting_stops_the_start_with_one_line_that_names_it() {
         ),
         ("TELEGRAM__ENABLED", "true", "TELEGRAM__TOKEN: found nothing, expected the bot's token"),
         ("TELEGRAM__TOKEN", "hunter2/../x", "TELEGRAM__TOKEN: found other characters, expected a token such as"),
+        ("LOKI__DELIVERY", "smoke", "LOKI__DELIVERY: found `smoke`, expected buffered, direct"),
         ("SERVER__DRAIN", "long", "SERVER__DRAIN: found `long`, expected a duration such as 0s, 5s or 10m"),
         ("DATABASE__URL", "mysql://user:hunter2@host/db", "DATABASE__URL: found another kind of URL"),
     ];
