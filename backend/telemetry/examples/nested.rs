@@ -51,10 +51,13 @@ fn router(library: Library) -> Router {
         .route("/", get(list))
         .route("/{title}", get(pages).put(shelve))
         .route("/{title}/loans", post(lend))
-        .route("/{title}/text", get(text))
-        // Nested routers may have fallbacks of their own.
-        .fallback(async || (StatusCode::NOT_FOUND, "no such page of the catalogue"));
-    let api = Router::new().nest("/books", books).route("/readers", get(connect)).route("/panic", get(panics));
+        .route("/{title}/text", get(text));
+    let api = Router::new()
+        .nest("/books", books)
+        .route("/readers", get(connect))
+        .route("/panic", get(panics))
+        // A nested router may have a fallback of its own.
+        .fallback(async || (StatusCode::NOT_FOUND, Json("not in this version")));
     Router::new()
         .nest("/api/{version}", api)
         .merge(health::router(checks(&library)))

@@ -100,7 +100,7 @@ impl Drop for DeliveryThread {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "loki"))]
 mod tests {
     use std::sync::{Arc, Mutex};
 
