@@ -12,13 +12,13 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use belfry_telemetry::metric::{InProgress, Values::Closed};
+use belfry_telemetry::metric::{InProgress, OneOf};
 use belfry_telemetry::{Telemetry, catalogue, health, shutdown_signal};
 use futures::{StreamExt, stream};
 
 catalogue! {
     /// Books that were to be lent, by how that ended.
-    counter LOANS_TOTAL = "library_loans_total" { outcome: Closed(&["lent", "unknown"]) };
+    counter LOANS_TOTAL = "library_loans_total" { outcome: OneOf(&["lent", "unknown"]) };
     /// Books on the shelves.
     gauge BOOKS = "library_books" {};
     /// Pages of a book that was lent.
@@ -82,7 +82,7 @@ impl Library {
     fn add(&self, title: &str, pages: u32) {
         let mut shelves = self.pages.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         shelves.insert(title.to_owned(), pages);
-        BOOKS.with([]).set(shelves.len() as f64);
+        BOOKS.with(()).set(shelves.len() as f64);
     }
 
     fn pages(&self, title: &str) -> Option<u32> {
@@ -113,11 +113,11 @@ async fn shelve(
 
 async fn lend(State(library): State<Library>, Path((_, title)): Path<(String, String)>) -> StatusCode {
     let Some(pages) = library.pages(&title) else {
-        LOANS_TOTAL.with(["unknown"]).increment(1);
+        LOANS_TOTAL.with("unknown").increment(1);
         return StatusCode::NOT_FOUND;
     };
-    LOANS_TOTAL.with(["lent"]).increment(1);
-    LOAN_PAGES.with([]).record(f64::from(pages));
+    LOANS_TOTAL.with("lent").increment(1);
+    LOAN_PAGES.with(()).record(f64::from(pages));
     tracing::info!(title, pages, "book lent");
     StatusCode::NO_CONTENT
 }
@@ -136,7 +136,7 @@ async fn connect(upgrade: WebSocketUpgrade) -> Response {
 }
 
 async fn read_aloud(mut socket: WebSocket) {
-    let _connected = InProgress::enter(READERS_CONNECTED.with([]));
+    let _connected = InProgress::enter(READERS_CONNECTED.with(()));
     while let Some(Ok(message)) = socket.next().await {
         if let Message::Text(title) = message {
             let _ = socket.send(Message::Text(format!("reading {title}").into())).await;
