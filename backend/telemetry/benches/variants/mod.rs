@@ -15,8 +15,9 @@ use belfry_telemetry::{Identity, Telemetry, TelemetrySettings, settings};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 /// Each with what it is, for the table.
-pub const VARIANTS: [(&str, &str); 7] = [
+pub const VARIANTS: [(&str, &str); 8] = [
     ("bare", "bare axum"),
+    ("any-layer", "a layer that does nothing, which axum boxes as any other"),
     ("layer-off", "Belfry's layer, monitoring off"),
     ("layer", "Belfry's layer: count, duration, both sizes, in progress"),
     ("observe-off", "Telemetry::observe, monitoring off: id, span, panics"),
@@ -33,6 +34,7 @@ pub fn bare() -> Router<()> {
 pub fn router(variant: &str) -> Router<()> {
     match variant {
         "bare" => bare(),
+        "any-layer" => bare().layer(tower::layer::layer_fn(|inner| inner)),
         "layer-off" => with_telemetry(false, |telemetry| bare().layer(telemetry.layer())),
         "layer" => with_telemetry(true, |telemetry| bare().layer(telemetry.layer())),
         "observe-off" => with_telemetry(false, |telemetry| telemetry.observe(bare())),
