@@ -21,7 +21,7 @@ use std::time::Instant;
 use sysinfo::System;
 use tokio::runtime::Handle;
 
-pub use host::{DiskReading, Host, HostReading};
+pub use host::{DiskReading, Host, HostReading, MemoryReading};
 pub use process::ProcessReading;
 pub use runtime::RuntimeReading;
 
