@@ -331,6 +331,9 @@ long_tests() {
   step 'packages the tests need' require_test_packages
   step 'the image built from source' test_image_from_source
   step 'the telemetry crate as it would be published' check_package
+  # `cargo test --test` compiles no examples, and one of them emits the lines.
+  step 'the program that logs' cargo build --workspace --examples --locked
+  step 'what the senders of logs lose' cargo_tests losses --workspace --test main -- --ignored --nocapture senders_lose
   step 'tests that take long' cargo_tests long --workspace --test server -- --ignored --nocapture one_gibibyte --test-threads=1
 }
 

@@ -2,10 +2,13 @@
 //!
 //! The cause is logged once, here, with the request's id; the client never sees it.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use belfry_telemetry::catalogue::{DB_ERRORS_TOTAL, DatabaseErrorKind, ERRORS_TOTAL};
 use belfry_telemetry::http::current_request_id;
+use headers::{ContentRange, HeaderMapExt, RetryAfter};
 use serde_json::{Map, Value, json};
 
 use crate::labels::Component;
@@ -14,6 +17,9 @@ pub use belfry_telemetry::error_text::chain;
 
 /// What handlers return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// When a client may try again that found no free slot.
+const BUSY_PAUSE: Duration = Duration::from_secs(5);
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -242,22 +248,14 @@ impl IntoResponse for Error {
         problem.insert("code".into(), json!(self.code()));
         problem.insert("detail".into(), json!(self.to_string()));
         problem.insert("request_id".into(), json!(current_request_id()));
-        let mut extra_header = None;
+        let mut headers = HeaderMap::new();
         match self {
             Self::Invalid { extras, .. } => problem.extend(extras),
-            Self::Busy(_) => extra_header = Some((header::RETRY_AFTER, HeaderValue::from_static("5"))),
-            Self::Range { size_bytes } => {
-                let value = HeaderValue::from_str(&format!("bytes */{size_bytes}"));
-                extra_header = value.ok().map(|value| (header::CONTENT_RANGE, value));
-            }
+            Self::Busy(_) => headers.typed_insert(RetryAfter::delay(BUSY_PAUSE)),
+            Self::Range { size_bytes } => headers.typed_insert(ContentRange::unsatisfied_bytes(size_bytes)),
             _ => {}
         }
-        let content_type = HeaderValue::from_static("application/problem+json");
-        let mut response =
-            (status, [(header::CONTENT_TYPE, content_type)], Value::Object(problem).to_string()).into_response();
-        if let Some((name, value)) = extra_header {
-            response.headers_mut().insert(name, value);
-        }
-        response
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        (status, headers, Value::Object(problem).to_string()).into_response()
     }
 }

@@ -5,14 +5,20 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-/// Every package that the workspace's build takes on this platform, as name and version.
-fn packages() -> BTreeSet<(String, String)> {
+/// What cargo says of the workspace's build on this platform, a package a line.
+fn tree(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--workspace", "--locked", "--offline", "--edges", "normal,build", "--prefix", "none"])
+        .args(arguments)
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Every package that the build takes, as name and version.
+fn packages() -> BTreeSet<(String, String)> {
+    let text = tree(&[]);
     let packages = text.lines().filter_map(|line| {
         let mut words = line.split(' ');
         Some((words.next()?.to_owned(), words.next()?.to_owned()))
@@ -42,8 +48,18 @@ fn there_is_one_tls_provider_and_no_openssl() {
 }
 
 #[test]
-fn there_is_one_http_client() {
-    assert_eq!(versions(&packages(), "reqwest").len(), 1);
+fn there_is_one_http_client_besides_that_of_tracing_loki() {
+    let packages = packages();
+    // tracing-loki takes none that is newer. Nobody else may use it, and without TLS it needs no provider of its own.
+    let (theirs, ours): (Vec<_>, Vec<_>) =
+        versions(&packages, "reqwest").into_iter().partition(|version| version.starts_with("v0.12."));
+    assert_eq!((ours.len(), theirs.len()), (1, 1), "{ours:?} {theirs:?}");
+    let package = format!("reqwest@{}", theirs[0].trim_start_matches('v'));
+    let users = tree(&["--invert", &package, "--depth", "1"]);
+    let users: Vec<&str> = users.lines().skip(1).filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(users, ["tracing-loki"]);
+    let features = tree(&["--invert", &package, "--depth", "0", "--format", "{f}"]);
+    assert!(!features.contains("tls"), "{package} has the features {features}");
 }
 
 #[test]

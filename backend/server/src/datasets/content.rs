@@ -1,13 +1,11 @@
 //! A dataset's bytes, whole or a range of them.
 
-use std::ops::Range;
-
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::TryStreamExt;
-use headers::HeaderMapExt;
+use headers::{AcceptRanges, ContentRange, HeaderMapExt};
 
 use super::name::disposition;
 use super::rows;
@@ -28,7 +26,8 @@ pub async fn download(
     let dataset = stored.dataset;
     let size_bytes = dataset.size_bytes.unsigned_abs();
     let tag = conditional::entity_tag(&dataset.sha256)?;
-    let mut common = HeaderMap::from_iter([(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"))]);
+    let mut common = HeaderMap::new();
+    common.typed_insert(AcceptRanges::bytes());
     common.typed_insert(tag.clone());
     if conditional::is_known(&headers, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, common).into_response());
@@ -53,9 +52,10 @@ pub async fn download(
     ];
     Ok(match range {
         None => (common, described, body).into_response(),
-        Some(Range { start, end }) => {
-            let place = [(header::CONTENT_RANGE, format!("bytes {start}-{}/{size_bytes}", end - 1))];
-            (StatusCode::PARTIAL_CONTENT, common, described, place, body).into_response()
+        Some(range) => {
+            let place = ContentRange::bytes(range, size_bytes).expect("it lies within the content");
+            common.typed_insert(place);
+            (StatusCode::PARTIAL_CONTENT, common, described, body).into_response()
         }
     })
 }

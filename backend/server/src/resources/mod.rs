@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use belfry_telemetry::health::Cached;
-use belfry_telemetry::sample::DiskReading;
+use belfry_telemetry::sample::{DiskReading, MemoryReading};
 use bytesize::ByteSize;
-use sysinfo::System;
 
 use crate::config::Config;
 use cgroup::memory_limit;
@@ -47,12 +46,11 @@ impl Usage {
 
     /// This machine's memory, or this container's where it has a limit of its own.
     pub fn of_memory(warning_percent: u32) -> Result<Self, String> {
-        let mut system = System::new().map_err(|error| format!("cannot be read: {error}"))?;
-        system.refresh_memory();
-        // Not sysinfo's reading of it, which counts page cache as used: a container that serves files would look full.
+        let memory = MemoryReading::read().ok_or("cannot be read on this system")?;
+        // Not sysinfo's reading of the group, which counts page cache as used: a container that serves files would look full.
         let (used_bytes, total_bytes) = match memory_limit("/proc/self/cgroup".as_ref(), "/sys/fs/cgroup".as_ref()) {
-            Some(limit) if limit.limit_bytes < system.total_memory() => (limit.used_bytes, limit.limit_bytes),
-            _ => (system.used_memory(), system.total_memory()),
+            Some(limit) if limit.limit_bytes < memory.total_bytes => (limit.used_bytes, limit.limit_bytes),
+            _ => (memory.used_bytes, memory.total_bytes),
         };
         Ok(Self { used_bytes, total_bytes, warning_percent })
     }

@@ -52,7 +52,7 @@ impl Host {
             self.system.refresh_cpu_usage();
             self.cpu_read_at = Instant::now();
         }
-        self.system.refresh_memory();
+        let memory = MemoryReading::refresh(&mut self.system);
         self.networks.refresh(true);
         let outside = self.networks.iter().filter(|(name, _)| *name != "lo");
         let (received_bytes, transmitted_bytes) = outside.fold((0, 0), |(received, transmitted), (_, network)| {
@@ -61,8 +61,8 @@ impl Host {
         HostReading {
             cpu_usage_ratio: f64::from(self.system.global_cpu_usage()) / 100.0,
             cpus: self.system.cpus().len(),
-            memory_total_bytes: self.system.total_memory(),
-            memory_used_bytes: self.system.total_memory().saturating_sub(self.system.available_memory()),
+            memory_total_bytes: memory.total_bytes,
+            memory_used_bytes: memory.used_bytes,
             load: System::load_average().ok().map(|load| [load.one, load.five, load.fifteen]),
             received_bytes,
             transmitted_bytes,
@@ -83,6 +83,28 @@ impl HostReading {
         }
         HOST_NETWORK_RECEIVE_BYTES_TOTAL.set(self.received_bytes as f64);
         HOST_NETWORK_TRANSMIT_BYTES_TOTAL.set(self.transmitted_bytes as f64);
+    }
+}
+
+/// The memory of this machine at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryReading {
+    /// Memory, in bytes.
+    pub total_bytes: u64,
+    /// Memory that is in use and cannot be given up at once, in bytes.
+    pub used_bytes: u64,
+}
+
+impl MemoryReading {
+    /// Reads it; `None` on an unsupported system.
+    pub fn read() -> Option<Self> {
+        Some(Self::refresh(&mut System::new().ok()?))
+    }
+
+    fn refresh(system: &mut System) -> Self {
+        system.refresh_memory();
+        let total_bytes = system.total_memory();
+        Self { total_bytes, used_bytes: total_bytes.saturating_sub(system.available_memory()) }
     }
 }
 
@@ -154,6 +176,12 @@ mod tests {
         let forgotten =
             ["total_bytes", "usage_ratio", "used_bytes"].map(|what| format!("host_disk_{what}{{disk=\"data\"}} NaN"));
         assert_eq!(changed_series(|| DiskReading::emit(reading, "data")), forgotten);
+    }
+
+    #[test]
+    fn the_memory_of_this_machine_is_partly_in_use() {
+        let memory = MemoryReading::read().unwrap();
+        assert!(memory.used_bytes > 0 && memory.used_bytes < memory.total_bytes, "{memory:?}");
     }
 
     #[test]

@@ -21,8 +21,8 @@ use std::time::Instant;
 use sysinfo::System;
 use tokio::runtime::Handle;
 
-pub use host::DiskReading;
 use host::Host;
+pub use host::{DiskReading, MemoryReading};
 use process::ProcessReading;
 use runtime::RuntimeReading;
 
