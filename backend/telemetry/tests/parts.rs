@@ -87,7 +87,7 @@ async fn the_layer_alone_counts_in_their_recorder() {
 fn caps_hold_in_their_recorder() {
     let page = &*THEIR_PAGE;
     for id in 0..2 * metric::SERIES_CAP {
-        catalogue::EXTERNAL_API_DURATION_SECONDS.with([&format!("service-{id}")]).record(0.1);
+        catalogue::EXTERNAL_API_DURATION_SECONDS.with(format!("service-{id}")).record(0.1);
     }
     let page = page.render();
     let count = r#"external_api_duration_seconds_count{service="#;
