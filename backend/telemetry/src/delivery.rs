@@ -100,7 +100,8 @@ impl Drop for DeliveryThread {
     }
 }
 
-#[cfg(all(test, feature = "loki"))]
+#[cfg(test)]
+#[cfg(feature = "loki")]
 mod tests {
     use std::sync::{Arc, Mutex};
 
