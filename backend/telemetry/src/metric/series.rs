@@ -304,7 +304,7 @@ mod tests {
             buckets: &[],
             cap: 2,
         };
-        let metric: Counter<1> = Metric::new(&ROW);
+        let metric: Counter<(Open,)> = Metric::new(&ROW);
         let recorder = metrics_util::debugging::DebuggingRecorder::new();
         metrics::with_local_recorder(&recorder, || {
             for shop in ["north", "south", "east", "west", "north"] {
