@@ -81,6 +81,13 @@ fn a_python_client_reads_the_trace_of_a_bucket() {
         (&json!({"le": "0.5"}), &json!(TRACE), &json!(0.31))
     );
     assert_eq!(exemplar[2]["span_id"].as_str().unwrap().len(), 16);
+    // The layer's own histograms too.
+    let of_requests = |one: &&serde_json::Value| {
+        one[0] == "http_request_duration_seconds_bucket" && one[1]["endpoint"] == "/pack/{seconds}"
+    };
+    let traces: Vec<_> =
+        parsed[0].as_array().unwrap().iter().filter(of_requests).map(|one| &one[2]["trace_id"]).collect();
+    assert!(!traces.is_empty() && traces.iter().all(|trace| **trace == json!(TRACE)), "{traces:?} in {page}");
     assert_eq!(parsed[1]["shapes_packing_duration_seconds"], json!(["histogram", "seconds"]));
     assert_eq!(parsed[1]["http_requests"], json!(["counter", ""]));
     let text = service.page();

@@ -5,10 +5,10 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-/// What cargo says of the workspace's build on this platform, a package a line.
+/// What cargo says of the build of these members of the workspace on this platform, a package a line.
 fn tree(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--workspace", "--locked", "--offline", "--edges", "normal,build", "--prefix", "none"])
+        .args(["tree", "--locked", "--offline", "--edges", "normal,build", "--prefix", "none"])
         .args(arguments)
         .output()
         .unwrap();
@@ -18,7 +18,7 @@ fn tree(arguments: &[&str]) -> String {
 
 /// Every package that the build takes, as name and version.
 fn packages() -> BTreeSet<(String, String)> {
-    let text = tree(&[]);
+    let text = tree(&["--workspace"]);
     let packages = text.lines().filter_map(|line| {
         let mut words = line.split(' ');
         Some((words.next()?.to_owned(), words.next()?.to_owned()))
@@ -55,11 +55,36 @@ fn there_is_one_http_client_besides_that_of_tracing_loki() {
         versions(&packages, "reqwest").into_iter().partition(|version| version.starts_with("v0.12."));
     assert_eq!((ours.len(), theirs.len()), (1, 1), "{ours:?} {theirs:?}");
     let package = format!("reqwest@{}", theirs[0].trim_start_matches('v'));
-    let users = tree(&["--invert", &package, "--depth", "1"]);
+    let users = tree(&["--workspace", "--invert", &package, "--depth", "1"]);
     let users: Vec<&str> = users.lines().skip(1).filter_map(|line| line.split(' ').next()).collect();
     assert_eq!(users, ["tracing-loki"]);
-    let features = tree(&["--invert", &package, "--depth", "0", "--format", "{f}"]);
+    let features = tree(&["--workspace", "--invert", &package, "--depth", "0", "--format", "{f}"]);
     assert!(!features.contains("tls"), "{package} has the features {features}");
+}
+
+/// What the documents say that the server is built on.
+const NAMED: [&str; 10] = [
+    "axum",
+    "metrics",
+    "metrics-exporter-prometheus",
+    "serde",
+    "sqlx",
+    "sysinfo",
+    "tokio",
+    "tower-http",
+    "tracing",
+    "tracing-loki",
+];
+
+#[test]
+fn the_server_is_built_on_what_the_readme_names() {
+    let under_the_server = tree(&["--package", "belfry"]);
+    let names: BTreeSet<&str> = under_the_server.lines().filter_map(|line| line.split(' ').next()).collect();
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
+    for name in NAMED {
+        assert!(names.contains(name), "{name} is not under the server");
+        assert!(readme.contains(&format!("| `{name}` |")), "README.md has no row for {name}");
+    }
 }
 
 #[test]
