@@ -41,6 +41,7 @@ await_groups() {
     wait -n -p ended "${!groups[@]}" || result=$?
     name=${groups[$ended]}
     unset "groups[$ended]"
+    mark "$name-ended"
     show_group "$name" "$result"
     ((result == 0)) || break
   done
@@ -62,7 +63,8 @@ show_progress() {
   # Without our output: a reader of it would wait for a sleep that is left over at the end.
   while sleep 30 >/dev/null 2>&1; do
     for name in "${groups[@]}"; do
-      # A group may have ended meanwhile, or have printed nothing yet.
+      [[ ! -e $test_logs/mark-$name-ended ]] || continue
+      # It may have printed nothing yet.
       printf '  [%d:%02d] %s: %s\n' "$((SECONDS / 60))" "$((SECONDS % 60))" "$name" \
         "$(grep -v '^ *$' "$test_logs/$name.out" 2>/dev/null | tail -n 1 | cut -c 1-110)"
     done
