@@ -44,6 +44,37 @@ pub fn sources(folder: &Path) -> BTreeMap<PathBuf, String> {
     found
 }
 
+/// The files of one module of a crate, as if that module were a crate of its own: paths are those below it, and what its
+/// files import from each other, by `super` or by the full path, is below `crate`. Their other imports, and those of their
+/// unit tests, are left out.
+pub fn within(files: &BTreeMap<PathBuf, String>, module: &str) -> BTreeMap<PathBuf, String> {
+    let inner = files.iter().filter_map(|(path, text)| Some((path.strip_prefix(module).ok()?, text)));
+    inner.map(|(path, text)| (path.to_owned(), as_of_own_crate(path, text, module))).collect()
+}
+
+fn as_of_own_crate(path: &Path, text: &str, module: &str) -> String {
+    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let text = text.replace("crate::", "elsewhere::").replace(&format!("elsewhere::{module}::"), "crate::");
+    let own = module_path(path);
+    let mut code = String::new();
+    let mut rest = text.as_str();
+    while let Some((before, after)) = rest.split_once("super::") {
+        let mut levels = 1;
+        rest = after;
+        while let Some(after) = rest.strip_prefix("super::") {
+            (levels, rest) = (levels + 1, after);
+        }
+        let parent = own.len().checked_sub(levels).map(|length| own[..length].join("::"));
+        code += before;
+        code += &match parent {
+            Some(parent) if parent.is_empty() => "crate::".to_owned(),
+            Some(parent) => format!("crate::{parent}::"),
+            None => "elsewhere::".to_owned(),
+        };
+    }
+    code + rest
+}
+
 /// Everything that is wrong with the imports of these files, one sentence each; empty when they go one way.
 pub fn violations(layers: &[Vec<String>], files: &BTreeMap<PathBuf, String>) -> Vec<String> {
     let layer_of = |module: &str| layers.iter().position(|layer| layer.iter().any(|name| name == module));
@@ -205,6 +236,30 @@ mod tests {
     fn a_circle_of_files_in_one_layer_is_found() {
         let found = check(&[("http/mod.rs", "use crate::orders::A;"), ("orders.rs", "use crate::http::B;")]);
         assert_eq!(found, ["these files import each other in a circle: http/mod.rs, orders.rs"]);
+    }
+
+    #[test]
+    fn within_a_module_the_same_is_found() {
+        let nested = |path: &str, text: &str| {
+            let files = [("shop/http/mod.rs", ""), ("shop/orders.rs", ""), ("shop/settings.rs", ""), (path, text)];
+            let files = files.into_iter().map(|(path, text)| (PathBuf::from(path), text.to_owned())).collect();
+            violations(&layers_from(DOCUMENT, "shop"), &within(&files, "shop"))
+        };
+        let upward = ["use super::http::Route;", "use crate::shop::http::Route;", "fn f() { super::http::serve() }"];
+        for text in upward {
+            let found = nested("shop/settings.rs", text);
+            assert_eq!(
+                found,
+                ["settings.rs: settings imports upward, crate::http::Route"
+                    .replace("Route", if text.contains("serve") { "serve" } else { "Route" })]
+            );
+        }
+        let found = nested("shop/orders/rows.rs", "use super::super::Root;");
+        assert_eq!(found, ["orders/rows.rs: orders imports upward, crate::Root"]);
+        let downward =
+            "use super::settings::Port;\nuse crate::elsewhere::http;\n#[cfg(test)]\nmod tests {\n use super::http; }";
+        assert_eq!(nested("shop/orders.rs", downward), [""; 0]);
+        assert_eq!(nested("shop/orders/rows.rs", "use super::Order;\nuse crate::shop::settings::Port;"), [""; 0]);
     }
 
     #[test]

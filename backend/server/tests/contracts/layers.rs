@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use belfry_test_support::layers::{layers_from, sources, violations};
+use belfry_test_support::layers::{layers_from, sources, violations, within};
 
 fn check(of_crate: &str, at_least: usize) {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -21,4 +21,14 @@ fn no_module_of_the_server_imports_upward() {
 #[test]
 fn no_module_of_learning_imports_upward() {
     check("backend/learning", 25);
+}
+
+#[test]
+fn no_file_of_training_imports_upward() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let document = std::fs::read_to_string(project.join("docs/architecture.md")).unwrap();
+    let files = within(&sources(&project.join("backend/server/src")), "training");
+    assert!(files.len() > 20, "{} files", files.len());
+    let found = violations(&layers_from(&document, "backend/server/src/training"), &files);
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }
