@@ -4,6 +4,7 @@
 
 # Process id of each running group -> its name.
 declare -A groups=()
+progress_id=''
 
 # start_group NAME COMMAND...: in a process group of its own, so that it can be stopped with all that it started.
 start_group() {
@@ -24,6 +25,7 @@ start_group() {
 finish_group() {
   local result=$?
   trap - EXIT
+  stop_test_stacks
   stop_postgres
   stop_test_engine
   end_step
@@ -33,9 +35,9 @@ finish_group() {
 
 # Waits for all groups and shows the output of each as it ends. The first that fails stops the others.
 await_groups() {
-  local ended result name progress
+  local ended result name
   show_progress &
-  progress=$!
+  progress_id=$!
   while ((${#groups[@]} > 0)); do
     result=0
     wait -n -p ended "${!groups[@]}" || result=$?
@@ -45,7 +47,8 @@ await_groups() {
     show_group "$name" "$result"
     ((result == 0)) || break
   done
-  kill "$progress" 2>/dev/null || true
+  # One that was killed could not say where.
+  ((result == 0)) || [[ -e $test_logs/failed ]] || echo "$name" >"$test_logs/failed"
   stop_groups
   return "$result"
 }
@@ -73,8 +76,10 @@ show_progress() {
 
 stop_groups() {
   local id
+  [[ -z $progress_id ]] || kill "$progress_id" 2>/dev/null || true
+  progress_id=''
   for id in "${!groups[@]}"; do
-    say "stopping: ${groups[$id]}"
+    say "stopping: ${groups[$id]}; its output: $test_logs/${groups[$id]}.out"
     kill -TERM -- "-$id" 2>/dev/null || true
     wait "$id" 2>/dev/null || true
     unset "groups[$id]"

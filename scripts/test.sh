@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# `./run.sh test`: installs missing packages, then runs every check and test, fast
-# ones first. It stops at the first failure and names the failed step.
+# `./run.sh test`: installs missing packages, then runs every check and test, the
+# longer ones side by side. It stops at the first failure and names the failed step.
 
 current_step='preparing'
 step_started=0
@@ -88,6 +88,9 @@ run_tests() {
   rm -rf -- "$test_logs"
   mkdir -p -- "$test_logs"
   trap finish_tests EXIT
+  # With the status of a failure, which a signal alone does not set.
+  trap 'exit 143' TERM
+  trap 'exit 129' HUP
   export CARGO_TERM_PROGRESS_WHEN=never
 
   step 'Rust' require_rust
@@ -104,6 +107,8 @@ run_tests() {
     return 0
   fi
   step 'packages the tests need' require_test_packages
+  step 'cargo fmt' cargo fmt --all --check
+  step 'shellcheck' check_shell_files
   end_step
   current_step='preparing'
   start_group files check_files
@@ -117,6 +122,8 @@ run_tests() {
 group_names=(files service stacks)
 
 compile_and_test() {
+  # Fewer tests at a time than when nothing else runs.
+  local -x BELFRY_API_TEST_THREADS=4
   step 'compile everything, with clippy' compile_everything
   mark compiled
   step 'unit and API tests on SQLite' test_workspace all
@@ -130,7 +137,7 @@ test_stacks() {
   step 'images for the stack in containers' prepare_images
   await_mark compiled
   step 'the stack in containers' test_containers
-  step 'the stack natively' cargo_tests native --workspace --test server stack:: -- --ignored --test-threads=1
+  step 'the stack natively' test_native_stack
   step 'the program from the build context alone' check_build_context
 }
 
@@ -160,6 +167,11 @@ require_test_packages() {
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && unset 'packages[1]'
   compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null && unset 'packages[2]'
   have valgrind && unset 'packages[3]'
+  # Without them their tests are skipped, and only root can install them.
+  if ! can_be_root; then
+    unset 'packages[3]'
+    mapfile -t packages < <(printf '%s\n' "${packages[@]}" | grep -vx python3-prometheus-client)
+  fi
   ((${#packages[@]} == 0)) || install_packages "${packages[@]}"
   find_monitoring_tools
   say 'All there.'
@@ -189,7 +201,7 @@ test_workspace() {
   if [[ -n ${tool[prometheus]} ]]; then
     PATH=$(dirname -- "${tool[prometheus]}"):$PATH cargo_tests sqlite --workspace -- "${left_out[@]}"
   else
-    skip 'the tests of native histograms and exemplars by a real Prometheus, which is not installed'
+    skip 'the tests with a real Prometheus, which is not installed: native histograms, exemplars, and whether it scrapes the server'
     cargo_tests sqlite --workspace -- "${left_out[@]}" --skip a_real_prometheus
   fi
 }
@@ -225,8 +237,6 @@ test_on_postgres() {
 
 # The checks that need no compile.
 check_files() {
-  step 'cargo fmt' cargo fmt --all --check
-  step 'shellcheck' check_shell_files
   step 'Prometheus configuration and rules' "${tool[promtool]}" check config infra/monitoring/prometheus/prometheus.yml
   step 'Prometheus rule tests' check_rule_tests
   step 'Alertmanager configuration' "${tool[amtool]}" check-config infra/monitoring/alertmanager/alertmanager.yml
@@ -303,11 +313,31 @@ test_containers() {
   stop_test_engine
 }
 
+test_native_stack() {
+  # The folders of the stacks, so that those of a test that is cut off can be stopped.
+  stacks_folder=$(mktemp -d "${TMPDIR:-/tmp}/belfry-stacks.XXXXXX")
+  TMPDIR=$stacks_folder cargo_tests native --workspace --test server stack:: -- --ignored --test-threads=1
+  stop_test_stacks
+}
+
+stacks_folder=''
+
+stop_test_stacks() {
+  local folder
+  [[ -n $stacks_folder ]] || return 0
+  for folder in "$stacks_folder"/*/; do
+    [[ ! -d $folder ]] || BELFRY_STATE=$folder BELFRY_ENV_FILE=/dev/null ./run.sh down || true
+  done
+  rm -rf -- "$stacks_folder"
+  stacks_folder=''
+}
+
 # Fails if this machine cannot run an engine; the step is then skipped.
 start_test_engine() {
   local folder=$state/engine lines line
-  lines=$(infra/local-images/engine.sh start "$folder") || { skipped_if_impossible $? && return 1; exit 1; }
+  # Before it runs, so that it is stopped also when this shell is told to end meanwhile.
   test_engine=$folder
+  lines=$(infra/local-images/engine.sh start "$folder") || { test_engine=''; skipped_if_impossible $? && return 1; exit 1; }
   while IFS= read -r line; do
     if [[ $line =~ ^export\ (DOCKER_HOST|DOCKER_CONFIG)=(.*)$ ]]; then
       export "${BASH_REMATCH[1]}=${BASH_REMATCH[2]}"

@@ -66,6 +66,9 @@ pub enum StartError {
     /// The service logs through a subscriber of its own.
     #[error("a tracing subscriber is installed already; start with Telemetry::join and add its layers to that one")]
     Subscriber,
+    /// There is no Tokio runtime here.
+    #[error("telemetry must start inside a Tokio runtime")]
+    Runtime(#[source] tokio::runtime::TryCurrentError),
     /// The thread that sends to StatsD could not be started.
     #[error("cannot start the thread that sends to StatsD")]
     Statsd(#[source] std::io::Error),
@@ -125,7 +128,8 @@ impl Telemetry {
         if !logs::install(destinations.layers(&settings.log, true)) {
             return Err(StartError::Subscriber);
         }
-        if !settings.tracing.enabled {
+        // Directives about spans, `[span{field=value}]=debug`, read what is recorded on a span.
+        if !settings.tracing.enabled && !settings.log.level.contains('[') {
             traces::set_off();
         }
         Self::install(identity, settings, catalogue, deliveries)
@@ -178,7 +182,9 @@ impl Telemetry {
     /// - What is known of our page alone (`telemetry_page_…`, `telemetry_render_…`, `telemetry_series_…`) stays at 0.
     /// - There are no exemplars, native histograms or StatsD: with `STATSD__ENABLED` this is [`StartError::Settings`].
     ///
-    /// With `PROMETHEUS__ENABLED=false` nothing is emitted.
+    /// With `PROMETHEUS__ENABLED=false` nothing is emitted. Must run inside a Tokio runtime, and after the recorder is installed:
+    /// without one this fails, and the process can have none any more. The recorder must not log, because log events are
+    /// counted in it.
     ///
     /// ```no_run
     /// # use belfry_telemetry::{Identity, Telemetry, TelemetrySettings};
@@ -211,6 +217,7 @@ impl Telemetry {
                 expected: "false, because the service's own recorder has the values".to_owned(),
             }));
         }
+        tokio::runtime::Handle::try_current().map_err(StartError::Runtime)?;
         let (deliveries, destinations) = Deliveries::open(identity, settings.deliveries())?;
         let rows = registry::checked_rows(&[catalogue::ROWS, catalogue])?;
         if settings.prometheus.enabled {

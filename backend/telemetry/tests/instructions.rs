@@ -30,7 +30,8 @@ fn a_request_costs_no_more_instructions_by_callgrind() {
         };
         let ratio = measured.iter().find_map(of_bare).unwrap();
         println!("{variant}: {ratio:.3} times the instructions of the bare handler, {known} known");
-        if ratio > known * GROWTH {
+        // A layer that costs nothing was not measured.
+        if !(1.0..=known * GROWTH).contains(&ratio) {
             wrong.push(format!("{variant}: {ratio:.3} times the instructions of the bare handler, not {known}"));
         }
     }
@@ -64,5 +65,7 @@ fn instructions<'v>(variants: &[&'v str]) -> Vec<(&'v str, u64)> {
 fn total(dump: &Path) -> u64 {
     let text = std::fs::read_to_string(dump).unwrap_or_else(|error| panic!("{}: {error}", dump.display()));
     let total = text.lines().find_map(|line| line.strip_prefix("totals: ").or_else(|| line.strip_prefix("summary: ")));
-    total.unwrap_or_else(|| panic!("{} has no total", dump.display())).trim().parse().unwrap()
+    let total = total.unwrap_or_else(|| panic!("{} has no total", dump.display())).trim().parse().unwrap();
+    assert!(total > 0, "callgrind has not found counted_requests in {}", dump.display());
+    total
 }

@@ -25,8 +25,13 @@ const UNITS: [&str; 3] = ["seconds", "bytes", "ratio"];
 /// Writes the comment lines of a family. `has_family` says whether another family has a name.
 pub(super) fn write_head(text: &mut String, name: &str, family: &Family, has_family: impl Fn(&str) -> bool) {
     let is_counter = matches!(family.kind, Kind::Counter | Kind::FloatCounter);
-    // The family of a counter is named without the suffix of its samples.
-    let (name, kind) = match name.strip_suffix("_total").filter(|name| is_counter && !has_family(name)) {
+    // The family of a counter is named without the suffix of its samples, unless that is the name of another family, or
+    // of the lines of one.
+    let is_free = |name: &str| {
+        let of_lines = ["_bucket", "_sum", "_count"].iter().filter_map(|suffix| name.strip_suffix(suffix));
+        !has_family(name) && !of_lines.into_iter().any(&has_family)
+    };
+    let (name, kind) = match name.strip_suffix("_total").filter(|name| is_counter && is_free(name)) {
         Some(base) => (base, "counter"),
         None if is_counter => (name, "unknown"),
         None => (name, text::type_name(family.kind)),

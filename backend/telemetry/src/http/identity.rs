@@ -24,6 +24,8 @@ tokio::task_local! {
 thread_local! {
     // On its way to the layer that keeps it, while its span is made.
     static NEW: Cell<Option<Arc<RequestIdentity>>> = const { Cell::new(None) };
+    // While the values of an identity are recorded on its span.
+    static RECORDING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The id of the request that this task handles; empty outside of one.
@@ -60,6 +62,11 @@ impl RequestIdentity {
     /// The identity of the request whose span is being made, for the layer that keeps it.
     pub(crate) fn of_new_span(metadata: &Metadata<'_>) -> Option<Arc<Self>> {
         if metadata.target() == module_path!() { NEW.take() } else { None }
+    }
+
+    /// Whether what is being recorded on a span are values that its identity has already.
+    pub(crate) fn is_recording() -> bool {
+        RECORDING.get()
     }
 
     /// Hands over the fields that were not formatted yet, of the span with this metadata. Nobody else can write a line
@@ -145,8 +152,15 @@ impl Identified {
         if let Some(trace_id) = traces::trace_id(&self.span) {
             // Nobody else sets it.
             let _ = self.identity.trace_id.set(trace_id);
-            self.span.record("trace_id", trace_id.to_string());
+            self.record("trace_id", trace_id.to_string());
         }
+    }
+
+    /// Records a value of the identity on the span, for the layers of others and for the collector.
+    fn record(&self, field: &str, value: impl Value) {
+        RECORDING.set(true);
+        self.span.record(field, value);
+        RECORDING.set(false);
     }
 
     /// Runs `part` of the request's work, with the span as the current one.
@@ -165,9 +179,9 @@ impl Identified {
         self.identity.status.store(status, Ordering::Relaxed);
         // Without traces the only layers are our own.
         if traces::may_be_on() {
-            self.span.record("http.response.status_code", status);
+            self.record("http.response.status_code", status);
             if is_server_error(status) {
-                self.span.record("otel.status_code", "ERROR");
+                self.record("otel.status_code", "ERROR");
             }
         }
         if let Some(id) = self.identity.id.header_value() {

@@ -142,7 +142,10 @@ pin_project! {
             let mut this = this.project();
             // What a handler logs when its client leaves belongs to the request.
             if this.inner.is_some() && let Some(identified) = this.identified {
-                identified.scope(|| this.inner.set(None));
+                identified.scope(|| {
+                    this.inner.set(None);
+                    drop(this.guard.take());
+                });
             }
         }
     }
@@ -173,7 +176,10 @@ where
             }
             // No response at all, which a router never does but another service may: its caller closes the connection.
             Err(error) => {
-                guard.fail();
+                match this.identified {
+                    Some(identified) => identified.scope(|| guard.fail()),
+                    None => guard.fail(),
+                }
                 ERRORS_TOTAL.with(("service", "http")).increment(1);
                 Err(error)
             }

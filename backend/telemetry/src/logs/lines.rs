@@ -11,7 +11,7 @@ use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, Filter};
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use super::Layers;
 use crate::catalogue::{LOG_EVENTS_TOTAL, LogLevel};
@@ -64,19 +64,27 @@ impl<S> Lines<S>
 where
     S: Subscriber + for<'l> LookupSpan<'l>,
 {
-    /// Passes on the spans of requests that the line of this event will show.
+    /// Passes on the spans of requests that the line of this event may show.
     fn pass_requests(&self, event: &Event<'_>, context: &Context<'_, S>) {
-        for span in context.event_scope(event).into_iter().flatten() {
-            let Some(identity) = span.extensions().get::<Arc<RequestIdentity>>().cloned() else { continue };
-            identity.format_fields(span.metadata(), |fields| {
-                for writer in &self.writers {
-                    match fields {
-                        Fields::New(attributes) => writer.on_new_span(attributes, &span.id(), context.clone()),
-                        Fields::Changed(values) => writer.on_record(&span.id(), values, context.clone()),
-                    }
-                }
-            });
+        context.event_scope(event).into_iter().flatten().for_each(|span| self.pass_request(&span, context));
+        // Some writers show the current span in place of the parent that the event names, or of none.
+        if !event.is_contextual() {
+            let current = context.lookup_current().into_iter().flat_map(|span| span.scope());
+            current.for_each(|span| self.pass_request(&span, context));
         }
+    }
+
+    /// Passes on this span if it is a request's, as far as it was not.
+    fn pass_request(&self, span: &SpanRef<'_, S>, context: &Context<'_, S>) {
+        let Some(identity) = span.extensions().get::<Arc<RequestIdentity>>().cloned() else { return };
+        identity.format_fields(span.metadata(), |fields| {
+            for writer in &self.writers {
+                match fields {
+                    Fields::New(attributes) => writer.on_new_span(attributes, &span.id(), context.clone()),
+                    Fields::Changed(values) => writer.on_record(&span.id(), values, context.clone()),
+                }
+            }
+        });
     }
 }
 
@@ -101,10 +109,13 @@ where
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         // A request's own values are in its identity.
-        let is_request = context.span(id).is_some_and(|span| span.extensions().get::<Arc<RequestIdentity>>().is_some());
-        if !is_request {
-            self.writers.iter().for_each(|writer| writer.on_record(id, values, context.clone()));
+        if RequestIdentity::is_recording() {
+            return;
         }
+        if let Some(span) = context.span(id) {
+            self.pass_request(&span, &context);
+        }
+        self.writers.iter().for_each(|writer| writer.on_record(id, values, context.clone()));
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
@@ -228,6 +239,35 @@ mod tests {
         let pretty = pretty.text();
         assert_eq!(pretty.matches(identity).count(), 2, "{pretty}");
         assert_eq!(pretty.matches(r#"route="/hello/{name}" http.response.status_code=200}"#).count(), 1, "{pretty}");
+    }
+
+    #[test]
+    fn a_first_line_with_another_parent_has_its_request_too() {
+        let json = Written::default();
+        let json_lines = json.clone();
+        let writer = fmt::layer().json().flatten_event(true).with_writer(move || json_lines.clone()).boxed();
+        let handler = |line: fn()| Router::new().route("/hello/{name}", get(async move || line())).layer(identify());
+        let routers = [
+            handler(|| tracing::info!(parent: None, "without a parent")),
+            handler(|| tracing::info!(parent: &tracing::debug_span!("disabled"), "in a span that is not visible")),
+            handler(|| {
+                let elsewhere = tracing::Span::none().in_scope(|| tracing::info_span!(parent: None, "elsewhere"));
+                tracing::info!(parent: &elsewhere, "in a span of its own");
+            }),
+            handler(|| {
+                tracing::Span::current().record("otel.name", "query Orders");
+                tracing::info!("with a name of its own");
+            }),
+        ];
+        with_writers(vec![writer], async move {
+            for router in &routers {
+                ask(router).await;
+            }
+        });
+        let lines: Vec<Value> = json.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 4, "{lines:?}");
+        assert!(lines.iter().all(|line| line["spans"][0]["request_id"] == "r-1"), "{lines:?}");
+        assert!(lines[3].to_string().contains("query Orders"), "{lines:?}");
     }
 
     #[test]

@@ -142,7 +142,7 @@ async fn under_load(server: &mut Server, database: &AnyPool, seed: u64, kills: u
             let restarted = Instant::now();
             // Not on a thread of the clients: it waits for the new server's first word.
             block_in_place(|| server.kill_and_restart());
-            lifetime = MAX_LIFETIME.max(restarted.elapsed() * STARTS_PER_LIFETIME);
+            lifetime = (restarted.elapsed() * STARTS_PER_LIFETIME).clamp(MAX_LIFETIME, MAX_LIFETIME * 4);
         }
         current.send_replace(server.url.clone());
     }
