@@ -81,7 +81,8 @@ show_help() {
   logs [part]
   demo       realistic traffic; options go to `belfry demo` (--for 60s --rate 5)
   test       all checks and tests; `test quick` only format, lints and cargo test
-             on SQLite; `test long` what takes too long for every day
+             on SQLite, without the slowest; `test long` what takes too long for
+             every day
   help       this text
 
 Variables come from the shell, else from .env; .env.example lists them. A wrong
