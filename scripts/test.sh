@@ -117,17 +117,16 @@ run_tests() {
   await_groups
 }
 
-# The groups that run beside each other, in the order of the report. Both passes of the API tests are in one: at the same
-# time they need more than two cores, and requests then meet the timeouts that the tests rely on.
+# The groups that run beside each other, in the order of the report. While the program is compiled, files are checked and
+# images prepared. The tests of the stacks wait for those of the service: at the same time they need more than two cores,
+# and requests then meet the timeouts that the tests rely on.
 group_names=(files service stacks)
 
 compile_and_test() {
-  # Fewer tests at a time than when nothing else runs.
-  local -x BELFRY_API_TEST_THREADS=4
   step 'compile everything, with clippy' compile_everything
-  mark compiled
   step 'unit and API tests on SQLite' test_workspace all
   test_on_postgres
+  mark service-tested
 }
 
 compile_everything() { cargo build --workspace --all-targets --locked; }
@@ -135,7 +134,7 @@ compile_everything() { cargo build --workspace --all-targets --locked; }
 # First what needs no program of ours, while that is compiled.
 test_stacks() {
   step 'images for the stack in containers' prepare_images
-  await_mark compiled
+  await_mark service-tested
   step 'the stack in containers' test_containers
   step 'the stack natively' test_native_stack
   step 'the program from the build context alone' check_build_context
