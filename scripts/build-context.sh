@@ -33,7 +33,7 @@ copy_context() {
 # not run, so it is compiled without optimisation, which takes less time.
 compile_context() {
   (cd -- "$context_folder/source" && CARGO_TARGET_DIR=$context_folder/target \
-    nice -n 10 cargo build --locked --workspace --bin belfry --example minimal --config profile.dev.package.belfry-learning.opt-level=0)
+    cargo build --locked --workspace --bin belfry --example minimal --config profile.dev.package.belfry-learning.opt-level=0)
 }
 
 # Links the dependencies that the tests have already compiled, so that only the project's own crates are compiled again.

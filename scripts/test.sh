@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# `./run.sh test`: installs missing packages, then runs every check and test, the
-# longer ones side by side. It stops at the first failure and names the failed step.
+# `./run.sh test`: installs missing packages, then runs every check and test; files
+# are checked and images prepared while the program is compiled. It stops at the first failure and names the failed step.
 
 current_step='preparing'
 step_started=0
