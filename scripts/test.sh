@@ -324,9 +324,10 @@ stacks_folder=''
 stop_test_stacks() {
   local folder
   [[ -n $stacks_folder ]] || return 0
-  for folder in "$stacks_folder"/*/; do
-    [[ ! -d $folder ]] || BELFRY_STATE=$folder BELFRY_ENV_FILE=/dev/null ./run.sh down || true
-  done
+  # Their names begin with a dot.
+  while IFS= read -r -d '' folder; do
+    BELFRY_STATE=$folder BELFRY_ENV_FILE=/dev/null ./run.sh down </dev/null || true
+  done < <(find "$stacks_folder" -mindepth 1 -maxdepth 1 -type d -print0)
   rm -rf -- "$stacks_folder"
   stacks_folder=''
 }
