@@ -245,7 +245,8 @@ pub fn command(variables: &[(String, String)], folder: &Path) -> Command {
 }
 
 fn client() -> reqwest::Client {
-    belfry_telemetry::tls::http_client().no_proxy().timeout(PATIENCE).build().unwrap()
+    // Reading the system's certificates, which no server here has, takes longer than most requests.
+    belfry_telemetry::tls::http_client().no_proxy().tls_certs_only([]).timeout(PATIENCE).build().unwrap()
 }
 
 /// Starts the server and reads the address it took from its log. The rest of its log goes to the test's output.

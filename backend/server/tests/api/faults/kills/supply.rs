@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::count;
 
 /// Clean-up takes longer for this many than a server lives.
-const EXPIRED: i64 = 300;
+const EXPIRED: i64 = 1_000;
 
 /// Makes sure that there are datasets whose time is over, each with its file.
 pub async fn supply_expired(database: &AnyPool, folder: &Path) {
