@@ -114,30 +114,37 @@ run_tests() {
   start_group files check_files
   start_group service compile_and_test
   start_group stacks test_stacks
+  start_group crates test_crates
   await_groups
 }
 
 # The groups that run beside each other, in the order of the report. While the program is compiled, files are checked and
-# images prepared. The tests of the stacks wait for those of the service: at the same time they need more than two cores,
-# and requests then meet the timeouts that the tests rely on.
-group_names=(files service stacks)
+# images prepared. The tests of the service rely on time-outs, so the others leave it the processor when it needs it.
+group_names=(files service stacks crates)
 
 compile_and_test() {
   step 'compile everything, with clippy' compile_everything
-  step 'unit and API tests on SQLite' test_workspace all
+  mark compiled
+  step 'API tests on SQLite' test_workspace service
   test_on_postgres
-  mark service-tested
 }
 
 compile_everything() { cargo build --workspace --all-targets --locked; }
 
 # First what needs no program of ours, while that is compiled.
 test_stacks() {
+  yield_processor 5
   step 'images for the stack in containers' prepare_images
-  await_mark service-tested
+  await_mark compiled
   step 'the stack in containers' test_containers
   step 'the stack natively' test_native_stack
   step 'the program from the build context alone' check_build_context
+}
+
+test_crates() {
+  yield_processor 10
+  await_mark compiled
+  step 'unit tests, and the tests of the other crates' test_workspace crates
 }
 
 # clippy-driver is rustc with clippy's lints. With it as the compiler of the workspace's crates, the build of the tests
@@ -181,27 +188,33 @@ missing_parser_packages() {
   /usr/bin/python3 -c 'import prometheus_client.openmetrics' >/dev/null 2>&1 || echo python3-prometheus-client
 }
 
-# Some tests need a real Prometheus, its Python client or valgrind, which `quick` does not install.
+# test_workspace quick|service|crates: `service` is the server's API tests and `crates` all others. Some tests need a real Prometheus, its Python client or
+# valgrind, which `quick` does not install.
 test_workspace() {
-  local name left_out=()
+  local name left_out=() programs=()
+  case $1 in
+    service) programs=(--test server) ;;
+    # Of the whole workspace, so that a new test program is run without being listed anywhere.
+    crates) local -x BELFRY_LEAVE_OUT=server ;;
+  esac
   find_monitoring_tools
   if [[ $1 == quick ]]; then
     skip "${#slow_tests[@]} tests that take longer than the others together: ${slow_tests[*]}"
     for name in "${slow_tests[@]}"; do left_out+=(--skip "$name"); done
   fi
-  if [[ -n $(missing_parser_packages) ]]; then
+  if [[ $1 != service && -n $(missing_parser_packages) ]]; then
     skip "the test of exemplars by Prometheus's Python client, which is not installed"
     left_out+=(--skip a_python_client)
   fi
-  if ! have valgrind; then
+  if [[ $1 != service ]] && ! have valgrind; then
     skip 'the test of the instructions of a request by valgrind, which is not installed'
     left_out+=(--skip by_callgrind)
   fi
   if [[ -n ${tool[prometheus]} ]]; then
-    PATH=$(dirname -- "${tool[prometheus]}"):$PATH cargo_tests sqlite --workspace -- "${left_out[@]}"
+    PATH=$(dirname -- "${tool[prometheus]}"):$PATH cargo_tests "sqlite-$1" --workspace "${programs[@]}" -- "${left_out[@]}"
   else
     skip 'the tests with a real Prometheus, which is not installed: native histograms, exemplars, and whether it scrapes the server'
-    cargo_tests sqlite --workspace -- "${left_out[@]}" --skip a_real_prometheus
+    cargo_tests "sqlite-$1" --workspace "${programs[@]}" -- "${left_out[@]}" --skip a_real_prometheus
   fi
 }
 
@@ -228,7 +241,7 @@ test_on_postgres() {
   step 'a private PostgreSQL' start_postgres
   local -x BELFRY_TEST_DATABASE_URL=$postgres_url
   step 'unit tests on PostgreSQL' cargo_tests postgresql-units --workspace --bin belfry
-  # Separately: next to other tests, its servers are killed before they do any work.
+  # Separately: next to other API tests, its servers are killed before they do any work.
   step 'kills on PostgreSQL' cargo_tests postgresql-kills --workspace --test server api::faults::kills::
   skip+=(--skip api::faults::kills::)
   step 'API and job tests on PostgreSQL' cargo_tests postgresql --workspace --test server api:: -- "${skip[@]}"

@@ -18,14 +18,14 @@ pid=''
 stop() { [[ -z $pid ]] || { kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; pid=''; } || true; }
 trap 'stop; rm -rf -- "$work"' EXIT
 
-# cpu_ticks PID: user and system time so far
+# cpu_ticks PID: "USER SYSTEM", the times so far
 cpu_ticks() {
   local fields
   read -r -a fields <"/proc/$1/stat"
-  echo $((fields[13] + fields[14]))
+  echo "${fields[13]} ${fields[14]}"
 }
 
-# measure VARIANT: prints "requests-per-second microseconds-of-CPU-per-request"
+# measure VARIANT: prints "REQUESTS-PER-SECOND|CPU|USER", the last two in microseconds per request
 measure() {
   local before after requests
   VARIANT=$1 ADDRESS=127.0.0.1:18471 "$server" &
@@ -35,34 +35,37 @@ measure() {
     sleep 0.05
   done
   wrk -t1 -c16 -d1s http://127.0.0.1:18471/hello/world >/dev/null
-  before=$(cpu_ticks "$pid")
+  read -r -a before < <(cpu_ticks "$pid")
   wrk -t1 -c16 -d"${seconds}s" http://127.0.0.1:18471/hello/world >"$work/wrk"
-  after=$(cpu_ticks "$pid")
+  read -r -a after < <(cpu_ticks "$pid")
   stop
   requests=$(awk '/requests in/ {print $1}' "$work/wrk")
-  awk -v r="$requests" -v s="$seconds" -v t=$((after - before)) -v hz="$(getconf CLK_TCK)" \
-    'BEGIN {printf "%.0f %.3f\n", r / s, t / hz * 1e6 / r}'
+  awk -v r="$requests" -v s="$seconds" -v user=$((after[0] - before[0])) -v kernel=$((after[1] - before[1])) \
+    -v hz="$(getconf CLK_TCK)" \
+    'BEGIN {printf "%.0f|%.3f|%.3f\n", r / s, (user + kernel) / hz * 1e6 / r, user / hz * 1e6 / r}'
 }
 
 for ((round = 1; round <= rounds; round++)); do
   for variant in "${variants[@]}"; do
-    echo "$round|$variant|$(measure "$variant" | tr ' ' '|')" >>"$work/all"
+    echo "$round|$variant|$(measure "$variant")" >>"$work/all"
   done
 done
 
 # The median of the ratios to the bare server of the same round.
 awk -F'|' -v rounds="$rounds" '
-  { rps[$1, $2] = $3; cpu[$1, $2] = $4; if (!($2 in seen)) { seen[$2] = 1; names[++n] = $2 } }
+  { rps[$1, $2] = $3; cpu[$1, $2] = $4; user[$1, $2] = $5; if (!($2 in seen)) { seen[$2] = 1; names[++n] = $2 } }
   function median(of, count,   i, j, t) {
     for (i = 2; i <= count; i++) for (j = i; j > 1 && of[j - 1] > of[j]; j--) { t = of[j]; of[j] = of[j - 1]; of[j - 1] = t }
     return count % 2 ? of[(count + 1) / 2] : (of[count / 2] + of[count / 2 + 1]) / 2
   }
   END {
-    printf "%-18s %14s %16s %14s %16s\n", "", "requests/s", "against bare", "CPU us", "against bare"
+    printf "%-18s %12s %8s %10s %8s %10s %8s\n", "", "requests/s", "/ bare", "CPU us", "- bare", "user us", "- bare"
     for (k = 1; k <= n; k++) {
       for (r = 1; r <= rounds; r++) {
         a[r] = rps[r, names[k]]; b[r] = a[r] / rps[r, "bare"]; c[r] = cpu[r, names[k]]; d[r] = c[r] / cpu[r, "bare"]
+        e[r] = user[r, names[k]]; f[r] = e[r] / user[r, "bare"]
       }
-      printf "%-18s %14.0f %15.2fx %14.2f %+15.1f%%\n", names[k], median(a, rounds), median(b, rounds), median(c, rounds), (median(d, rounds) - 1) * 100
+      printf "%-18s %12.0f %7.2fx %10.2f %+7.0f%% %10.2f %+7.0f%%\n", names[k], median(a, rounds), median(b, rounds),
+        median(c, rounds), (median(d, rounds) - 1) * 100, median(e, rounds), (median(f, rounds) - 1) * 100
     }
   }' "$work/all"

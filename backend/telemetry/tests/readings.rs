@@ -98,7 +98,9 @@ async fn a_reading_that_hangs_or_panics_costs_only_its_gauges() {
     assert_eq!(value(&panicked, r#"errors_total{error_type="panic",component="telemetry"}"#), Some(1.0));
     assert_eq!(value(&panicked, r#"log_events_total{level="error"}"#), Some(1.0));
     panics.store(false, Ordering::Relaxed);
-    assert_eq!(value(&page(&router).await, "test_panicking"), Some(1.0));
+    // On a busy machine a page may be complete before this reading was taken.
+    let is_back = async || value(&page(&router).await, "test_panicking") == Some(1.0);
+    eventually("the reading that panicked comes back", PATIENCE, is_back).await;
 }
 
 /// Threads that take readings.

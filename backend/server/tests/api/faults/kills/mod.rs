@@ -138,6 +138,9 @@ async fn under_load(server: &mut Server, database: &AnyPool, seed: u64, kills: u
             stillbirths += u32::from(!block_in_place(|| starting.kill()));
             block_in_place(|| server.start_again(&[]));
         } else {
+            // By themselves they begin every few seconds, and would be under way at few deaths on a fast machine.
+            let job = UNDER_FIRE[usize::from(kill % 2 == 0)].0;
+            server.post(&format!("/jobs/{job}/run"), &json!({})).await;
             pause(&mut random, u64::try_from(lifetime.as_millis()).unwrap()).await;
             let restarted = Instant::now();
             // Not on a thread of the clients: it waits for the new server's first word.
