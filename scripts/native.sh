@@ -212,11 +212,6 @@ native_stop() {
 
 native_is_known() { compgen -G "$state/pids/*" >/dev/null; }
 
-native_down() {
-  take_lock
-  native_stop "${parts[@]}"
-}
-
 # One line per part; fails unless all are up.
 native_status() {
   local part pid word result=0

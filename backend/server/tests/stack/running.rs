@@ -174,7 +174,9 @@ impl Drop for Stack {
     fn drop(&mut self) {
         let answer = self.run(&["down"]);
         if !answer.succeeded {
-            eprintln!("./run.sh down failed:\n{}", answer.text);
+            // Without its records nobody could stop what is left.
+            self.state.disable_cleanup(true);
+            eprintln!("./run.sh down failed, {} is left:\n{}", self.state.path().display(), answer.text);
         }
     }
 }
