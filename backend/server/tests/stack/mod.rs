@@ -95,6 +95,10 @@ async fn monitoring_off_and_on_keeps_the_service_and_its_history() {
     assert!(!said.contains("prometheus runs with other settings"), "{said}");
     let (status, _) = stack.get("backend", "/metrics").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
+    // What keeps the alert ServiceMetricsMissing silent.
+    let probe = format!("/probe?module=http_2xx&target={}", stack.url("backend", "/metrics"));
+    let probed = stack.page("blackbox-exporter", &probe).await;
+    assert!(probed.contains("\nprobe_http_status_code 404\n"), "{probed}");
     let (status, answer) = stack.upload("wine.csv").await;
     assert_eq!(status, StatusCode::CREATED, "{answer}");
     let all_up = stack.run(&["status"]);
