@@ -179,6 +179,7 @@ fn a_set_variable_reaches_the_backend_an_unset_one_does_not() {
     let environment = &config["services"]["backend"]["environment"];
     assert_eq!(environment["PROMETHEUS__ENABLED"], "false");
     assert_eq!(environment["UPLOAD__MAX_BYTES"], Value::Null);
+    assert_eq!(environment["APP__INSTANCE"], "backend:8000");
     assert_eq!(environment["LOKI__URL"], "http://loki:3100");
     assert_eq!(environment["GRAFANA_ADMIN_PASSWORD"], "", "the backend was given Grafana's password");
 }
