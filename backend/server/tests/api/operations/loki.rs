@@ -49,7 +49,7 @@ async fn a_line_written_for_a_request_carries_its_id() {
     assert_eq!(labels["instance"], machine.trim());
     assert_eq!(line["dataset_id"], json!(dataset));
     assert_eq!(line["request_id"].as_str().map(str::len), Some(36), "{line}");
-    assert_eq!(line["route"], "/api/v1/datasets");
+    assert_eq!((&line["http.request.method"], &line["http.route"]), (&json!("POST"), &json!("/api/v1/datasets")));
 }
 
 #[tokio::test]
