@@ -21,11 +21,13 @@ containers_are_known() { [[ -n $(docker compose ps --all --quiet 2>/dev/null) ]]
 # The published ports, and the service that uses each.
 declare -A service_port=(
   [backend]=BACKEND_PORT [prometheus]=PROMETHEUS_PORT [grafana]=GRAFANA_PORT [loki]=LOKI_PORT
-  [alertmanager]=ALERTMANAGER_PORT [node-exporter]=NODE_EXPORTER_PORT [blackbox-exporter]=BLACKBOX_PORT
+  [alertmanager]=ALERTMANAGER_PORT [node-exporter]=NODE_EXPORTER_PORT
 )
 
+# require_free_container_ports [COMPOSE OPTIONS...]
 require_free_container_ports() {
   local service running variables=() same
+  [[ " $* " != *' docker-compose.dev.yml '* ]] || service_port[blackbox-exporter]=BLACKBOX_PORT
   mapfile -t same < <(same_ports "${service_port[@]}")
   refuse_ports "${same[@]}"
   # Such as `backend 127.0.0.1:8000->8000/tcp`. A running service uses its port, unless its port is being changed.
@@ -40,7 +42,7 @@ require_free_container_ports() {
 containers_up() {
   # The Dockerfile expects a keyword here; native mode also accepts a path.
   [[ ${BELFRY_BINARY:-} != */* ]] || unset BELFRY_BINARY
-  require_free_container_ports
+  require_free_container_ports "$@"
   say "Building the backend image (the first time up to $(first_build_minutes release) minutes on $(nproc) cores, later less)"
   docker compose "$@" build backend || {
     docker image inspect "${BELFRY_IMAGE:-belfry-backend:0.1.0}" >/dev/null 2>&1 || die 'the backend image could not be built'

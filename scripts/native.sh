@@ -112,6 +112,8 @@ require_valid_flags() {
 # The backend's variables that differ from the binary's defaults in native mode.
 set_backend_variables() {
   export SERVER__HOST=$BIND_ADDRESS SERVER__PORT=$BACKEND_PORT
+  # As Prometheus names the target.
+  export APP__INSTANCE=${APP__INSTANCE:-$(host_port "$(local_address)" "$BACKEND_PORT")}
   export DATA__DIR=${DATA__DIR:-$state/data}
   export LOKI__ENABLED=${LOKI__ENABLED:-false}
   export PROMETHEUS__URL=${PROMETHEUS__URL:-http://$(host_port "$(local_address)" "$PROMETHEUS_PORT")}
@@ -211,11 +213,6 @@ native_stop() {
 }
 
 native_is_known() { compgen -G "$state/pids/*" >/dev/null; }
-
-native_down() {
-  take_lock
-  native_stop "${parts[@]}"
-}
 
 # One line per part; fails unless all are up.
 native_status() {

@@ -42,12 +42,17 @@ start_part() {
   shift 2
   # A start begins a new log and keeps one old log, which bounds the size and saves the log of a crash.
   [[ -s $(log_file "$name") ]] && mv -- "$(log_file "$name")" "$(log_file "$name").1"
-  # The child must not inherit the lock: it would keep it forever.
-  setsid nohup "$@" >"$(log_file "$name")" 2>&1 </dev/null {lock}>&- &
+  # The process records itself before it becomes the program, which keeps its pid and start time: so there is no program
+  # without a record, also if this shell is ended in between. It must not inherit the lock, which it would keep forever.
+  (
+    pid=$BASHPID
+    ticks=$(start_ticks "$pid")
+    echo "$(</proc/sys/kernel/random/boot_id) $pid $ticks $fingerprint" >"$(pid_file "$name")"
+    exec setsid nohup "$@"
+  ) >"$(log_file "$name")" 2>&1 </dev/null {lock}>&- &
   pid=$!
   disown "$pid"
-  ticks=$(start_ticks "$pid") || ticks=gone
-  echo "$(</proc/sys/kernel/random/boot_id) $pid $ticks $fingerprint" >"$(pid_file "$name")"
+  until [[ -s $(pid_file "$name") ]] || ! start_ticks "$pid" >/dev/null; do sleep 0.01; done
 }
 
 # Sends SIGTERM, waits, then kills. Safe to repeat.

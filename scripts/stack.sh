@@ -22,9 +22,11 @@ stack_dev() {
 
 stack_down() {
   local known=false
+  # Another ./run.sh may be about to start what it has not recorded yet, and nothing runs that was never started here.
+  if native_is_known || [[ -e $state/lock ]]; then take_lock; fi
   if native_is_known; then
     known=true
-    native_down
+    native_stop "${parts[@]}"
   fi
   if engine_answers && containers_are_known; then
     known=true

@@ -334,15 +334,26 @@ test_native_stack() {
 
 stacks_folder=''
 
+# Stops the stacks that cut-off tests have left, and removes their folders. A folder whose stack could not be stopped stays:
+# without its records nobody could stop it.
 stop_test_stacks() {
   local folder
   [[ -n $stacks_folder ]] || return 0
   # Their names begin with a dot.
   while IFS= read -r -d '' folder; do
-    BELFRY_STATE=$folder BELFRY_ENV_FILE=/dev/null ./run.sh down </dev/null || true
+    if stop_test_stack "$folder"; then rm -rf -- "$folder"; else warn "a stack is left: BELFRY_STATE=$folder ./run.sh down"; fi
   done < <(find "$stacks_folder" -mindepth 1 -maxdepth 1 -type d -print0)
-  rm -rf -- "$stacks_folder"
+  rmdir -- "$stacks_folder" 2>/dev/null || true
   stacks_folder=''
+}
+
+# Waits for a ./run.sh of the test that is still starting or stopping it.
+stop_test_stack() {
+  local folder=$1 deadline=$((SECONDS + 120))
+  until BELFRY_STATE=$folder BELFRY_ENV_FILE=/dev/null ./run.sh down </dev/null; do
+    ((SECONDS < deadline)) || return 1
+    sleep 1
+  done
 }
 
 # Fails if this machine cannot run an engine; the step is then skipped.

@@ -2,7 +2,8 @@
 """Stand-in for Grafana: /api/health, and /api/org behind the login that the compose file sets up.
 
 It requires what the original needs: a password file that only its user can read and no second password, a data folder
-that it can write, provisioning files that are valid YAML and dashboards that are valid JSON.
+that it can write, provisioning files that are valid YAML, dashboards that are valid JSON, and a home dashboard that exists.
+The original only logs an error for each folder of provisioning that is missing; this one does not start.
 """
 import base64
 import hmac
@@ -19,6 +20,7 @@ import yaml
 
 PORT = 3000
 DATA = pathlib.Path("/var/lib/grafana")
+PROVISIONING = pathlib.Path("/etc/grafana/provisioning")
 
 
 def password():
@@ -38,7 +40,10 @@ def password():
 
 def provisioned():
     """The number of provisioning files and dashboards; exits if one is not valid."""
-    files = sorted(pathlib.Path("/etc/grafana/provisioning").rglob("*.y*ml"))
+    for folder in ("alerting", "dashboards", "datasources", "plugins"):
+        if not (PROVISIONING / folder).is_dir():
+            sys.exit(f"there is no folder {PROVISIONING / folder}")
+    files = sorted(PROVISIONING.rglob("*.y*ml"))
     for file in files:
         # Without the comments, which may mention dashboard variables.
         text = json.dumps(yaml.safe_load(file.read_text()))
@@ -48,6 +53,8 @@ def provisioned():
     dashboards = sorted((DATA / "dashboards").glob("*.json"))
     for dashboard in dashboards:
         json.loads(dashboard.read_text())
+    home = pathlib.Path(os.environ["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    json.loads(home.read_text())
     return f"{len(files)} provisioning files, {len(dashboards)} dashboards"
 
 

@@ -6,8 +6,8 @@ mod recurrence;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use belfry_telemetry::TelemetrySettings;
 use belfry_telemetry::settings::{self, Secret, SettingsError, between};
+use belfry_telemetry::{Identity, TelemetrySettings};
 use clap::{ArgAction, Args};
 use jiff::tz::TimeZone;
 
@@ -69,6 +69,9 @@ pub struct AppConfig {
     /// Where this runs, as a label: production, staging, development.
     #[arg(id = "APP__ENVIRONMENT", default_value = "production")]
     pub environment: String,
+    /// Which server this is, as the label `instance` of its log lines and spans; unset: the machine's name and SERVER__PORT.
+    #[arg(id = "APP__INSTANCE", default_value = "", value_parser = instance)]
+    pub instance: String,
 }
 
 /// `SERVER__*`
@@ -306,6 +309,20 @@ impl Config {
         config.check()?;
         Ok(config)
     }
+
+    /// Which server this is: `APP__INSTANCE`, or what stays the same when the server is started again.
+    pub fn instance(&self) -> String {
+        if !self.app.instance.is_empty() {
+            return self.app.instance.clone();
+        }
+        // Port 0 is another one with every start.
+        Identity::default_instance(Some(self.server.port).filter(|port| *port != 0))
+    }
+}
+
+fn instance(text: &str) -> Result<String, String> {
+    let fits = text.len() <= 100 && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if fits { Ok(text.to_owned()) } else { Err("up to 100 visible ASCII characters, such as belfry-1:8000".to_owned()) }
 }
 
 fn address(text: &str) -> Result<std::net::IpAddr, String> {

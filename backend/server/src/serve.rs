@@ -33,8 +33,12 @@ const CUT_OFF: i32 = 130;
 
 /// Serves until SIGTERM or SIGINT, or until one of its tasks fails. A second signal exits at once.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
-    let identity =
-        Identity { service: SERVICE, version: env!("CARGO_PKG_VERSION"), environment: config.app.environment.clone() };
+    let identity = Identity {
+        service: SERVICE,
+        version: env!("CARGO_PKG_VERSION"),
+        environment: config.app.environment.clone(),
+        instance: config.instance(),
+    };
     let mut signals = Signals::listen()?;
     let telemetry = Telemetry::start(&identity, &config.telemetry, catalogue::ROWS)?;
     let flush_time = ShutdownTimes::new(&config.server).flush;

@@ -19,7 +19,7 @@ fn settings_with(variables: &[(&str, &str)]) -> TelemetrySettings {
 }
 
 fn identity() -> Identity {
-    Identity { service: "plain", version: "1.0.0", environment: "test".to_owned() }
+    Identity { service: "plain", version: "1.0.0", environment: "test".to_owned(), instance: "one".to_owned() }
 }
 
 async fn ask(router: &Router, path: &str) -> String {

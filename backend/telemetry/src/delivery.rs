@@ -148,7 +148,8 @@ mod tests {
         let settings = settings::read(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let Settings { log, loki, tracing } = settings.unwrap();
         let settings = DeliverySettings { log: &log, loki: &loki, tracing: &tracing, metrics: true };
-        let identity = Identity { service: "unit", version: "0", environment: "test".to_owned() };
+        let (environment, instance) = ("test".to_owned(), "one".to_owned());
+        let identity = Identity { service: "unit", version: "0", environment, instance };
         let (deliveries, destinations) = Deliveries::open(&identity, settings).unwrap();
         let subscriber = Registry::default().with(destinations.layers(&log, false));
         tracing::subscriber::with_default(subscriber, || tracing::info!("the last line"));

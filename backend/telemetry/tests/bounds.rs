@@ -82,7 +82,8 @@ async fn random_requests_and_names_stay_within_the_caps() {
     ];
     let set = set.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let settings: TelemetrySettings = settings::read(set).unwrap();
-    let identity = Identity { service: "bounds", version: "0", environment: "test".to_owned() };
+    let (environment, instance) = ("test".to_owned(), "one".to_owned());
+    let identity = Identity { service: "bounds", version: "0", environment, instance };
     let telemetry = Telemetry::start(&identity, &settings, ROWS).unwrap();
     let routes = Router::new().route("/items/{id}", get(async || "item")).route("/files/{*path}", get(async || "file"));
     let router = telemetry.observe(routes);

@@ -40,10 +40,14 @@ fn stage(service: &Service, stage: &str) -> f64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_event_arrives_once_and_in_order_and_is_accounted_for() {
     let (loki, url) = Receiver::start().await;
-    let service = start(&url, &[("LOKI__BEARER_TOKEN", "s3cret"), ("LOKI__TENANT", "north")]);
+    let variables = [("LOKI__BEARER_TOKEN", "s3cret"), ("LOKI__TENANT", "north"), ("APP__INSTANCE", "g-1")];
+    let service = start(&url, &variables);
     let expected = greet(&service, 50);
     service.await_line(r#"telemetry_loki_events_total{stage="sent"} 50"#);
     assert_eq!(greeted(&loki), expected);
+    let labels =
+        serde_json::json!({"service": "greeter", "environment": "production", "instance": "g-1", "level": "info"});
+    assert_eq!(loki.lines().remove(0).0, labels);
     assert_eq!(stage(&service, "emitted"), 50.0);
     for nothing in ["retried", "refused", "dropped"] {
         assert_eq!(stage(&service, nothing), 0.0, "{nothing}");
@@ -80,6 +84,46 @@ async fn what_loki_refuses_for_good_is_counted_and_stops_nothing() {
     service.ask("GET", "/greet/later");
     service.await_line(r#"telemetry_loki_events_total{stage="sent"} 1"#);
     assert_eq!(greeted(&loki), ["later"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_lines_that_loki_refused_count_as_refused() {
+    let (loki, url) = Receiver::start().await;
+    loki.refuse_lines_with(r#""language":"l3""#);
+    let service = start(&url, &[]);
+    let mut expected = greet(&service, 10);
+    expected.remove(3);
+    service.await_line(r#"telemetry_loki_events_total{stage="sent"} 9"#);
+    assert_eq!(stage(&service, "refused"), 1.0);
+    assert_eq!(greeted(&loki), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_lines_of_several_streams_are_counted_each() {
+    let (loki, url) = Receiver::start().await;
+    // Both levels have refused lines and others.
+    loki.refuse_lines_with("r-odd");
+    let service = Service::start_example("nested", &[("LOKI__ENABLED", "true"), ("LOKI__URL", &url)]);
+    for number in 0..6 {
+        let id = if number % 2 == 1 { "r-odd" } else { "r-even" };
+        let ask = |method: &str, path: &str| {
+            service.send(&format!(
+                "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Request-Id: {id}\r\n\r\n"
+            ));
+        };
+        // A line of level error, and one of level info.
+        ask("GET", "/api/v1/panic");
+        ask("POST", "/api/v1/books/dune/loans");
+    }
+    // However many batches they were sent in.
+    service.await_line(r#"telemetry_loki_events_total{stage="sent"} 6"#);
+    service.await_line(r#"telemetry_loki_events_total{stage="refused"} 6"#);
+    let lines = loki.lines();
+    assert!(lines.iter().all(|(_, line)| line["request_id"] == "r-even"), "{lines:?}");
+    for level in ["error", "info"] {
+        let of_level = lines.iter().filter(|(stream, _)| stream["level"] == level).count();
+        assert_eq!(of_level, 3, "{level}: {lines:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,12 +168,13 @@ const DIRECT: (&str, &str) = ("LOKI__DELIVERY", "direct");
 #[tokio::test(flavor = "multi_thread")]
 async fn direct_every_event_arrives_with_its_labels_and_headers() {
     let (loki, url) = Receiver::start().await;
-    let further = [DIRECT, ("LOKI__BEARER_TOKEN", "s3cret"), ("LOKI__TENANT", "north"), ("APP__ENVIRONMENT", "lab")];
+    let [lab, instance] = [("APP__ENVIRONMENT", "lab"), ("APP__INSTANCE", "g-1")];
+    let further = [DIRECT, ("LOKI__BEARER_TOKEN", "s3cret"), ("LOKI__TENANT", "north"), lab, instance];
     let service = start(&url, &further);
     let expected = greet(&service, 50);
     eventually("all arrive", PATIENCE, async || greeted(&loki).len() == 50).await;
     assert_eq!(greeted(&loki), expected);
-    let labels = serde_json::json!({"service": "greeter", "environment": "lab", "level": "info"});
+    let labels = serde_json::json!({"service": "greeter", "environment": "lab", "instance": "g-1", "level": "info"});
     let (stream, line) = loki.lines().remove(0);
     assert_eq!((stream, &line["message"]), (labels, &"greeted".into()));
     // Of the request's span.
@@ -187,15 +232,21 @@ fn refusal(variables: &[(&str, &str)]) -> String {
 
 #[test]
 fn a_delivery_that_cannot_work_is_refused_in_one_line() {
-    let cases: [(&[(&str, &str)], &str); 3] = [
-        (&[("LOKI__DELIVERY", "smoke")], "LOKI__DELIVERY: found `smoke`, expected buffered, direct"),
+    const TENANT: &str = "expected up to 150 letters, digits and ! - _ . * ' ( )";
+    let longest = "n".repeat(151);
+    let cases: [(&[(&str, &str)], String); 7] = [
+        (&[("LOKI__DELIVERY", "smoke")], "LOKI__DELIVERY: found `smoke`, expected buffered, direct".to_owned()),
         (
             &[DIRECT, ("LOKI__URL", "https://loki:3100")],
-            "LOKI__URL: found https with LOKI__DELIVERY=direct, which has no TLS, expected an http URL, or LOKI__DELIVERY=buffered",
+            "LOKI__URL: found https with LOKI__DELIVERY=direct, which has no TLS, expected an http URL, or LOKI__DELIVERY=buffered".to_owned(),
         ),
+        (&[DIRECT, ("LOKI__TENANT", "two\nlines")], format!("LOKI__TENANT: found `two\nlines`, {TENANT}")),
+        (&[("LOKI__TENANT", "two\nlines")], format!("LOKI__TENANT: found `two\nlines`, {TENANT}")),
+        (&[("LOKI__TENANT", "..")], format!("LOKI__TENANT: found `..`, {TENANT}")),
+        (&[("LOKI__TENANT", &*longest)], format!("LOKI__TENANT: found `{longest}`, {TENANT}")),
         (
-            &[DIRECT, ("LOKI__TENANT", "two\nlines")],
-            "LOKI__TENANT: found invalid HTTP header value for \"X-Scope-OrgID\", expected a name of visible ASCII characters",
+            &[("LOKI__BEARER_TOKEN", "two words")],
+            "LOKI__BEARER_TOKEN: found other characters, expected a token of visible ASCII characters".to_owned(),
         ),
     ];
     for (variables, expected) in cases {

@@ -143,7 +143,8 @@ async fn logs_alone_join_their_subscriber_and_leave_their_recorder() {
     ];
     let settings: TelemetrySettings =
         settings::read(variables.map(|(name, value)| (name.to_owned(), value.to_owned()))).unwrap();
-    let identity = Identity { service: "theirs", version: "1.0.0", environment: "test".to_owned() };
+    let (environment, instance) = ("test".to_owned(), "one".to_owned());
+    let identity = Identity { service: "theirs", version: "1.0.0", environment, instance };
     // With metrics off it installs no recorder, and no page.
     let (telemetry, layers) = Telemetry::join(&identity, &settings, &[]).unwrap();
     let theirs = TheirLayer::default();

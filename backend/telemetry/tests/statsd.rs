@@ -103,7 +103,8 @@ async fn both_carry_the_same_numbers_to_the_last() {
     let set = [("STATSD__ENABLED", "true"), ("STATSD__ADDRESS", agent.address()), ("STATSD__INTERVAL", "50ms")];
     let set = set.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let settings: TelemetrySettings = settings::read(set).unwrap();
-    let identity = Identity { service: "shop", version: "0", environment: "test".to_owned() };
+    let (environment, instance) = ("test".to_owned(), "one".to_owned());
+    let identity = Identity { service: "shop", version: "0", environment, instance };
     let telemetry = Telemetry::start(&identity, &settings, ROWS).unwrap();
     let router = telemetry.observe(Router::new().route("/order/{id}", get(async || "taken")));
     let mut sent = Sent::default();

@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use belfry_test_support::otlp::{Collector, StatusCode};
+use belfry_test_support::otlp::{Collector, Span, StatusCode, any_value};
 use belfry_test_support::stub::hanging;
+use serde_json::{Map, Value, json};
 
 use crate::service::{PATIENCE, Service};
 
@@ -19,12 +20,14 @@ fn ask_with_trace(service: &Service) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_becomes_a_span_of_the_callers_trace() {
     let (collector, url) = Collector::start().await;
-    let service = Service::start(&[("TRACING__ENABLED", "true"), ("TRACING__ENDPOINT", &url)]);
+    let instance = ("APP__INSTANCE", "greeter-1");
+    let service = Service::start(&[("TRACING__ENABLED", "true"), ("TRACING__ENDPOINT", &url), instance]);
     assert!(ask_with_trace(&service).ends_with("Hello"));
     collector.await_spans_within(1, PATIENCE).await;
     let taken = collector.taken();
     let resource = format!("{:?}", taken[0].resource);
     assert!(resource.contains("service.name") && resource.contains("greeter"), "{resource}");
+    assert!(resource.contains("service.instance.id") && resource.contains("greeter-1"), "{resource}");
     let span = &taken[0].scope_spans[0].spans[0];
     assert_eq!(span.name, "GET /greet/{language}");
     assert_eq!(hex(&span.trace_id), TRACE);
@@ -65,6 +68,60 @@ async fn an_answer_of_5xx_is_an_error_of_its_span_and_no_other_is() {
         let expected = if span.name == "GET /panic" { StatusCode::Error } else { StatusCode::Unset };
         assert_eq!(code, expected, "{}", span.name);
     }
+}
+
+/// The attributes of a span, each as JSON of its own type.
+fn attributes(span: &Span) -> Map<String, Value> {
+    let attributes = span.attributes.iter().map(|attribute| {
+        let value = match attribute.value.as_ref().and_then(|value| value.value.as_ref()).unwrap() {
+            any_value::Value::StringValue(text) => json!(text),
+            any_value::Value::IntValue(number) => json!(number),
+            other => panic!("{}: {other:?}", attribute.key),
+        };
+        (attribute.key.clone(), value)
+    });
+    attributes.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_span_has_the_names_and_types_of_the_http_conventions() {
+    let (collector, url) = Collector::start().await;
+    let mut service = Service::start_example("shapes", &[("TRACING__ENABLED", "true"), ("TRACING__ENDPOINT", &url)]);
+    let long = format!("/{}", "x".repeat(5_000));
+    for (method, path) in [("GET", "/panic"), ("GET", "/empty"), ("HEAD", "/nowhere/7"), ("BREW", &long)] {
+        service.ask(method, path);
+    }
+    service.stop();
+    let spans = collector.await_spans_within(4, PATIENCE).await;
+    let of = |name: &str| {
+        let span = spans.iter().find(|span| span.name == name).unwrap_or_else(|| panic!("no {name} in {spans:?}"));
+        let mut attributes = attributes(span);
+        assert_eq!(attributes.remove("request_id").unwrap().as_str().unwrap().len(), 36, "{name}");
+        assert_eq!(attributes.remove("trace_id"), Some(json!(hex(&span.trace_id))), "{name}");
+        // How long it ran and waited, of the layer itself.
+        attributes.retain(|key, _| !key.ends_with("_ns") && !key.starts_with("code.") && key != "target");
+        Value::Object(attributes)
+    };
+    assert_eq!(
+        of("GET /panic"),
+        json!({"http.request.method": "GET", "http.route": "/panic", "url.path": "/panic",
+            "http.response.status_code": 500, "error.type": "500"})
+    );
+    assert_eq!(
+        of("GET /empty"),
+        json!({"http.request.method": "GET", "http.route": "/empty", "url.path": "/empty",
+            "http.response.status_code": 204})
+    );
+    // No route has matched, so there is none to name.
+    assert_eq!(
+        of("HEAD"),
+        json!({"http.request.method": "HEAD", "url.path": "/nowhere/7", "http.response.status_code": 404})
+    );
+    assert_eq!(
+        of("HTTP"),
+        json!({"http.request.method": "_OTHER", "http.request.method_original": "BREW", "url.path": &long[..1024],
+            "http.response.status_code": 404})
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,9 @@
 //! A Loki that decodes what is pushed to it, as JSON or as protobuf, and keeps the lines.
 //!
-//! Source: Loki's HTTP API, `POST /loki/api/v1/push`, and the default `limits_config` of its configuration.
+//! Source: Loki's HTTP API, `POST /loki/api/v1/push`, the default `limits_config` of its configuration, and the answer of its
+//! ingester to lines that are too old for their stream.
 
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -26,6 +28,7 @@ pub struct Receiver {
     lines: Arc<Mutex<Vec<Line>>>,
     headers: Arc<Mutex<HeaderMap>>,
     limits: Option<Arc<Mutex<Limits>>>,
+    refusing: Arc<Mutex<Option<Refusing>>>,
 }
 
 impl Receiver {
@@ -49,7 +52,13 @@ impl Receiver {
 
     fn new(status: StatusCode, limits: Option<Limits>) -> Self {
         let limits = limits.map(|limits| Arc::new(Mutex::new(limits)));
-        Self { status: Arc::new(Mutex::new(status)), lines: Arc::default(), headers: Arc::default(), limits }
+        Self {
+            status: Arc::new(Mutex::new(status)),
+            lines: Arc::default(),
+            headers: Arc::default(),
+            limits,
+            refusing: Arc::default(),
+        }
     }
 
     /// Its routes.
@@ -64,6 +73,12 @@ impl Receiver {
     /// Answers with this status from now on.
     pub fn answer_with(&self, status: StatusCode) {
         *self.status.lock().unwrap() = status;
+    }
+
+    /// Refuses lines with these words from now on and takes the others of their push, each once, as Loki does with lines that
+    /// are too old.
+    pub fn refuse_lines_with(&self, words: &str) {
+        *self.refusing.lock().unwrap() = Some(Refusing { words: words.to_owned(), stored: HashSet::new() });
     }
 
     /// Every line that was taken, in order.
@@ -89,26 +104,68 @@ impl Receiver {
     }
 }
 
-async fn push(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes) -> StatusCode {
+async fn push(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes) -> (StatusCode, String) {
     let status = *receiver.status.lock().unwrap();
     if status == StatusCode::REQUEST_TIMEOUT {
         std::future::pending::<()>().await;
     }
     *receiver.headers.lock().unwrap() = headers.clone();
     if !status.is_success() {
-        return status;
+        return (status, String::new());
     }
     let mut pushed = match headers[header::CONTENT_TYPE].to_str().unwrap() {
         "application/json" => decode_json(&body),
         "application/x-protobuf" => decode_protobuf(&body),
         other => panic!("Loki takes no {other}"),
     };
-    let verdict = receiver.limits.map_or(status, |limits| limits.lock().unwrap().apply(&mut pushed, status));
+    let mut verdict = receiver.limits.map_or(status, |limits| limits.lock().unwrap().apply(&mut pushed, status));
+    let mut answer = String::new();
+    if let Some(refusing) = &mut *receiver.refusing.lock().unwrap()
+        && let Some(refused) = refusing.apply(&mut pushed)
+    {
+        (verdict, answer) = (StatusCode::BAD_REQUEST, refused);
+    }
     if verdict != StatusCode::TOO_MANY_REQUESTS {
-        let parsed = pushed.into_iter().map(|(labels, line)| (labels, serde_json::from_str(&line).unwrap()));
+        let parsed = pushed.into_iter().map(|line| (line.labels, serde_json::from_str(&line.text).unwrap()));
         receiver.lines.lock().unwrap().extend(parsed);
     }
-    verdict
+    (verdict, answer)
+}
+
+/// One line of a push.
+struct Pushed {
+    labels: Value,
+    /// Nanoseconds since 1970 UTC.
+    time: u128,
+    text: String,
+}
+
+/// Which lines are refused, and which were taken meanwhile.
+struct Refusing {
+    words: String,
+    /// Each with its stream and its time.
+    stored: HashSet<(String, u128, String)>,
+}
+
+impl Refusing {
+    /// Leaves the lines to be taken. The answer, of a push with refused lines, is about the last stream that has some.
+    fn apply(&mut self, lines: &mut Vec<Pushed>) -> Option<String> {
+        // Refused lines and all lines, by stream.
+        let mut streams: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+        lines.retain(|line| {
+            let stream = line.labels.to_string();
+            let (refused, all) = streams.entry(stream.clone()).or_default();
+            *all += 1;
+            if line.text.contains(&self.words) {
+                *refused += 1;
+                return false;
+            }
+            self.stored.insert((stream, line.time, line.text.clone()))
+        });
+        let (stream, (refused, all)) = streams.into_iter().rfind(|(_, (refused, _))| *refused > 0)?;
+        let reason = "entry with timestamp 2026-01-31 00:00:00 +0000 UTC ignored, reason: 'entry too far behind'";
+        Some(format!("{reason},\nuser 'fake', total ignored: {refused} out of {all} for stream: {stream}\n"))
+    }
 }
 
 /// Lines a second that Loki takes of one tenant, in bytes; the most at once; the longest line.
@@ -124,10 +181,10 @@ struct Limits {
 
 impl Limits {
     /// Removes the lines that are too long, which makes the answer 400; refuses the rest with 429 when it is beyond the rate.
-    fn apply(&mut self, lines: &mut Vec<(Value, String)>, status: StatusCode) -> StatusCode {
+    fn apply(&mut self, lines: &mut Vec<Pushed>, status: StatusCode) -> StatusCode {
         let pushed = lines.len();
-        lines.retain(|(_, line)| line.len() <= MAX_LINE_BYTES);
-        let bytes: usize = lines.iter().map(|(_, line)| line.len()).sum();
+        lines.retain(|line| line.text.len() <= MAX_LINE_BYTES);
+        let bytes: usize = lines.iter().map(|line| line.text.len()).sum();
         let since = std::mem::replace(&mut self.updated, Instant::now()).elapsed().as_secs_f64();
         self.budget_bytes = (self.budget_bytes + since * RATE_BYTES).min(BURST_BYTES);
         if bytes as f64 > self.budget_bytes {
@@ -138,28 +195,32 @@ impl Limits {
     }
 }
 
-fn decode_json(body: &[u8]) -> Vec<(Value, String)> {
+fn decode_json(body: &[u8]) -> Vec<Pushed> {
     let body: Value = serde_json::from_slice(body).unwrap();
     let mut lines = Vec::new();
     for stream in body["streams"].as_array().unwrap() {
         for entry in stream["values"].as_array().unwrap() {
             // Nanoseconds, as a string.
-            assert!(entry[0].as_str().unwrap().parse::<u128>().unwrap() > 1_700_000_000_000_000_000);
-            lines.push((stream["stream"].clone(), entry[1].as_str().unwrap().to_owned()));
+            let time: u128 = entry[0].as_str().unwrap().parse().unwrap();
+            assert!(time > 1_700_000_000_000_000_000);
+            let (labels, text) = (stream["stream"].clone(), entry[1].as_str().unwrap().to_owned());
+            lines.push(Pushed { labels, time, text });
         }
     }
     lines
 }
 
 /// Protobuf in one block of snappy.
-fn decode_protobuf(body: &[u8]) -> Vec<(Value, String)> {
+fn decode_protobuf(body: &[u8]) -> Vec<Pushed> {
     let body = snap::raw::Decoder::new().decompress_vec(body).unwrap();
     let mut lines = Vec::new();
     for stream in PushRequest::decode(&*body).unwrap().streams {
         let labels = labels(&stream.labels);
         for entry in stream.entries {
-            assert!(entry.timestamp.unwrap().seconds > 1_700_000_000);
-            lines.push((labels.clone(), entry.line));
+            let time = entry.timestamp.unwrap();
+            assert!(time.seconds > 1_700_000_000);
+            let time = time.seconds as u128 * 1_000_000_000 + time.nanos as u128;
+            lines.push(Pushed { labels: labels.clone(), time, text: entry.line });
         }
     }
     lines

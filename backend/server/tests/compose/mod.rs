@@ -144,19 +144,26 @@ fn every_service_is_confined() {
 #[ignore = "needs Docker Compose: ./run.sh test runs it"]
 fn every_published_port_moves_with_its_variable() {
     let stack = Stack::new(&[]);
+    let published = |options: &[&str]| {
+        let config = stack.config(options);
+        let services = config["services"].as_object().expect("services").values();
+        let ports = services.flat_map(|service| service["ports"].as_array().cloned().unwrap_or_default());
+        let mut published: Vec<String> =
+            ports.map(|port| port["published"].as_str().expect("a port").to_owned()).collect();
+        published.sort();
+        published
+    };
+    let expected = |names: &[&str]| {
+        let ports = names.iter().map(|name| stack.url(name, "").rsplit_once(':').expect("a port").1.to_owned());
+        let mut expected: Vec<String> = ports.collect();
+        expected.sort();
+        expected
+    };
+    assert_eq!(published(&DEV), expected(&PORTS));
+    // Whoever reaches the blackbox exporter reaches the whole network of the stack.
+    let others: Vec<&str> = PORTS.into_iter().filter(|name| *name != "BLACKBOX_PORT").collect();
+    assert_eq!(published(&[]), expected(&others));
     let config = stack.config(&[]);
-    let mut published: Vec<String> = config["services"]
-        .as_object()
-        .expect("services")
-        .values()
-        .flat_map(|service| service["ports"].as_array().cloned().unwrap_or_default())
-        .map(|port| port["published"].as_str().expect("a port").to_owned())
-        .collect();
-    let mut expected: Vec<String> =
-        PORTS.iter().map(|name| stack.url(name, "").rsplit_once(':').expect("a port").1.to_owned()).collect();
-    published.sort();
-    expected.sort();
-    assert_eq!(published, expected);
     // Links between the tools as well: no default port is left anywhere in a command or a setting.
     let text = config["services"].to_string();
     for default in ["localhost:9090", "localhost:3001", "localhost:9093"] {
@@ -172,6 +179,7 @@ fn a_set_variable_reaches_the_backend_an_unset_one_does_not() {
     let environment = &config["services"]["backend"]["environment"];
     assert_eq!(environment["PROMETHEUS__ENABLED"], "false");
     assert_eq!(environment["UPLOAD__MAX_BYTES"], Value::Null);
+    assert_eq!(environment["APP__INSTANCE"], "backend:8000");
     assert_eq!(environment["LOKI__URL"], "http://loki:3100");
     assert_eq!(environment["GRAFANA_ADMIN_PASSWORD"], "", "the backend was given Grafana's password");
 }

@@ -244,6 +244,28 @@ fn every_alert_is_tested_before_and_after_it_fires() {
     assert_eq!(alerts, silent, "alerts with a test in which they do not");
 }
 
+/// Grafana logs an error at each start for a folder of provisioning that is missing.
+#[test]
+fn grafana_finds_its_folders_and_its_home() {
+    let provisioning = "infra/monitoring/grafana/provisioning";
+    for folder in ["alerting", "dashboards", "datasources", "plugins"] {
+        let files = files(&format!("{provisioning}/{folder}"), "yml");
+        assert!(!files.is_empty(), "git keeps no empty folder: {folder}");
+        for file in files {
+            assert_eq!(yaml(&file)["apiVersion"], 1, "{file}");
+        }
+    }
+    let providers = yaml(&format!("{provisioning}/dashboards/dashboards.yml"));
+    let provider = &list(&providers, "providers")[0];
+    assert_eq!(provider["folderUid"], "belfry", "a folder without one gets another uid with each new volume");
+    let compose = yaml("docker-compose.yml");
+    let environment = &compose["services"]["grafana"]["environment"];
+    let home = text(environment, "GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH");
+    let name = home.strip_prefix(text(&provider["options"], "path")).and_then(|name| name.strip_prefix('/'));
+    let name = name.and_then(|name| name.strip_suffix(".json")).unwrap_or_default();
+    assert!(dashboards().contains_key(name), "{home} is no dashboard");
+}
+
 #[test]
 fn grafana_and_prometheus_agree_and_no_address_is_fixed() {
     let prometheus = yaml("infra/monitoring/prometheus/prometheus.yml");

@@ -17,7 +17,7 @@ use reqwest::StatusCode;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use running::{PARTS, Stack};
+use running::{PARTS, Stack, project_root};
 
 const NOW: Duration = Duration::ZERO;
 
@@ -95,6 +95,10 @@ async fn monitoring_off_and_on_keeps_the_service_and_its_history() {
     assert!(!said.contains("prometheus runs with other settings"), "{said}");
     let (status, _) = stack.get("backend", "/metrics").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
+    // What keeps the alert ServiceMetricsMissing silent.
+    let probe = format!("/probe?module=http_2xx&target={}", stack.url("backend", "/metrics"));
+    let probed = stack.page("blackbox-exporter", &probe).await;
+    assert!(probed.contains("\nprobe_http_status_code 404\n"), "{probed}");
     let (status, answer) = stack.upload("wine.csv").await;
     assert_eq!(status, StatusCode::CREATED, "{answer}");
     let all_up = stack.run(&["status"]);
@@ -112,6 +116,53 @@ async fn monitoring_off_and_on_keeps_the_service_and_its_history() {
     .await;
     let history = stack.query(HISTORY, NOW).await.expect("a query");
     assert!(holds(&history, &first_start), "{history:?}");
+}
+
+/// A start that has recorded nothing yet would go on after a `down` that found nothing to stop.
+#[test]
+fn down_does_not_overlook_a_start_that_goes_on() {
+    let stack = Stack::prepared();
+    let lock = stack.state().join("lock");
+    let held = std::fs::File::create(&lock).expect("a file in the state folder");
+    held.lock().expect("nobody else has the lock");
+    let answer = stack.run(&["down"]);
+    assert!(!answer.succeeded && answer.text.contains("another ./run.sh is at work"), "{}", answer.text);
+    drop(held);
+    let answer = stack.run(&["down"]);
+    assert!(answer.succeeded && answer.text.contains("Nothing of Belfry runs"), "{}", answer.text);
+}
+
+/// A start that is cut off leaves no program that `down` does not know.
+#[test]
+fn a_part_is_recorded_before_its_program_runs() {
+    let state = tempfile::tempdir().expect("a temporary folder");
+    for folder in ["pids", "logs"] {
+        std::fs::create_dir(state.path().join(folder)).expect("a new folder");
+    }
+    // The program prints its record and its own process id.
+    let script = r#"
+        set -Eeuo pipefail
+        source scripts/processes.sh
+        state=$1
+        take_lock
+        start_part probe print sh -c 'cat "$0"; echo "$$"; exec sleep 300' "$state/pids/probe"
+        running_pid probe
+        until [[ $(wc -l <"$state/logs/probe.log") == 2 ]]; do sleep 0.01; done
+        stop_part probe 5
+        if was_started probe; then exit 1; fi
+        cat "$state/logs/probe.log""#;
+    let output = Command::new("bash")
+        .args(["-c", script, "bash"])
+        .arg(state.path())
+        .current_dir(project_root())
+        .stdin(Stdio::null())
+        .output()
+        .expect("bash starts");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    let [running, record, own] = text.lines().collect::<Vec<_>>()[..] else { panic!("{text}") };
+    let record: Vec<&str> = record.split(' ').collect();
+    assert_eq!((record[1], record[3], own), (running, "print", running), "{text}");
 }
 
 #[test]

@@ -126,6 +126,12 @@ impl Stack {
         (status, answer.json().await.unwrap_or(Value::Null))
     }
 
+    /// A page that is not JSON.
+    pub(crate) async fn page(&self, part: &str, path: &str) -> String {
+        let answer = self.client.get(self.url(part, path)).send().await.expect("the part answers");
+        answer.text().await.expect("the page is text")
+    }
+
     pub(crate) async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
         let request = self.client.post(self.url("backend", path)).json(body);
         let answer = request.send().await.expect("the backend answers");
@@ -174,7 +180,9 @@ impl Drop for Stack {
     fn drop(&mut self) {
         let answer = self.run(&["down"]);
         if !answer.succeeded {
-            eprintln!("./run.sh down failed:\n{}", answer.text);
+            // Without its records nobody could stop what is left.
+            self.state.disable_cleanup(true);
+            eprintln!("./run.sh down failed, {} is left:\n{}", self.state.path().display(), answer.text);
         }
     }
 }

@@ -58,7 +58,8 @@ fn with_telemetry(on: bool, add: impl FnOnce(&Telemetry) -> Router<()>) -> Route
     add(STARTED.lock().unwrap().get_or_insert_with(|| {
         let variables = [("PROMETHEUS__ENABLED".to_owned(), on.to_string())];
         let settings: TelemetrySettings = settings::read(variables).unwrap();
-        let identity = Identity { service: "bench", version: "0", environment: "bench".to_owned() };
+        let identity =
+            Identity { service: "bench", version: "0", environment: "bench".to_owned(), instance: "bench".to_owned() };
         Telemetry::start(&identity, &settings, &[]).unwrap()
     }))
 }

@@ -2,6 +2,9 @@
 //!
 //! Most requests write no line, so the span's fields are kept as plain values. `logs/lines.rs` has them formatted once there
 //! is a line to write. Layers of others see the span's fields as those of any span.
+//!
+//! Source of the names: OpenTelemetry's semantic conventions for HTTP spans, version 1.x (stable). The log lines have the same
+//! ones, but for what a client can choose freely (`url.path`, an unknown method) and what the status says already.
 
 use std::cell::Cell;
 use std::fmt;
@@ -9,11 +12,12 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, Method, Response, StatusCode};
+use axum::http::{Method, Response, StatusCode};
 use tracing::field::{Empty, Value, display};
 use tracing::span::{Attributes, Record};
 use tracing::{Metadata, Span};
 
+use super::UNMATCHED;
 use super::request_id::{REQUEST_ID, RequestId};
 use crate::traces::{self, TraceId};
 
@@ -59,6 +63,11 @@ pub(crate) enum Fields<'f> {
 }
 
 impl RequestIdentity {
+    /// The template of the route; none where no route has matched.
+    fn matched_route(&self) -> Option<&'static str> {
+        Some(self.route).filter(|route| *route != UNMATCHED)
+    }
+
     /// The identity of the request whose span is being made, for the layer that keeps it.
     pub(crate) fn of_new_span(metadata: &Metadata<'_>) -> Option<Arc<Self>> {
         if metadata.target() == module_path!() { NEW.take() } else { None }
@@ -85,8 +94,8 @@ impl RequestIdentity {
             ("otel.name", &name),
             ("otel.kind", &"server"),
             ("request_id", &display(&self.id)),
-            ("method", &display(&self.method)),
-            ("route", &self.route),
+            ("http.request.method", &known_method(&self.method)),
+            ("http.route", &self.matched_route()),
             ("trace_id", &trace_id),
             ("http.response.status_code", &status_code),
             ("otel.status_code", &error),
@@ -108,13 +117,45 @@ impl RequestIdentity {
     }
 }
 
-/// The name of the span in OpenTelemetry's conventions for HTTP.
+/// The name of the span in OpenTelemetry's conventions for HTTP: the method and the route, if there is one.
 struct SpanName<'i>(&'i RequestIdentity);
 
 impl fmt::Display for SpanName<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", self.0.method, self.0.route)
+        let method = match known_method(&self.0.method) {
+            OTHER_METHOD => "HTTP",
+            known => known,
+        };
+        match self.0.matched_route() {
+            Some(route) => write!(formatter, "{method} {route}"),
+            None => formatter.write_str(method),
+        }
     }
+}
+
+/// What the conventions call each method that is none of the known ones, which a client can make up.
+const OTHER_METHOD: &str = "_OTHER";
+
+/// The most bytes of a path or an unknown method on a span: a queue of spans must not hold megabytes of them.
+const MAX_TEXT_BYTES: usize = 1024;
+
+fn known_method(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "DELETE" => "DELETE",
+        "HEAD" => "HEAD",
+        "PATCH" => "PATCH",
+        "OPTIONS" => "OPTIONS",
+        "CONNECT" => "CONNECT",
+        "TRACE" => "TRACE",
+        _ => OTHER_METHOD,
+    }
+}
+
+fn shortened(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_TEXT_BYTES)]
 }
 
 /// By OpenTelemetry's conventions a 4xx response is no error of the server's span.
@@ -142,17 +183,21 @@ impl Identified {
         let span = new_span(&identity);
         let identified = Self { identity, span };
         if traces::may_be_on() {
-            identified.continue_trace(request.headers());
+            identified.continue_trace(request);
         }
         identified
     }
 
-    fn continue_trace(&self, headers: &HeaderMap) {
-        traces::continue_trace(&self.span, headers);
+    fn continue_trace(&self, request: &Request) {
+        traces::continue_trace(&self.span, request.headers());
         if let Some(trace_id) = traces::trace_id(&self.span) {
             // Nobody else sets it.
             let _ = self.identity.trace_id.set(trace_id);
             self.record("trace_id", trace_id.to_string());
+            self.record("url.path", shortened(request.uri().path()));
+            if known_method(request.method()) == OTHER_METHOD {
+                self.record("http.request.method_original", shortened(request.method().as_str()));
+            }
         }
     }
 
@@ -179,8 +224,10 @@ impl Identified {
         self.identity.status.store(status, Ordering::Relaxed);
         // Without traces the only layers are our own.
         if traces::may_be_on() {
-            self.record("http.response.status_code", status);
+            // Signed: the layer for OpenTelemetry makes text of other numbers.
+            self.record("http.response.status_code", i64::from(status));
             if is_server_error(status) {
+                self.record("error.type", response.status().as_str());
                 self.record("otel.status_code", "ERROR");
             }
         }
@@ -199,10 +246,13 @@ fn new_span(identity: &Arc<RequestIdentity>) -> Span {
         otel.name = %SpanName(identity),
         otel.kind = "server",
         request_id = %identity.id,
-        method = %identity.method,
-        route = identity.route,
+        http.request.method = known_method(&identity.method),
+        http.request.method_original = Empty,
+        http.route = identity.matched_route(),
+        url.path = Empty,
         trace_id = Empty,
         http.response.status_code = Empty,
+        "error.type" = Empty,
         otel.status_code = Empty,
     );
     // Still there when no layer keeps it.

@@ -223,7 +223,7 @@ mod tests {
         let lines: Vec<Value> = json.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let span = |status: Value| {
             let mut span = json!({"name": "request", "otel.name": "GET /hello/{name}", "otel.kind": "server",
-                "request_id": "r-1", "method": "GET", "route": "/hello/{name}"});
+                "request_id": "r-1", "http.request.method": "GET", "http.route": "/hello/{name}"});
             if !status.is_null() {
                 span["http.response.status_code"] = status;
             }
@@ -235,10 +235,14 @@ mod tests {
         assert_eq!(spans("in an inner span"), Some(json!([span(Value::Null), inner])));
         assert_eq!(spans("after the response"), Some(json!([span(json!(200))])));
         assert_eq!(spans("outside"), None);
-        let identity = r#"request{otel.name="GET /hello/{name}" otel.kind="server" request_id=r-1 method=GET route="/hello/{name}"}"#;
+        let identity = r#"request{otel.name="GET /hello/{name}" otel.kind="server" request_id=r-1 http.request.method="GET" http.route="/hello/{name}"}"#;
         let pretty = pretty.text();
         assert_eq!(pretty.matches(identity).count(), 2, "{pretty}");
-        assert_eq!(pretty.matches(r#"route="/hello/{name}" http.response.status_code=200}"#).count(), 1, "{pretty}");
+        assert_eq!(
+            pretty.matches(r#"http.route="/hello/{name}" http.response.status_code=200}"#).count(),
+            1,
+            "{pretty}"
+        );
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl Destinations {
         metrics: bool,
     ) -> Result<(Self, Option<Shipping>, Option<LogFiles>), SettingsError> {
         let connected = deliveries.filter(|_| loki.enabled);
-        let connected = connected.map(|runtime| loki.connect(identity.service, &identity.environment, runtime));
+        let connected = connected.map(|runtime| loki.connect(identity, runtime));
         let (loki, shipping) = connected.transpose()?.unzip();
         let opened = settings.dir.as_ref().map(|folder| LogFiles::open(folder, identity.service)).transpose()?;
         let (writer, files) = opened.unzip();

@@ -77,6 +77,7 @@ impl TracingSettings {
         let resource = Resource::builder()
             .with_service_name(identity.service)
             .with_attribute(KeyValue::new("service.version", identity.version))
+            .with_attribute(KeyValue::new("service.instance.id", identity.instance.clone()))
             .with_attribute(KeyValue::new("deployment.environment.name", identity.environment.clone()))
             .build();
         let queue = Arc::new(Queue { waiting: AtomicUsize::new(0), max: self.queue });

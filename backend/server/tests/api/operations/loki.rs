@@ -13,10 +13,14 @@ use crate::api::support::server::Server;
 /// What both deliveries do while Loki is there.
 async fn every_line_reaches_loki(delivery: &str) {
     let (receiver, url) = Receiver::start().await;
-    let settings = [("LOKI__ENABLED", "true"), ("LOKI__URL", &url), ("LOKI__DELIVERY", delivery)];
+    let instance = ("APP__INSTANCE", "server-1");
+    let settings = [("LOKI__ENABLED", "true"), ("LOKI__URL", &url), ("LOKI__DELIVERY", delivery), instance];
     let mut server = Server::start_with(&settings).await;
     let (labels, line) = receiver.await_message("listening").await;
-    assert_eq!(labels, json!({"service": "belfry", "environment": "production", "level": "info"}));
+    assert_eq!(
+        labels,
+        json!({"service": "belfry", "environment": "production", "instance": "server-1", "level": "info"})
+    );
     assert!(line["address"].is_string(), "{line}");
     assert_eq!(server.stop().await, Some(0));
     // Written when the process was about to end, and delivered before it did.
@@ -39,10 +43,13 @@ async fn a_line_written_for_a_request_carries_its_id() {
     let (receiver, url) = Receiver::start().await;
     let server = Server::start_with(&[("LOKI__ENABLED", "true"), ("LOKI__URL", &url)]).await;
     let dataset = upload(&server, "a,b\n1,2\n").await;
-    let (_, line) = receiver.await_message("upload stored").await;
+    let (labels, line) = receiver.await_message("upload stored").await;
+    // Of a server that listens on port 0, it is the machine's name alone.
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    assert_eq!(labels["instance"], machine.trim());
     assert_eq!(line["dataset_id"], json!(dataset));
     assert_eq!(line["request_id"].as_str().map(str::len), Some(36), "{line}");
-    assert_eq!(line["route"], "/api/v1/datasets");
+    assert_eq!((&line["http.request.method"], &line["http.route"]), (&json!("POST"), &json!("/api/v1/datasets")));
 }
 
 #[tokio::test]

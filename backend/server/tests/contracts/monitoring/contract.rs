@@ -22,6 +22,7 @@ pub(crate) struct Metric {
 const FOREIGN: &[(&str, &[&str])] = &[
     ("up", &["tier"]),
     ("probe_success", &["service", "probe", "tier"]),
+    ("probe_http_status_code", &["service", "probe", "tier"]),
     ("scrape_duration_seconds", &["tier"]),
     ("scrape_samples_scraped", &["tier"]),
     ("node_filesystem_avail_bytes", &["device", "fstype", "mountpoint", "tier"]),

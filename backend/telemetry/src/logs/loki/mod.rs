@@ -1,13 +1,14 @@
 //! Ships log events to Loki, behind `LOKI__ENABLED`, in one of two ways.
 //!
 //! Buffered: an event becomes a line (`line.rs`), waits in a bounded queue, and is sent in batches that are retried until Loki has
-//! accepted or permanently refused them (`ship.rs`). The service never waits: events beyond the queue are dropped. Each event is
+//! accepted or permanently refused them (`ship.rs`; `refusal.rs` reads how many lines it refused). The service never waits: events beyond the queue are dropped. Each event is
 //! accounted for in `telemetry_loki_events_total`. Direct: the crate `tracing-loki` does all of it (`direct.rs`).
 //!
 //! Compiled with the feature `loki`; without it `off.rs` stands here.
 
 mod direct;
 mod line;
+mod refusal;
 mod settings;
 mod ship;
 
@@ -29,6 +30,7 @@ use ship::Shipper;
 
 use super::Layers;
 use crate::catalogue::LogLevel;
+use crate::identity::Identity;
 use crate::settings::SettingsError;
 
 /// One event queued for Loki.
@@ -43,13 +45,15 @@ impl LokiSettings {
     /// The layer that takes events, and the task on `runtime` that sends them.
     pub(super) fn connect(
         &self,
-        service: &str,
-        environment: &str,
+        identity: &Identity,
         runtime: &Handle,
     ) -> Result<(LokiLayer, Shipping), SettingsError> {
         self.check()?;
+        // A stream takes no line that is much older than its newest one. Without `instance` a process that catches up after
+        // an outage would be refused for what others have sent meanwhile.
         let labels =
-            vec![("service".to_owned(), service.to_owned()), ("environment".to_owned(), environment.to_owned())];
+            [("service", identity.service), ("environment", &identity.environment), ("instance", &identity.instance)];
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let ending = CancellationToken::new();
         let (delivered_sender, delivered) = mpsc_blocking::channel();
         let report_end = move || {

@@ -8,6 +8,7 @@ use std::time::Instant;
 use tokio::runtime::Handle;
 use tracing::Subscriber;
 
+use crate::identity::Identity;
 use crate::logs::Layers;
 use crate::settings::{SettingsError, needs_feature};
 pub use settings::{LokiDelivery, LokiSettings};
@@ -25,12 +26,7 @@ impl LokiLayer {
 pub(crate) enum Shipping {}
 
 impl LokiSettings {
-    pub(in crate::logs) fn connect(
-        &self,
-        _: &str,
-        _: &str,
-        _: &Handle,
-    ) -> Result<(LokiLayer, Shipping), SettingsError> {
+    pub(in crate::logs) fn connect(&self, _: &Identity, _: &Handle) -> Result<(LokiLayer, Shipping), SettingsError> {
         Err(needs_feature("LOKI__ENABLED", "loki"))
     }
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::refusal::refused_lines;
 use super::{Line, LokiSettings};
 use crate::catalogue::{LogLevel, LokiStage, TELEMETRY_LOKI_EVENTS_TOTAL};
 
@@ -35,13 +36,16 @@ pub(super) struct Shipper {
     labels: Vec<(String, String)>,
 }
 
-/// Why a batch was not accepted.
-enum PushError {
-    /// Loki is unavailable, busy or failing: a retry may succeed.
-    Transient,
-    /// Loki will never accept it, or not all of it.
-    Permanent,
+/// What Loki has decided about a push.
+enum Answer {
+    /// It has every line.
+    Accepted,
+    /// It will never accept so many of the lines, and has the others. `None` where it does not say how many.
+    Refused(Option<u64>),
 }
+
+/// Loki is unavailable, busy or failing: a retry may succeed.
+struct Undecided;
 
 impl Shipper {
     pub(super) fn new(settings: &LokiSettings, labels: Vec<(String, String)>) -> Result<Self, String> {
@@ -54,27 +58,41 @@ impl Shipper {
     pub(super) async fn run(self, mut waiting: mpsc::Receiver<Line>, ending: CancellationToken) {
         let mut batch = Vec::new();
         while collect(&mut waiting, &ending, &mut batch).await {
-            let lines = batch.len() as u64;
-            let body = self.body(&batch).to_string();
-            batch.clear();
-            let stage = match self.deliver(&body, lines).await {
-                Ok(()) => LokiStage::Sent,
-                Err(_) => LokiStage::Refused,
-            };
-            TELEMETRY_LOKI_EVENTS_TOTAL.with(stage).increment(lines);
+            self.deliver(std::mem::take(&mut batch)).await;
         }
     }
 
-    async fn deliver(&self, body: &str, lines: u64) -> Result<(), PushError> {
-        let pauses = ExponentialBuilder::default().with_max_delay(MAX_PAUSE).with_jitter().without_max_times();
-        (|| self.push(body))
-            .retry(pauses)
-            .when(|error| matches!(error, PushError::Transient))
-            .notify(|_, _| TELEMETRY_LOKI_EVENTS_TOTAL.with(LokiStage::Retried).increment(lines))
-            .await
+    /// Sends a batch and counts each of its lines as sent or refused.
+    async fn deliver(&self, batch: Vec<Line>) {
+        let answer = self.send(&batch).await;
+        let is_one_stream = batch.iter().all(|line| line.level == batch[0].level);
+        if is_one_stream || matches!(answer, Answer::Accepted) {
+            return count_decided(&answer, batch.len());
+        }
+        let mut streams: BTreeMap<LogLevel, Vec<Line>> = BTreeMap::new();
+        for line in batch {
+            streams.entry(line.level).or_default().push(line);
+        }
+        // Loki says of one stream only how much it refused, so each is sent again alone. What it has stored it does not store
+        // a second time: a line with the same stream, time and text is the same line.
+        for stream in streams.into_values() {
+            TELEMETRY_LOKI_EVENTS_TOTAL.with(LokiStage::Retried).increment(stream.len() as u64);
+            count_decided(&self.send(&stream).await, stream.len());
+        }
     }
 
-    async fn push(&self, body: &str) -> Result<(), PushError> {
+    /// Sends these lines until Loki has decided about them.
+    async fn send(&self, lines: &[Line]) -> Answer {
+        let (body, pushed) = (self.body(lines).to_string(), lines.len() as u64);
+        let pauses = ExponentialBuilder::default().with_max_delay(MAX_PAUSE).with_jitter().without_max_times();
+        let decided = (|| self.push(&body, pushed))
+            .retry(pauses)
+            .notify(|_, _| TELEMETRY_LOKI_EVENTS_TOTAL.with(LokiStage::Retried).increment(pushed));
+        // There is no last try.
+        decided.await.unwrap_or(Answer::Refused(None))
+    }
+
+    async fn push(&self, body: &str, lines: u64) -> Result<Answer, Undecided> {
         let mut request = self.client.post(self.url.clone()).header("content-type", "application/json");
         if !self.token.is_empty() {
             request = request.bearer_auth(self.token.expose());
@@ -82,15 +100,15 @@ impl Shipper {
         if !self.tenant.is_empty() {
             request = request.header("x-scope-orgid", &self.tenant);
         }
-        let response = request.body(body.to_owned()).send().await.map_err(|_| PushError::Transient)?;
+        let response = request.body(body.to_owned()).send().await.map_err(|_| Undecided)?;
         match response.status() {
-            status if status.is_success() => Ok(()),
-            // Of a batch with one line too old or too long Loki takes the rest; sent again, that rest would be there twice.
+            status if status.is_success() => Ok(Answer::Accepted),
+            // Of a batch with a line too old or too long Loki takes the rest; it would refuse that line again.
             StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
-                Err(PushError::Permanent)
+                Ok(Answer::Refused(refused_lines(response, lines).await))
             }
             // 429 and 5xx, and faults that an operator can fix meanwhile: a token, a tenant, a path.
-            _ => Err(PushError::Transient),
+            _ => Err(Undecided),
         }
     }
 
@@ -108,6 +126,17 @@ impl Shipper {
         };
         json!({ "streams": streams.into_iter().map(stream).collect::<Vec<_>>() })
     }
+}
+
+/// Counts the lines of a push by what Loki has decided: all as refused where it does not say how many.
+fn count_decided(answer: &Answer, lines: usize) {
+    let lines = lines as u64;
+    let refused = match answer {
+        Answer::Accepted => 0,
+        Answer::Refused(refused) => refused.unwrap_or(lines),
+    };
+    TELEMETRY_LOKI_EVENTS_TOTAL.with(LokiStage::Refused).increment(refused);
+    TELEMETRY_LOKI_EVENTS_TOTAL.with(LokiStage::Sent).increment(lines - refused);
 }
 
 /// Fills the batch from the queue. `false` when the queue is empty and closed.
