@@ -15,6 +15,13 @@ use clap::{ArgMatches, Command};
 pub use parsers::{between, bytes, duration, duration_or_none, http_url, secret, switch};
 
 /// A variable that cannot be used as it is: one line that names it, what was found and what is expected.
+///
+/// ```
+/// use belfry_telemetry::{http::HttpOptions, settings};
+///
+/// let error = settings::read::<HttpOptions>([("HTTP_METRICS__SIZES".to_owned(), "maybe".to_owned())]).unwrap_err();
+/// assert_eq!(error.to_string(), "HTTP_METRICS__SIZES: found `maybe`, expected true or false");
+/// ```
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{variable}: found {found}, expected {expected}")]
 pub struct SettingsError {
@@ -56,6 +63,23 @@ impl fmt::Debug for Secret {
 /// The environment of this process, as far as it concerns `T`: to be given to [`read`].
 ///
 /// Other variables are ignored and need not even be text; one in a section of `T` must be.
+///
+/// ```
+/// use belfry_telemetry::settings;
+///
+/// #[derive(clap::Args)]
+/// struct ShopSettings {
+///     /// What prices are in.
+///     #[arg(id = "SHOP__CURRENCY", default_value = "EUR")]
+///     currency: String,
+/// }
+///
+/// let settings: ShopSettings = settings::read(settings::environment::<ShopSettings>()?)?;
+/// assert_eq!(settings.currency, "EUR");
+/// assert_eq!(settings::example::<ShopSettings>(), "# --- SHOP ---\n# What prices are in\n#SHOP__CURRENCY=EUR\n");
+/// assert_eq!(settings::command::<ShopSettings>().get_arguments().count(), 1);
+/// # Ok::<(), settings::SettingsError>(())
+/// ```
 pub fn environment<T: clap::Args>() -> Result<Vec<(String, String)>, SettingsError> {
     texts_of::<T>(std::env::vars_os())
 }

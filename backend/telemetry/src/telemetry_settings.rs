@@ -12,6 +12,27 @@ use crate::statsd;
 use crate::traces;
 
 /// All settings of this crate, to be flattened into a service's own.
+///
+/// ```
+/// use belfry_telemetry::{TelemetrySettings, settings};
+///
+/// /// The settings of a shop.
+/// #[derive(clap::Args)]
+/// struct ShopSettings {
+///     /// What prices are in.
+///     #[arg(id = "SHOP__CURRENCY", default_value = "EUR")]
+///     currency: String,
+///     #[command(flatten)]
+///     telemetry: TelemetrySettings,
+/// }
+///
+/// let settings: ShopSettings = settings::read([("LOG__LEVEL".to_owned(), "warn".to_owned())])?;
+/// assert_eq!((&*settings.currency, &*settings.telemetry.log.level), ("EUR", "warn"));
+/// // Without settings of its own:
+/// let settings = TelemetrySettings::from_env()?;
+/// # drop(settings);
+/// # Ok::<(), settings::SettingsError>(())
+/// ```
 #[derive(Args, Clone, Debug)]
 pub struct TelemetrySettings {
     /// Metrics.
@@ -47,6 +68,17 @@ impl TelemetrySettings {
 }
 
 /// Why telemetry could not start.
+///
+/// ```
+/// use belfry_telemetry::{StartError, Telemetry};
+///
+/// // Not inside a Tokio runtime.
+/// match Telemetry::from_env("shop", "1.4.0", &[]) {
+///     Err(StartError::Settings(error)) => panic!("{} is wrong", error.variable),
+///     Err(error) => assert!(matches!(error, StartError::Runtime(_))),
+///     Ok(_) => unreachable!(),
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A setting cannot be used.

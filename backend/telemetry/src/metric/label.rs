@@ -56,6 +56,13 @@ pub trait LabelKind {
 }
 
 /// A kind of label that knows its values without a list in the row.
+///
+/// ```
+/// use belfry_telemetry::metric::{ListedKind, NoWords, Open, Status, Values};
+///
+/// assert_eq!(Open::VALUES, Values::Open);
+/// assert_eq!(Status::<NoWords>::VALUES, Values::Status(&[]));
+/// ```
 pub trait ListedKind: LabelKind {
     /// The values, as the row shows them.
     const VALUES: Values;
@@ -80,6 +87,26 @@ impl<E: VariantNames + Copy + Into<&'static str>> ListedKind for E {
 /// What may be passed for a label of the kind `L`: the enum itself; text for [`Open`] and [`OneOf`]; for
 /// [`Status`](super::Status) a [`StatusCode`](axum::http::StatusCode), an [`HttpStatus`](super::HttpStatus), or a result of
 /// one and a word.
+///
+/// ```
+/// use belfry_telemetry::metric::{Counter, LabelKind, Labels, Open, ValueOf, ValuesOf};
+///
+/// /// Counts in any metric with one label.
+/// fn count<L: LabelKind>(metric: &Counter<(L,)>, value: impl ValueOf<L>) {
+///     metric.with(value).increment(1);
+/// }
+/// /// Counts in any metric.
+/// fn count_any<L: Labels>(metric: &Counter<L>, values: impl ValuesOf<L>) {
+///     metric.with(values).increment(1);
+/// }
+///
+/// belfry_telemetry::catalogue! {
+///     /// Parcels sent, by city.
+///     counter PARCELS_TOTAL = "shop_parcels_total" { city: Open };
+/// }
+/// count(&PARCELS_TOTAL, "Bath");
+/// count_any(&PARCELS_TOTAL, "Ely");
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a value of the label `{L}`",
     label = "the catalogue's row names `{L}` here"

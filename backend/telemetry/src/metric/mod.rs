@@ -158,6 +158,13 @@ pub(crate) fn switch_to_local_recorders() {
 }
 
 /// Whether emits reach a recorder.
+///
+/// ```
+/// use belfry_telemetry::metric;
+///
+/// // What only metrics need is not computed without them; nothing is installed here.
+/// assert!(!metric::is_on());
+/// ```
 pub fn is_on() -> bool {
     mode() != Mode::Off
 }

@@ -42,6 +42,21 @@ pub struct Label {
 }
 
 /// The description of one metric: everything that is known of it before it is first emitted.
+///
+/// ```
+/// use belfry_telemetry::catalogue;
+/// use belfry_telemetry::metric::{Kind, Label, OneOf, Open, Row, SERIES_CAP, Values};
+///
+/// catalogue! {
+///     /// Parcels sent.
+///     counter PARCELS_TOTAL = "shop_parcels_total" { city: Open, size: OneOf(&["small", "large"]) };
+/// }
+/// let row: &Row = PARCELS_TOTAL.row;
+/// assert_eq!((row.name, row.kind, row.help), ("shop_parcels_total", Kind::Counter, "Parcels sent."));
+/// let [city, size]: &[Label] = row.labels else { panic!("two labels") };
+/// assert_eq!((city.values, size.values), (Values::Open, Values::Closed(&["small", "large"])));
+/// assert_eq!(row.cap, SERIES_CAP);
+/// ```
 #[derive(Debug)]
 pub struct Row {
     /// Full name, with unit suffix.
@@ -62,6 +77,14 @@ pub struct Row {
 pub const SERIES_CAP: usize = 1_000;
 
 /// Stands for every value of a [`OneOf`] that is not in the row's list.
+///
+/// ```
+/// use belfry_telemetry::metric::{OTHER, OVERFLOW};
+///
+/// // What no word of a list and no place under a cap was found for.
+/// let promql = format!("sum by (metric) ({{language=~\"{OTHER}|{OVERFLOW}\"}})");
+/// assert_eq!(promql, r#"sum by (metric) ({language=~"other|overflow"})"#);
+/// ```
 pub const OTHER: &str = "other";
 
 /// The value of open labels in the series that counts emits past the cap.

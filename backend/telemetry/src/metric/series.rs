@@ -22,6 +22,34 @@ pub type Gauge<L> = Metric<L, metrics::Gauge>;
 pub type Histogram<L> = Metric<L, metrics::Histogram>;
 
 /// A metric with the labels `L` whose series are reached through handles of one type.
+///
+/// ```
+/// use belfry_telemetry::metric::{Counter, Gauge, Histogram, Open};
+/// use belfry_telemetry::{catalogue, testing::changed_series};
+///
+/// catalogue! {
+///     /// Visits.
+///     counter VISITS_TOTAL = "shop_visits_total" {};
+///     /// Carts that are open, by shop.
+///     gauge OPEN_CARTS = "shop_open_carts" { shop: Open };
+///     /// Stock value, when it is known.
+///     reading STOCK_VALUE_EUROS = "shop_stock_value_euros" {};
+///     /// Time to pack.
+///     histogram PACKING_SECONDS = "shop_packing_seconds" {} buckets &[1.0, 10.0];
+/// }
+/// // The types of the four.
+/// let (visits, carts): (&Counter<()>, &Gauge<(Open,)>) = (&VISITS_TOTAL, &OPEN_CARTS);
+/// let (stock, packing): (&Gauge<()>, &Histogram<()>) = (&STOCK_VALUE_EUROS, &PACKING_SECONDS);
+/// let series = changed_series(|| {
+///     visits.increment(1);
+///     carts.with("north").set(3.0);
+///     stock.set(10.5);
+///     stock.set_or_forget(None);
+///     packing.record(4.0);
+/// });
+/// let expected = [r#"shop_open_carts{shop="north"} 3"#, "shop_packing_seconds 4", "shop_stock_value_euros NaN"];
+/// assert_eq!(series, [&expected[..], &["shop_visits_total 1"]].concat());
+/// ```
 pub struct Metric<L, H> {
     /// Its description.
     pub row: &'static Row,
