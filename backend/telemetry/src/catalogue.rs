@@ -14,6 +14,20 @@ use crate::metric::{Open, Status};
 pub use labels::{CallFailure, DatabaseErrorKind, JobStatus, LogLevel, LokiStage, QueryType, RequestMethod, SpanStage};
 
 /// Buckets for requests and queries, in seconds: from a cached response to a slow report.
+///
+/// ```
+/// use belfry_telemetry::catalogue::{LATENCY_SECONDS, SIZE_BYTES, WORK_SECONDS};
+///
+/// belfry_telemetry::catalogue! {
+///     /// Time to look up a price.
+///     histogram PRICE_LOOKUP_SECONDS = "shop_price_lookup_seconds" {} buckets LATENCY_SECONDS;
+///     /// Time to import a price list.
+///     histogram PRICE_IMPORT_SECONDS = "shop_price_import_seconds" {} buckets WORK_SECONDS;
+///     /// Size of a price list.
+///     histogram PRICE_LIST_SIZE_BYTES = "shop_price_list_size_bytes" {} buckets SIZE_BYTES;
+/// }
+/// assert_eq!(PRICE_IMPORT_SECONDS.row.buckets.last(), Some(&3600.0));
+/// ```
 pub const LATENCY_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// Buckets for work in the background, in seconds: from a hundredth to an hour.

@@ -25,6 +25,23 @@ use crate::metric::HttpStatus;
 pub use crate::catalogue::CallFailure as Failure;
 
 /// A guard of one call. Dropped before its end it is counted as `cancelled`: its caller went away, or panicked.
+///
+/// ```
+/// use belfry_telemetry::client_call::ClientCall;
+/// use belfry_telemetry::testing::changed_series;
+///
+/// let series = changed_series(|| {
+///     let call = ClientCall::begin("payments", "/v1/charges");
+///     let mut request = axum::http::Request::post("http://payments/v1/charges");
+///     for (name, value) in call.headers() {
+///         request = request.header(name, value);
+///     }
+///     // Here the request is sent and its response read.
+///     call.answered(201);
+/// });
+/// let counted = r#"external_api_requests_total{service="payments",endpoint="/v1/charges",status="201"} 1"#;
+/// assert!(series.iter().any(|line| line == counted));
+/// ```
 pub struct ClientCall {
     service: &'static str,
     endpoint: &'static str,

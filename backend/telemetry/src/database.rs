@@ -29,6 +29,14 @@ use crate::catalogue::{
 };
 
 /// A snapshot of a pool of connections.
+///
+/// ```
+/// use belfry_telemetry::{database::PoolReading, testing::changed_series};
+///
+/// // Of 5 connections 3 are idle, and there may be 10.
+/// let series = changed_series(|| PoolReading::new(5, 3, 10).emit());
+/// assert_eq!(series, ["db_connections_active 2", "db_connections_idle 3", "db_connections_max 10"]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolReading {
     /// Connections in use by a query or a transaction.
@@ -55,11 +63,28 @@ impl PoolReading {
 }
 
 /// Records a statement that sqlx does not report, by its first word.
+///
+/// ```
+/// use belfry_telemetry::{database, testing::changed_series};
+/// use std::time::Duration;
+///
+/// let series = changed_series(|| database::statement_took("DELETE FROM carts", Duration::from_millis(250)));
+/// assert_eq!(series, [r#"db_query_duration_seconds{query_type="delete"} 0.25"#]);
+/// ```
 pub fn statement_took(statement: &str, elapsed: Duration) {
     DB_QUERY_DURATION_SECONDS.with(query_type(statement)).record(elapsed.as_secs_f64());
 }
 
 /// Records a `BEGIN`, `COMMIT` or `ROLLBACK` of a driver that does not report them: SQLite's.
+///
+/// ```
+/// use belfry_telemetry::{database, testing::changed_series};
+///
+/// let started = std::time::Instant::now();
+/// // Here the transaction is committed.
+/// let series = changed_series(|| database::transaction_took(started.elapsed()));
+/// assert!(series[0].starts_with(r#"db_query_duration_seconds{query_type="transaction"} "#));
+/// ```
 pub fn transaction_took(elapsed: Duration) {
     statement_took("COMMIT", elapsed);
 }

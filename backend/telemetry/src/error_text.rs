@@ -4,12 +4,30 @@ use std::any::Any;
 use std::error::Error;
 
 /// An error and its causes on one line, each after a colon.
+///
+/// ```
+/// use belfry_telemetry::error_text::chain;
+///
+/// #[derive(Debug, thiserror::Error)]
+/// #[error("the price list cannot be read")]
+/// struct ImportError(#[source] std::num::ParseIntError);
+///
+/// let error = ImportError("ten".parse::<u32>().unwrap_err());
+/// assert_eq!(chain(&error), "the price list cannot be read: invalid digit found in string");
+/// ```
 pub fn chain(error: &dyn Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| (**cause).source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// The text of a panic, from what it was caught with.
+///
+/// ```
+/// use belfry_telemetry::error_text::panic_message;
+///
+/// let panic = std::panic::catch_unwind(|| panic!("no price for {}", "tea")).unwrap_err();
+/// assert_eq!(panic_message(&*panic), "no price for tea");
+/// ```
 pub fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("no message")

@@ -3,6 +3,17 @@
 use crate::settings::{self, SettingsError};
 
 /// Which service emits, and where it runs.
+///
+/// ```
+/// use belfry_telemetry::Identity;
+///
+/// // Where it runs is in APP__ENVIRONMENT.
+/// let identity = Identity::from_env("shop", "1.4.0")?;
+/// // Or, in a test:
+/// let identity = Identity { environment: "test".to_owned(), ..identity };
+/// assert_eq!((identity.service, identity.version), ("shop", "1.4.0"));
+/// # Ok::<(), belfry_telemetry::settings::SettingsError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// The service's name.

@@ -1,90 +1,25 @@
-//! [`Telemetry`]: its settings, its start and its shutdown.
+//! [`Telemetry`]: its start and its shutdown.
+
+mod serving;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use clap::Args;
 use tracing::Subscriber;
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::catalogue;
-use crate::delivery::{Deliveries, DeliveryError, DeliverySettings};
-use crate::exposition::{self, Page, PrometheusSettings};
+use crate::delivery::Deliveries;
+use crate::exposition::{Page, PrometheusSettings};
 use crate::http;
 use crate::identity::Identity;
 use crate::logs;
 use crate::metric::{self, Row};
-use crate::registry::{self, HistogramOptions, InstallError, RegistryOptions};
+use crate::registry::{self, HistogramOptions, RegistryOptions};
 use crate::sample;
-use crate::settings::{self, SettingsError};
+use crate::settings::SettingsError;
 use crate::statsd;
+use crate::telemetry_settings::{StartError, TelemetrySettings};
 use crate::traces;
-
-/// All settings of this crate, to be flattened into a service's own.
-#[derive(Args, Clone, Debug)]
-pub struct TelemetrySettings {
-    /// Metrics.
-    #[command(flatten)]
-    pub prometheus: PrometheusSettings,
-    /// Metrics to a StatsD agent.
-    #[command(flatten)]
-    pub statsd: statsd::StatsdSettings,
-    /// What is measured of requests.
-    #[command(flatten)]
-    pub http: http::HttpOptions,
-    /// Traces to an OTLP collector.
-    #[command(flatten)]
-    pub tracing: traces::TracingSettings,
-    /// Console logs and log files.
-    #[command(flatten)]
-    pub log: logs::LogSettings,
-    /// Logs to Loki.
-    #[command(flatten)]
-    pub loki: logs::LokiSettings,
-}
-
-impl TelemetrySettings {
-    fn deliveries(&self) -> DeliverySettings<'_> {
-        let metrics = self.prometheus.enabled || self.statsd.enabled;
-        DeliverySettings { log: &self.log, loki: &self.loki, tracing: &self.tracing, metrics }
-    }
-
-    /// Reads them from the environment of this process.
-    pub fn from_env() -> Result<Self, SettingsError> {
-        settings::read(settings::environment::<Self>()?)
-    }
-}
-
-/// Why telemetry could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A setting cannot be used.
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
-    /// The recorder could not be installed.
-    #[error("cannot install the metrics recorder")]
-    Install(#[from] InstallError),
-    /// The service logs through a subscriber of its own.
-    #[error("a tracing subscriber is installed already; start with Telemetry::join and add its layers to that one")]
-    Subscriber,
-    /// There is no Tokio runtime here.
-    #[error("telemetry must start inside a Tokio runtime")]
-    Runtime(#[source] tokio::runtime::TryCurrentError),
-    /// The thread that sends to StatsD could not be started.
-    #[error("cannot start the thread that sends to StatsD")]
-    Statsd(#[source] std::io::Error),
-    /// There is no thread for deliveries.
-    #[error("cannot start the thread that delivers logs and spans")]
-    Deliveries(#[source] std::io::Error),
-}
-
-impl From<DeliveryError> for StartError {
-    fn from(error: DeliveryError) -> Self {
-        match error {
-            DeliveryError::Settings(error) => Self::Settings(error),
-            DeliveryError::Thread(error) => Self::Deliveries(error),
-        }
-    }
-}
 
 /// How long [`Telemetry`] waits for deliveries when it is dropped.
 const DROP_GRACE: Duration = Duration::from_secs(3);
@@ -93,6 +28,28 @@ const DROP_GRACE: Duration = Duration::from_secs(3);
 ///
 /// [`shut_down`](Self::shut_down) delivers what is pending and returns whether that succeeded. Dropped without it, also by an
 /// error or a panic in `main`, it delivers all the same and blocks for up to three seconds.
+///
+/// ```
+/// use axum::{Router, body::Body, extract::Request, routing::get};
+/// use belfry_telemetry::{Identity, Telemetry, TelemetrySettings, settings};
+/// use std::time::Duration;
+/// use tower::ServiceExt;
+///
+/// # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
+/// let identity = Identity { service: "shop", version: "1.4.0", environment: "test".to_owned() };
+/// let settings: TelemetrySettings = settings::read([])?;
+/// let telemetry = Telemetry::start(&identity, &settings, &[])?;
+/// telemetry.watch_disk("uploads", std::env::temp_dir());
+/// let router = telemetry.observe(Router::new().route("/", get(async || "hello")));
+/// let page = router.oneshot(Request::get("/metrics").body(Body::empty())?).await?;
+/// let page = axum::body::to_bytes(page.into_body(), 1 << 20).await?;
+/// let page = String::from_utf8_lossy(&page);
+/// assert!(page.contains(r#"app_info{service="shop",version="1.4.0",environment="test"} 1"#));
+/// assert!(page.contains(r#"host_disk_total_bytes{disk="uploads"}"#));
+/// assert!(telemetry.shut_down(Duration::from_secs(3)).await);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub struct Telemetry {
     page: Option<&'static Page>,
     statsd: Option<statsd::StatsdSender>,
@@ -237,6 +194,8 @@ impl Telemetry {
         let rows = registry::checked_rows(&[catalogue::ROWS, catalogue])?;
         let (mut page, mut statsd) = (None, None);
         if settings.prometheus.enabled || agent.is_some() {
+            // Readings of the runtime need one.
+            tokio::runtime::Handle::try_current().map_err(StartError::Runtime)?;
             let native = settings.prometheus.enabled && settings.prometheus.native_histograms;
             let exemplars = settings.tracing.enabled.then_some(traces::sampled_span as registry::CurrentSpan);
             let histograms = HistogramOptions { native, samples: agent.is_some(), exemplars };
@@ -272,53 +231,6 @@ impl Telemetry {
             telemetry.before_scrape(reading);
         }
         telemetry
-    }
-
-    /// The value of `app_start_time_seconds`, which tells this process from every other.
-    pub fn started(&self) -> f64 {
-        self.started
-    }
-
-    /// The router with its requests measured, identified and traced, its panics caught, and `GET /metrics` added.
-    /// Call it last, so that unmatched requests are measured too. With metrics off nothing is measured.
-    ///
-    /// A `GET /metrics` that the router has already stays, with a warning: serve [`routes`](Self::routes) elsewhere then, as
-    /// with `Router::nest("/internal", telemetry.routes())`.
-    pub fn observe(&self, router: axum::Router) -> axum::Router {
-        let has_own_page = self.page.is_some() && exposition::has_metrics_route(&router);
-        let router = router.layer(http::HttpLayer::observing(self.http.clone()));
-        if has_own_page {
-            tracing::warn!("router already serves GET /metrics; telemetry's was not added");
-            return router;
-        }
-        // In this order: of two default fallbacks axum keeps the second, which here has the layer.
-        self.routes().merge(router)
-    }
-
-    /// The layer that measures requests; add it with `Router::layer`.
-    pub fn layer(&self) -> http::HttpLayer {
-        http::HttpLayer::new(self.http.clone())
-    }
-
-    /// `GET /metrics`. With metrics off there is no such route.
-    pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> axum::Router<S> {
-        exposition::router(self.page, &self.settings)
-    }
-
-    /// Runs `reading` just before each page is written: for values that are read rather than counted. While it takes longer
-    /// than 2 s, and when it panics, what it sets of kind `reading` or `float_counter` is removed from the page.
-    pub fn before_scrape(&self, reading: impl Fn() + Send + 'static) {
-        match self.page {
-            Some(page) => page.before_render(Box::new(reading)),
-            None if metric::is_on() => registry::read_periodically(vec![Box::new(reading)]),
-            None => {}
-        }
-    }
-
-    /// Shows how full the file system that holds `folder` is, as the disk called `name`, from the next page on.
-    pub fn watch_disk(&self, name: &'static str, folder: impl Into<std::path::PathBuf>) {
-        let folder = folder.into();
-        self.before_scrape(move || sample::DiskReading::emit(sample::DiskReading::read(&folder).ok(), name));
     }
 
     /// Delivers pending logs and spans, for at most `grace`. Returns whether all of them were delivered. What is pending

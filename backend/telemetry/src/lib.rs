@@ -99,6 +99,7 @@ pub mod statsd;
 #[cfg(not(feature = "statsd"))]
 #[path = "statsd/off.rs"]
 pub mod statsd;
+mod telemetry_settings;
 pub mod testing;
 #[cfg(feature = "client")]
 pub mod tls;
@@ -110,6 +111,7 @@ pub mod traces;
 
 pub use exposition::PrometheusSettings;
 pub use identity::Identity;
-pub use install::{StartError, Telemetry, TelemetrySettings};
+pub use install::Telemetry;
 pub use registry::InstallError;
 pub use shutdown::{Signals, shutdown_signal};
+pub use telemetry_settings::{StartError, TelemetrySettings};

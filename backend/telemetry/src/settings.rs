@@ -3,16 +3,25 @@
 //! A section is a struct that derives [`clap::Args`], with one argument per variable whose `id` is the variable's name. Its doc
 //! comments, defaults and parsers are then the only description there is; `.env.example` is printed from them.
 
+mod parsers;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::time::Duration;
 
-use bytesize::ByteSize;
 use clap::error::{ContextKind, ContextValue};
 use clap::{ArgMatches, Command};
 
+pub use parsers::{between, bytes, duration, duration_or_none, http_url, secret, switch};
+
 /// A variable that cannot be used as it is: one line that names it, what was found and what is expected.
+///
+/// ```
+/// use belfry_telemetry::{http::HttpOptions, settings};
+///
+/// let error = settings::read::<HttpOptions>([("HTTP_METRICS__SIZES".to_owned(), "maybe".to_owned())]).unwrap_err();
+/// assert_eq!(error.to_string(), "HTTP_METRICS__SIZES: found `maybe`, expected true or false");
+/// ```
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{variable}: found {found}, expected {expected}")]
 pub struct SettingsError {
@@ -54,6 +63,23 @@ impl fmt::Debug for Secret {
 /// The environment of this process, as far as it concerns `T`: to be given to [`read`].
 ///
 /// Other variables are ignored and need not even be text; one in a section of `T` must be.
+///
+/// ```
+/// use belfry_telemetry::settings;
+///
+/// #[derive(clap::Args)]
+/// struct ShopSettings {
+///     /// What prices are in.
+///     #[arg(id = "SHOP__CURRENCY", default_value = "EUR")]
+///     currency: String,
+/// }
+///
+/// let settings: ShopSettings = settings::read(settings::environment::<ShopSettings>()?)?;
+/// assert_eq!(settings.currency, "EUR");
+/// assert_eq!(settings::example::<ShopSettings>(), "# --- SHOP ---\n# What prices are in\n#SHOP__CURRENCY=EUR\n");
+/// assert_eq!(settings::command::<ShopSettings>().get_arguments().count(), 1);
+/// # Ok::<(), settings::SettingsError>(())
+/// ```
 pub fn environment<T: clap::Args>() -> Result<Vec<(String, String)>, SettingsError> {
     texts_of::<T>(std::env::vars_os())
 }
@@ -192,56 +218,6 @@ fn refused(error: &clap::Error) -> SettingsError {
         _ => error.kind().to_string(),
     };
     SettingsError { variable, found: format!("`{}`", context(error, ContextKind::InvalidValue)), expected }
-}
-
-/// Parses a size such as `64MiB`, or plain bytes.
-pub fn bytes(text: &str) -> Result<u64, String> {
-    let size: ByteSize = text.parse().map_err(|_| "a size such as 64MiB, or a number of bytes".to_owned())?;
-    Ok(size.as_u64())
-}
-
-/// Parses a duration such as `30s`, `10m` or `7d`.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    let expected = || "a duration above zero such as 30s, 10m or 7d".to_owned();
-    let duration = humantime::parse_duration(text).map_err(|_| expected())?;
-    if duration.is_zero() { Err(expected()) } else { Ok(duration) }
-}
-
-/// Parses a duration that may be nothing, such as `0s`.
-pub fn duration_or_none(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|_| "a duration such as 0s, 5s or 10m".to_owned())
-}
-
-/// Parses `true` or `false`, also as `1`, `0`, `yes`, `no`, `on`, `off`.
-pub fn switch(text: &str) -> Result<bool, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" | "on" => Ok(true),
-        "false" | "0" | "no" | "off" => Ok(false),
-        _ => Err("true or false".to_owned()),
-    }
-}
-
-/// Parses any text into a [`Secret`].
-pub fn secret(text: &str) -> Result<Secret, String> {
-    Ok(Secret(text.to_owned()))
-}
-
-/// Parses an absolute http or https URL.
-pub fn http_url(text: &str) -> Result<url::Url, String> {
-    let expected = || "a URL such as http://host:9090".to_owned();
-    let url: url::Url = text.parse().map_err(|_| expected())?;
-    if matches!(url.scheme(), "http" | "https") && url.has_host() { Ok(url) } else { Err(expected()) }
-}
-
-/// A parser for whole numbers from `least` to `most`.
-pub fn between<N>(least: N, most: N) -> impl Fn(&str) -> Result<N, String> + Clone + Send + Sync + 'static
-where
-    N: std::str::FromStr + PartialOrd + fmt::Display + Copy + Send + Sync + 'static,
-{
-    move |text| match text.parse::<N>() {
-        Ok(number) if number >= least && number <= most => Ok(number),
-        _ => Err(format!("a whole number from {least} to {most}")),
-    }
 }
 
 #[cfg(all(test, unix))]

@@ -40,6 +40,16 @@ pub fn changed_series(emits: impl FnOnce()) -> Vec<String> {
 }
 
 /// As [`changed_series`], for async code: it and the tasks it spawns run to their end on a runtime of this thread.
+///
+/// ```
+/// use belfry_telemetry::{catalogue::ERRORS_TOTAL, testing::changed_series_async};
+///
+/// async fn refuse() {
+///     ERRORS_TOTAL.with(("payment_refused", "checkout")).increment(1);
+/// }
+/// let series = changed_series_async(refuse());
+/// assert_eq!(series, [r#"errors_total{error_type="payment_refused",component="checkout"} 1"#]);
+/// ```
 pub fn changed_series_async(emits: impl Future) -> Vec<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime for a test");
     changed_series(|| drop(runtime.block_on(emits)))

@@ -56,6 +56,13 @@ impl From<&Method> for RequestMethod {
 }
 
 /// The level of a log event.
+///
+/// ```
+/// use belfry_telemetry::catalogue::LogLevel;
+///
+/// assert_eq!(LogLevel::from(tracing::Level::WARN), LogLevel::Warn);
+/// assert_eq!(LogLevel::Warn.to_string(), "warn");
+/// ```
 #[derive(Clone, Copy, Debug, Display, IntoStaticStr, VariantNames, PartialEq, Eq, PartialOrd, Ord)]
 #[strum(serialize_all = "lowercase")]
 pub enum LogLevel {
@@ -84,6 +91,14 @@ impl From<tracing::Level> for LogLevel {
 }
 
 /// What a database statement does, by its first word.
+///
+/// ```
+/// use belfry_telemetry::catalogue::{DB_QUERY_DURATION_SECONDS, QueryType};
+/// use belfry_telemetry::testing::changed_series;
+///
+/// let series = changed_series(|| DB_QUERY_DURATION_SECONDS.with(QueryType::Select).record(0.25));
+/// assert_eq!(series, [r#"db_query_duration_seconds{query_type="select"} 0.25"#]);
+/// ```
 #[derive(Clone, Copy, Debug, Display, IntoStaticStr, VariantNames, PartialEq, Eq)]
 #[strum(serialize_all = "lowercase")]
 pub enum QueryType {
@@ -102,6 +117,14 @@ pub enum QueryType {
 }
 
 /// The kind of a database error.
+///
+/// ```
+/// use belfry_telemetry::catalogue::{DB_ERRORS_TOTAL, DatabaseErrorKind};
+/// use belfry_telemetry::testing::changed_series;
+///
+/// let series = changed_series(|| DB_ERRORS_TOTAL.with(DatabaseErrorKind::Timeout).increment(1));
+/// assert_eq!(series, [r#"db_errors_total{kind="timeout"} 1"#]);
+/// ```
 #[derive(Clone, Copy, Debug, Display, IntoStaticStr, VariantNames, PartialEq, Eq)]
 #[strum(serialize_all = "lowercase")]
 pub enum DatabaseErrorKind {
@@ -116,6 +139,13 @@ pub enum DatabaseErrorKind {
 }
 
 /// How a run of a job ended.
+///
+/// ```
+/// use belfry_telemetry::catalogue::JobStatus;
+///
+/// // As it is stored in a table of runs.
+/// assert_eq!(JobStatus::Aborted.as_str(), "aborted");
+/// ```
 #[derive(Clone, Copy, Debug, Display, EnumIter, IntoStaticStr, VariantNames, PartialEq, Eq)]
 #[strum(serialize_all = "lowercase")]
 pub enum JobStatus {
@@ -135,6 +165,19 @@ impl JobStatus {
 }
 
 /// Why a call to another service has no response.
+///
+/// ```
+/// use belfry_telemetry::catalogue::CallFailure;
+///
+/// fn failure_of(error: &std::io::Error) -> CallFailure {
+///     match error.kind() {
+///         std::io::ErrorKind::TimedOut => CallFailure::Timeout,
+///         std::io::ErrorKind::ConnectionRefused => CallFailure::Unreachable,
+///         _ => CallFailure::Broken,
+///     }
+/// }
+/// assert_eq!(failure_of(&std::io::ErrorKind::TimedOut.into()).to_string(), "timeout");
+/// ```
 #[derive(Clone, Copy, Debug, Display, IntoStaticStr, VariantNames, PartialEq, Eq)]
 #[strum(serialize_all = "lowercase")]
 pub enum CallFailure {
@@ -149,6 +192,14 @@ pub enum CallFailure {
 }
 
 /// Where a log event is on its way to Loki.
+///
+/// ```
+/// use belfry_telemetry::catalogue::LokiStage;
+/// use strum::VariantNames;
+///
+/// // For an alert or a dashboard that is generated.
+/// assert_eq!(LokiStage::VARIANTS, ["emitted", "sent", "retried", "refused", "dropped"]);
+/// ```
 #[derive(Clone, Copy, Debug, Display, IntoStaticStr, VariantNames, PartialEq, Eq)]
 #[strum(serialize_all = "lowercase")]
 pub enum LokiStage {
@@ -165,6 +216,14 @@ pub enum LokiStage {
 }
 
 /// Where a span is on its way to the collector.
+///
+/// ```
+/// use belfry_telemetry::catalogue::SpanStage;
+/// use strum::VariantNames;
+///
+/// // For an alert or a dashboard that is generated.
+/// assert_eq!(SpanStage::VARIANTS, ["ended", "exported", "failed", "dropped"]);
+/// ```
 #[derive(Clone, Copy, Debug, Display, IntoStaticStr, VariantNames, PartialEq, Eq)]
 #[strum(serialize_all = "lowercase")]
 pub enum SpanStage {

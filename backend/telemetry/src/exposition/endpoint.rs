@@ -24,6 +24,15 @@ use crate::settings::{self, Secret};
 pub(crate) const PATH: &str = "/metrics";
 
 /// Metrics for Prometheus.
+///
+/// ```
+/// use belfry_telemetry::{PrometheusSettings, settings};
+///
+/// let variables = [("PROMETHEUS__BEARER_TOKEN".to_owned(), "s3cret".to_owned())];
+/// let settings: PrometheusSettings = settings::read(variables)?;
+/// assert!(settings.enabled && settings.bearer_token.expose() == "s3cret");
+/// # Ok::<(), settings::SettingsError>(())
+/// ```
 #[derive(Args, Clone, Debug)]
 pub struct PrometheusSettings {
     /// Whether metrics are recorded and served. Off, `/metrics` answers 404 and an emit costs one atomic load.

@@ -31,6 +31,17 @@ pub use routes::{full_report, readiness, router};
 use crate::catalogue::{HEALTH_CHECK_DURATION_SECONDS, HEALTH_CHECK_STATUS};
 
 /// What a check's work returns: a sentence on success, a sentence on failure.
+///
+/// ```
+/// use belfry_telemetry::health::{Checks, Outcome};
+/// use std::time::Duration;
+///
+/// async fn database() -> Outcome {
+///     Ok("answers".to_owned())
+/// }
+/// let checks = Checks::default().required("database", Duration::from_secs(2), database);
+/// # drop(checks);
+/// ```
 pub type Outcome = Result<String, String>;
 type Work = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Outcome> + Send>> + Send + Sync>;
 
@@ -49,6 +60,23 @@ struct Check {
 }
 
 /// The checks of a service.
+///
+/// ```
+/// use belfry_telemetry::health::{Checks, ServiceStatus, Status};
+/// use std::time::Duration;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let checks = Checks::default()
+///     .required("database", Duration::from_secs(2), async || Ok("answers".to_owned()))
+///     .optional("search", Duration::from_secs(1), async || Err("connection refused".to_owned()))
+///     .disabled("mail", "MAIL__ENABLED is false");
+/// let report = checks.report().await;
+/// assert_eq!((report.status, report.is_serving()), (ServiceStatus::Degraded, true));
+/// assert_eq!(report.failing(), "search: connection refused");
+/// assert_eq!(report.checks["mail"].status, Status::Disabled);
+/// assert_eq!(checks.report_required().await.status, ServiceStatus::Ok);
+/// # });
+/// ```
 #[derive(Default)]
 pub struct Checks {
     checks: Vec<Check>,

@@ -24,6 +24,22 @@ use crate::catalogue::ERRORS_TOTAL;
 use crate::metric;
 
 /// Measures requests; see the [module](super).
+///
+/// ```
+/// use axum::{Router, body::Body, extract::Request, routing::get};
+/// use belfry_telemetry::http::{HttpLayer, HttpOptions};
+/// use belfry_telemetry::testing::changed_series_async;
+/// use tower::ServiceExt;
+///
+/// let router: Router = Router::new().route("/orders/{id}", get(async || "an order"));
+/// let router = router.layer(HttpLayer::new(HttpOptions::default()));
+/// let series = changed_series_async(async {
+///     let response = router.oneshot(Request::get("/orders/7").body(Body::empty()).unwrap()).await.unwrap();
+///     axum::body::to_bytes(response.into_body(), 100).await.unwrap();
+/// });
+/// let counted = r#"http_requests_total{method="GET",endpoint="/orders/{id}",status="200"} 1"#;
+/// assert!(series.iter().any(|line| line == counted));
+/// ```
 #[derive(Clone)]
 pub struct HttpLayer {
     // A router clones its layers for each request, and all threads would write to a reference count.

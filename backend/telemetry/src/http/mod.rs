@@ -26,4 +26,11 @@ pub use options::{Buckets, HttpOptions};
 pub use panics::catch_panics;
 
 /// The route label of a request that matched no route.
+///
+/// ```
+/// use belfry_telemetry::http::UNMATCHED;
+///
+/// let promql = format!("rate(http_requests_total{{endpoint=\"{UNMATCHED}\"}}[5m])");
+/// assert_eq!(promql, r#"rate(http_requests_total{endpoint="unmatched"}[5m])"#);
+/// ```
 pub const UNMATCHED: &str = "unmatched";

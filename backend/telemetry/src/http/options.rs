@@ -44,6 +44,14 @@ pub struct HttpOptions {
 }
 
 /// Ascending upper bounds.
+///
+/// ```
+/// use belfry_telemetry::http::{Buckets, HttpOptions};
+///
+/// let latency_buckets = Some(Buckets(vec![0.01, 0.1, 1.0]));
+/// let options = HttpOptions { latency_buckets, ..HttpOptions::default() };
+/// # drop(options);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Buckets(pub Vec<f64>);
 

@@ -11,6 +11,20 @@ use crate::catalogue::ERRORS_TOTAL;
 use crate::error_text::panic_message;
 
 /// Answers 500 for a handler that panics. A service that has a response of its own puts its own layer inside of this one.
+///
+/// ```
+/// use axum::{Router, body::Body, extract::Request, routing::get};
+/// use tower::ServiceExt;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// async fn broken() -> &'static str {
+///     panic!("a bug")
+/// }
+/// let router: Router = Router::new().route("/", get(broken)).layer(belfry_telemetry::http::catch_panics());
+/// let response = router.oneshot(Request::new(Body::empty())).await.unwrap();
+/// assert_eq!(response.status(), 500);
+/// # });
+/// ```
 pub fn catch_panics() -> CatchPanicLayer<fn(Box<dyn Any + Send>) -> Response> {
     CatchPanicLayer::custom(respond)
 }

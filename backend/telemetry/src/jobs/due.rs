@@ -24,6 +24,22 @@ pub fn aborted(job_name: &'static str) {
 }
 
 /// Registers a job's series before its first run.
+///
+/// ```
+/// use belfry_telemetry::{jobs, testing::changed_series};
+/// use std::time::{Duration, SystemTime};
+///
+/// let series = changed_series(|| {
+///     jobs::register_series("invoices");
+///     jobs::next_due("invoices", SystemTime::UNIX_EPOCH + Duration::from_secs(60));
+///     // It was due once while it ran, twice while the process was down, and once its process died.
+///     jobs::overlapped("invoices");
+///     jobs::missed("invoices", 2);
+///     jobs::aborted("invoices");
+/// });
+/// assert!(series.contains(&r#"scheduler_job_misses_total{job_name="invoices"} 2"#.to_owned()));
+/// assert!(series.contains(&r#"scheduler_jobs_total{job_name="invoices",status="aborted"} 1"#.to_owned()));
+/// ```
 pub fn register_series(job_name: &'static str) {
     for status in JobStatus::iter() {
         SCHEDULER_JOBS_TOTAL.with((job_name, status)).increment(0);

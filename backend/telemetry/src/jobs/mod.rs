@@ -48,6 +48,16 @@ pub use crate::catalogue::JobStatus as Status;
 pub use due::{aborted, missed, next_due, overlapped, register_series};
 
 /// What a run records about its work, as JSON; it is stored however the run ends. Clones share one map.
+///
+/// ```
+/// use belfry_telemetry::jobs::JobMetadata;
+///
+/// let metadata = JobMetadata::default();
+/// metadata.set("folder", "invoices");
+/// metadata.add("sent", 2);
+/// metadata.add("sent", 1);
+/// assert_eq!(metadata.snapshot()["sent"], 3);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct JobMetadata(Arc<Mutex<Map<String, Value>>>);
 
@@ -75,6 +85,19 @@ impl JobMetadata {
 }
 
 /// A guard of one run of a job. Dropped before its end the run counts as `aborted`: it was cancelled, or panicked.
+///
+/// ```
+/// use belfry_telemetry::{jobs::JobRun, testing::changed_series};
+///
+/// let series = changed_series(|| {
+///     JobRun::begin("invoices").succeeded().record();
+///     JobRun::begin("invoices").failed("no paper").record();
+///     JobRun::begin("invoices").aborted("the process stops").record();
+///     // Cancelled, or panicked.
+///     drop(JobRun::begin("invoices"));
+/// });
+/// assert!(series.contains(&r#"scheduler_jobs_total{job_name="invoices",status="aborted"} 2"#.to_owned()));
+/// ```
 pub struct JobRun {
     /// None once the run has ended.
     active: Option<ActiveRun>,
@@ -141,6 +164,17 @@ impl Drop for JobRun {
 /// A run that has ended. It counts as in progress until [`record`](Self::record), so that a service can store it first.
 ///
 /// Dropped without it, because storing was cancelled or panicked, the run counts as `aborted`.
+///
+/// ```
+/// use belfry_telemetry::jobs::JobRun;
+///
+/// let run = JobRun::begin("invoices");
+/// run.metadata().add("sent", 3);
+/// let ended = run.succeeded();
+/// // Here it is stored, unless another process has declared it dead.
+/// let is_still_ours = ended.metadata["sent"] == 3;
+/// if is_still_ours { ended.record() } else { ended.discard() }
+/// ```
 #[must_use = "a run is counted by `record`"]
 pub struct EndedRun {
     /// Of which job.

@@ -58,6 +58,13 @@ pub(super) fn layer<S: Subscriber + for<'a> LookupSpan<'a>>(writer: NonBlocking)
 }
 
 /// The day of a log file of `service`, as in its name: `2026-01-31`. None for any other file.
+///
+/// ```
+/// use belfry_telemetry::logs::date_of;
+///
+/// assert_eq!(date_of("shop", "shop.2026-01-31.jsonl"), Some("2026-01-31"));
+/// assert_eq!(date_of("shop", "notes.txt"), None);
+/// ```
 pub fn date_of<'n>(service: &str, file_name: &'n str) -> Option<&'n str> {
     let date = file_name.strip_prefix(service)?.strip_prefix('.')?.strip_suffix(SUFFIX)?.strip_suffix('.')?;
     let digits_at = |range: std::ops::Range<usize>| date.as_bytes()[range].iter().all(u8::is_ascii_digit);

@@ -44,6 +44,16 @@ pub enum Format {
 }
 
 /// Logs to the console and to files.
+///
+/// ```
+/// use belfry_telemetry::logs::{Format, LogSettings};
+/// use belfry_telemetry::settings;
+///
+/// let variables = [("LOG__FORMAT", "json"), ("LOG__DIR", "/var/log/shop")];
+/// let settings: LogSettings = settings::read(variables.map(|(name, value)| (name.to_owned(), value.to_owned())))?;
+/// assert_eq!((settings.format, &*settings.level), (Format::Json, "info"));
+/// # Ok::<(), settings::SettingsError>(())
+/// ```
 #[derive(Args, Clone, Debug)]
 pub struct LogSettings {
     /// Minimum level that is logged: error, warn, info, debug or trace; also per target, as in `info,belfry=debug`.
@@ -58,6 +68,17 @@ pub struct LogSettings {
 }
 
 /// The layers that receive events and spans, to be added to a subscriber of type `S`.
+///
+/// ```
+/// use belfry_telemetry::logs::Layers;
+/// use tracing_subscriber::{Registry, prelude::*};
+///
+/// /// Adds what `Telemetry::join` returned to a subscriber that prints.
+/// fn install(layers: Layers<Registry>) {
+///     tracing_subscriber::registry().with(layers).with(tracing_subscriber::fmt::layer()).init();
+/// }
+/// # let _ = install;
+/// ```
 pub type Layers<S> = Box<dyn Layer<S> + Send + Sync>;
 
 /// Where events go besides the console.

@@ -1,14 +1,11 @@
 //! What a catalogue row may say of a label, and which values a caller may then pass for it.
 //!
-//! A row names a type for each label: an enum, [`Open`], [`OneOf`] or [`Status`]. [`ValueOf`] says what may be passed for each,
+//! A row names a type for each label: an enum, [`Open`], [`OneOf`] or [`Status`](super::Status). [`ValueOf`] says what may be passed for each,
 //! so that a value of another label, or a misspelt one, does not compile.
 
-use std::marker::PhantomData;
-
-use axum::http::StatusCode;
 use strum::VariantNames;
 
-use super::{OTHER, Values};
+use super::row::Values;
 
 /// A label that takes any text; the metric's series cap bounds it.
 ///
@@ -46,84 +43,6 @@ impl OneOf {
     }
 }
 
-/// A label for an HTTP status, or for a word of the enum `Words` where there is no status.
-///
-/// ```
-/// use axum::http::StatusCode;
-/// use belfry_telemetry::{catalogue, metric::Status};
-/// use strum::{IntoStaticStr, VariantNames};
-///
-/// /// Why a parcel service gave no answer.
-/// #[derive(Clone, Copy, IntoStaticStr, VariantNames)]
-/// #[strum(serialize_all = "snake_case")]
-/// pub enum NoAnswer {
-///     TimedOut,
-/// }
-///
-/// catalogue! {
-///     /// Pages served.
-///     counter PAGES_TOTAL = "shop_pages_total" { status: Status };
-///     /// Calls to the parcel service.
-///     counter PARCEL_CALLS_TOTAL = "shop_parcel_calls_total" { status: Status<NoAnswer> };
-/// }
-/// PAGES_TOTAL.with(StatusCode::NOT_FOUND).increment(1);
-/// PARCEL_CALLS_TOTAL.with(Ok(StatusCode::OK.into())).increment(1);
-/// PARCEL_CALLS_TOTAL.with(Err(NoAnswer::TimedOut)).increment(1);
-/// ```
-pub struct Status<Words = NoWords>(PhantomData<Words>);
-
-/// For a [`Status`] that is always an HTTP status.
-pub enum NoWords {}
-
-impl VariantNames for NoWords {
-    const VARIANTS: &'static [&'static str] = &[];
-}
-
-/// An HTTP status as a label value.
-///
-/// ```
-/// use axum::http::StatusCode;
-/// use belfry_telemetry::metric::HttpStatus;
-///
-/// assert_eq!(HttpStatus::from(404).as_str(), "404");
-/// assert_eq!(HttpStatus::Class(StatusCode::NOT_FOUND).as_str(), "4xx");
-/// assert_eq!(HttpStatus::from(7).as_str(), "other");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HttpStatus {
-    /// The exact code: `404`.
-    Code(StatusCode),
-    /// The class of the code: `4xx`.
-    Class(StatusCode),
-    /// A number that is no status (RFC 9110, section 15): `other`.
-    Invalid,
-}
-
-impl HttpStatus {
-    /// The label's value.
-    pub fn as_str(&self) -> &str {
-        const CLASSES: [&str; 9] = ["1xx", "2xx", "3xx", "4xx", "5xx", "6xx", "7xx", "8xx", "9xx"];
-        match self {
-            Self::Code(code) => code.as_str(),
-            // A `StatusCode` is a number from 100 to 999.
-            Self::Class(code) => CLASSES[usize::from(code.as_u16() / 100 - 1)],
-            Self::Invalid => OTHER,
-        }
-    }
-}
-
-impl From<StatusCode> for HttpStatus {
-    fn from(code: StatusCode) -> Self {
-        Self::Code(code)
-    }
-}
-
-impl From<u16> for HttpStatus {
-    fn from(code: u16) -> Self {
-        StatusCode::from_u16(code).map_or(Self::Invalid, Self::Code)
-    }
-}
-
 /// What a row may name for a label.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no kind of label",
@@ -137,6 +56,13 @@ pub trait LabelKind {
 }
 
 /// A kind of label that knows its values without a list in the row.
+///
+/// ```
+/// use belfry_telemetry::metric::{ListedKind, NoWords, Open, Status, Values};
+///
+/// assert_eq!(Open::VALUES, Values::Open);
+/// assert_eq!(Status::<NoWords>::VALUES, Values::Status(&[]));
+/// ```
 pub trait ListedKind: LabelKind {
     /// The values, as the row shows them.
     const VALUES: Values;
@@ -148,24 +74,39 @@ impl LabelKind for OneOf {
     const IS_CHECKED: bool = true;
 }
 
-impl<Words: VariantNames> LabelKind for Status<Words> {}
-
 impl<E: VariantNames + Copy + Into<&'static str>> LabelKind for E {}
 
 impl ListedKind for Open {
     const VALUES: Values = Values::Open;
 }
 
-impl<Words: VariantNames> ListedKind for Status<Words> {
-    const VALUES: Values = Values::Status(Words::VARIANTS);
-}
-
 impl<E: VariantNames + Copy + Into<&'static str>> ListedKind for E {
     const VALUES: Values = Values::Closed(E::VARIANTS);
 }
 
-/// What may be passed for a label of the kind `L`: the enum itself; text for [`Open`] and [`OneOf`]; for [`Status`] a
-/// [`StatusCode`], an [`HttpStatus`], or a result of one and a word.
+/// What may be passed for a label of the kind `L`: the enum itself; text for [`Open`] and [`OneOf`]; for
+/// [`Status`](super::Status) a [`StatusCode`](axum::http::StatusCode), an [`HttpStatus`](super::HttpStatus), or a result of
+/// one and a word.
+///
+/// ```
+/// use belfry_telemetry::metric::{Counter, LabelKind, Labels, Open, ValueOf, ValuesOf};
+///
+/// /// Counts in any metric with one label.
+/// fn count<L: LabelKind>(metric: &Counter<(L,)>, value: impl ValueOf<L>) {
+///     metric.with(value).increment(1);
+/// }
+/// /// Counts in any metric.
+/// fn count_any<L: Labels>(metric: &Counter<L>, values: impl ValuesOf<L>) {
+///     metric.with(values).increment(1);
+/// }
+///
+/// belfry_telemetry::catalogue! {
+///     /// Parcels sent, by city.
+///     counter PARCELS_TOTAL = "shop_parcels_total" { city: Open };
+/// }
+/// count(&PARCELS_TOTAL, "Bath");
+/// count_any(&PARCELS_TOTAL, "Ely");
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a value of the label `{L}`",
     label = "the catalogue's row names `{L}` here"
@@ -190,27 +131,6 @@ impl<T: AsRef<str> + ?Sized> ValueOf<Open> for T {
 impl<T: AsRef<str> + ?Sized> ValueOf<OneOf> for T {
     fn text(&self) -> &str {
         self.as_ref()
-    }
-}
-
-impl<Words> ValueOf<Status<Words>> for StatusCode {
-    fn text(&self) -> &str {
-        self.as_str()
-    }
-}
-
-impl<Words> ValueOf<Status<Words>> for HttpStatus {
-    fn text(&self) -> &str {
-        self.as_str()
-    }
-}
-
-impl<Words: Copy + Into<&'static str>> ValueOf<Status<Words>> for Result<HttpStatus, Words> {
-    fn text(&self) -> &str {
-        match self {
-            Ok(status) => status.as_str(),
-            Err(word) => (*word).into(),
-        }
     }
 }
 

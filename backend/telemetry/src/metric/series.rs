@@ -1,15 +1,16 @@
 //! Counter, gauge and histogram: a row with the handles of its series, cached after their first use.
 
-use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use hashbrown::{Equivalent, HashMap};
-use metrics::{Key, Level, Metadata, SharedString};
+use metrics::SharedString;
 
+use super::handle::Handle;
 use super::label::{Labels, Texts, ValuesOf};
-use super::{Mode, REGISTRY, Row, SeriesLookup, mode};
+use super::row::Row;
+use super::{Mode, REGISTRY, SeriesLookup, mode};
 
 /// A counter with the labels `L`, a tuple of their kinds.
 pub type Counter<L> = Metric<L, metrics::Counter>;
@@ -21,6 +22,34 @@ pub type Gauge<L> = Metric<L, metrics::Gauge>;
 pub type Histogram<L> = Metric<L, metrics::Histogram>;
 
 /// A metric with the labels `L` whose series are reached through handles of one type.
+///
+/// ```
+/// use belfry_telemetry::metric::{Counter, Gauge, Histogram, Open};
+/// use belfry_telemetry::{catalogue, testing::changed_series};
+///
+/// catalogue! {
+///     /// Visits.
+///     counter VISITS_TOTAL = "shop_visits_total" {};
+///     /// Carts that are open, by shop.
+///     gauge OPEN_CARTS = "shop_open_carts" { shop: Open };
+///     /// Stock value, when it is known.
+///     reading STOCK_VALUE_EUROS = "shop_stock_value_euros" {};
+///     /// Time to pack.
+///     histogram PACKING_SECONDS = "shop_packing_seconds" {} buckets &[1.0, 10.0];
+/// }
+/// // The types of the four.
+/// let (visits, carts): (&Counter<()>, &Gauge<(Open,)>) = (&VISITS_TOTAL, &OPEN_CARTS);
+/// let (stock, packing): (&Gauge<()>, &Histogram<()>) = (&STOCK_VALUE_EUROS, &PACKING_SECONDS);
+/// let series = changed_series(|| {
+///     visits.increment(1);
+///     carts.with("north").set(3.0);
+///     stock.set(10.5);
+///     stock.set_or_forget(None);
+///     packing.record(4.0);
+/// });
+/// let expected = [r#"shop_open_carts{shop="north"} 3"#, "shop_packing_seconds 4", "shop_stock_value_euros NaN"];
+/// assert_eq!(series, [&expected[..], &["shop_visits_total 1"]].concat());
+/// ```
 pub struct Metric<L, H> {
     /// Its description.
     pub row: &'static Row,
@@ -29,73 +58,6 @@ pub struct Metric<L, H> {
     handles: RwLock<Option<HashMap<OwnedLabels, H>>>,
     // Whether the registry has given out the series for what comes past the cap.
     is_over_cap: AtomicBool,
-}
-
-mod sealed {
-    use metrics::Key;
-
-    /// What moves one series: the facade's three handle types, and nothing else.
-    pub trait Handle: Clone {
-        /// A handle that does nothing.
-        fn noop() -> Self;
-        /// The present recorder's handle of a series.
-        fn register(key: &Key) -> Self;
-        /// Called for each handle that is given out for a series that may be absent.
-        fn record_use(&self) {}
-    }
-}
-use sealed::Handle;
-
-pub(crate) static METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
-
-impl Handle for metrics::Counter {
-    fn noop() -> Self {
-        Self::noop()
-    }
-
-    fn register(key: &Key) -> Self {
-        metrics::with_recorder(|recorder| recorder.register_counter(key, &METADATA))
-    }
-}
-
-impl Handle for metrics::Gauge {
-    fn noop() -> Self {
-        Self::noop()
-    }
-
-    fn register(key: &Key) -> Self {
-        metrics::with_recorder(|recorder| recorder.register_gauge(key, &METADATA))
-    }
-
-    fn record_use(&self) {
-        RECORDED_GAUGES.with_borrow_mut(|recorded| {
-            if let Some(recorded) = recorded {
-                recorded.push(self.clone());
-            }
-        });
-    }
-}
-
-impl Handle for metrics::Histogram {
-    fn noop() -> Self {
-        Self::noop()
-    }
-
-    fn register(key: &Key) -> Self {
-        metrics::with_recorder(|recorder| recorder.register_histogram(key, &METADATA))
-    }
-}
-
-thread_local! {
-    // None on every thread that runs no readings.
-    static RECORDED_GAUGES: RefCell<Option<Vec<metrics::Gauge>>> = const { RefCell::new(None) };
-}
-
-/// The gauges that may be absent and that `reading` used, so that they can be hidden when it fails.
-pub(crate) fn record_gauges(reading: impl FnOnce()) -> Vec<metrics::Gauge> {
-    RECORDED_GAUGES.set(Some(Vec::new()));
-    reading();
-    RECORDED_GAUGES.take().unwrap_or_default()
 }
 
 /// Label values as the cache stores them.
@@ -251,37 +213,10 @@ impl Histogram<()> {
     }
 }
 
-/// A guard: adds 1 to a gauge for as long as it lives.
-///
-/// ```
-/// use belfry_telemetry::{catalogue, metric::InProgress};
-///
-/// catalogue! {
-///     /// Orders being packed.
-///     gauge ORDERS_IN_PROGRESS = "shop_orders_in_progress" {};
-/// }
-/// let packing = InProgress::enter(ORDERS_IN_PROGRESS.with(()));
-/// // One order less, also after an early return or a panic.
-/// drop(packing);
-/// ```
-pub struct InProgress(metrics::Gauge);
-
-impl InProgress {
-    /// Counts one more thing in progress.
-    pub fn enter(gauge: metrics::Gauge) -> Self {
-        gauge.increment(1.0);
-        Self(gauge)
-    }
-}
-
-impl Drop for InProgress {
-    fn drop(&mut self) {
-        self.0.decrement(1.0);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use metrics::Key;
+
     use super::*;
     use crate::metric::{Kind, Label, OneOf, Open, Values};
 

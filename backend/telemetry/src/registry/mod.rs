@@ -32,6 +32,22 @@ pub(crate) use store::{Family, Store};
 pub(crate) use value::{Distribution, HistogramOptions, Value};
 
 /// Why a registry could not be installed.
+///
+/// ```
+/// use belfry_telemetry::{InstallError, StartError, Telemetry};
+///
+/// belfry_telemetry::catalogue! {
+///     /// A counter whose name does not end in `_total`.
+///     counter VISITS = "shop_visits" {};
+/// }
+/// # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
+/// # let identity = belfry_telemetry::Identity { service: "shop", version: "1.4.0", environment: "test".to_owned() };
+/// # let settings = belfry_telemetry::settings::read([]).unwrap();
+/// let refused = Telemetry::start(&identity, &settings, ROWS).err();
+/// let named = |error| matches!(error, StartError::Install(InstallError::Name { metric: "shop_visits", .. }));
+/// assert!(refused.is_some_and(named));
+/// # });
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum InstallError {
     /// Two rows have one name, or one has a name of another's lines, and would be one metric.

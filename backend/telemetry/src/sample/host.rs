@@ -87,6 +87,14 @@ impl HostReading {
 }
 
 /// The memory of this machine at one moment.
+///
+/// ```
+/// use belfry_telemetry::sample::MemoryReading;
+///
+/// if let Some(memory) = MemoryReading::read() {
+///     assert!(memory.used_bytes <= memory.total_bytes);
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryReading {
     /// Memory, in bytes.
@@ -109,6 +117,16 @@ impl MemoryReading {
 }
 
 /// A file system at one moment.
+///
+/// ```
+/// use belfry_telemetry::{sample::DiskReading, testing::changed_series};
+///
+/// let disk = DiskReading { total_bytes: 1000, used_bytes: 250 };
+/// let series = changed_series(|| DiskReading::emit(Some(disk), "uploads"));
+/// assert!(series.contains(&r#"host_disk_usage_ratio{disk="uploads"} 0.25"#.to_owned()));
+/// // A folder that cannot be read.
+/// assert!(DiskReading::read(std::path::Path::new("/nowhere/at/all")).is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DiskReading {
     /// Bytes available to unprivileged processes, used or not.

@@ -7,6 +7,15 @@ use clap::{ArgAction, Args, ValueEnum};
 use crate::settings;
 
 /// Metrics to a StatsD agent.
+///
+/// ```
+/// use belfry_telemetry::{settings, statsd::{HistogramType, StatsdSettings}};
+///
+/// let variables = [("STATSD__ENABLED", "true"), ("STATSD__HISTOGRAMS", "histogram")];
+/// let settings: StatsdSettings = settings::read(variables.map(|(name, value)| (name.to_owned(), value.to_owned())))?;
+/// assert!(settings.enabled && settings.histograms == HistogramType::Histogram);
+/// # Ok::<(), settings::SettingsError>(())
+/// ```
 #[derive(Args, Clone, Debug)]
 pub struct StatsdSettings {
     /// Whether metrics are also sent to a StatsD agent that understands DogStatsD's tags, such as Datadog's, Telegraf or

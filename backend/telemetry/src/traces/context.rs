@@ -58,6 +58,13 @@ pub(crate) fn sampled_span() -> Option<SpanIds> {
 /// The current span as W3C headers, for a call to another service or a child process; empty when nothing is traced.
 ///
 /// [`ClientCall::headers`](crate::client_call::ClientCall::headers) is the same for a call that is also counted.
+///
+/// ```
+/// let mut child = std::process::Command::new("resize-images");
+/// for (name, value) in belfry_telemetry::traces::trace_headers() {
+///     child.env(name.to_uppercase(), value);
+/// }
+/// ```
 pub fn trace_headers() -> Vec<(String, String)> {
     let mut headers = OutgoingHeaders(Vec::new());
     TraceContextPropagator::new().inject_context(&tracing::Span::current().context(), &mut headers);

@@ -6,6 +6,14 @@ use url::Url;
 use crate::settings::{self, between};
 
 /// Traces to an OTLP collector.
+///
+/// ```
+/// use belfry_telemetry::{settings, traces::TracingSettings};
+///
+/// let settings: TracingSettings = settings::read([("TRACING__SAMPLE_RATIO".to_owned(), "0.1".to_owned())])?;
+/// assert!(!settings.enabled && settings.sample_ratio == 0.1);
+/// # Ok::<(), settings::SettingsError>(())
+/// ```
 #[derive(Args, Clone, Debug)]
 pub struct TracingSettings {
     /// Whether spans are sent to an OTLP collector, such as Tempo.

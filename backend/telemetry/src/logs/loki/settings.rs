@@ -15,6 +15,19 @@ pub enum LokiDelivery {
 }
 
 /// Logs to Loki.
+///
+/// ```
+/// use belfry_telemetry::logs::{LokiDelivery, LokiSettings};
+/// use belfry_telemetry::settings;
+///
+/// let variables = [("LOKI__ENABLED", "true"), ("LOKI__URL", "https://loki:3100"), ("LOKI__DELIVERY", "direct")];
+/// let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+/// let mut loki: LokiSettings = settings::read(variables)?;
+/// assert_eq!(loki.check().unwrap_err().variable, "LOKI__URL");
+/// loki.delivery = LokiDelivery::Buffered;
+/// assert!(loki.check().is_ok());
+/// # Ok::<(), settings::SettingsError>(())
+/// ```
 #[derive(Args, Clone, Debug)]
 pub struct LokiSettings {
     /// Whether log events are also sent to Loki.
