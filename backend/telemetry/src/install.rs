@@ -36,7 +36,8 @@ const DROP_GRACE: Duration = Duration::from_secs(3);
 /// use tower::ServiceExt;
 ///
 /// # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
-/// let identity = Identity { service: "shop", version: "1.4.0", environment: "test".to_owned() };
+/// let identity =
+///     Identity { service: "shop", version: "1.4.0", environment: "test".to_owned(), instance: "shop-1".to_owned() };
 /// let settings: TelemetrySettings = settings::read([])?;
 /// let telemetry = Telemetry::start(&identity, &settings, &[])?;
 /// telemetry.watch_disk("uploads", std::env::temp_dir());

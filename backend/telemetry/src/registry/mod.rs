@@ -41,7 +41,8 @@ pub(crate) use value::{Distribution, HistogramOptions, Value};
 ///     counter VISITS = "shop_visits" {};
 /// }
 /// # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
-/// # let identity = belfry_telemetry::Identity { service: "shop", version: "1.4.0", environment: "test".to_owned() };
+/// # let (environment, instance) = ("test".to_owned(), "shop-1".to_owned());
+/// # let identity = belfry_telemetry::Identity { service: "shop", version: "1.4.0", environment, instance };
 /// # let settings = belfry_telemetry::settings::read([]).unwrap();
 /// let refused = Telemetry::start(&identity, &settings, ROWS).err();
 /// let named = |error| matches!(error, StartError::Install(InstallError::Name { metric: "shop_visits", .. }));
