@@ -195,7 +195,7 @@ fn a_delivery_that_cannot_work_is_refused_in_one_line() {
         ),
         (
             &[DIRECT, ("LOKI__TENANT", "two\nlines")],
-            "LOKI__TENANT: found invalid HTTP header value for \"X-Scope-OrgID\", expected a name of visible ASCII characters",
+            "LOKI__TENANT: found `two\\nlines`, expected a name of visible ASCII characters, 150 at most",
         ),
     ];
     for (variables, expected) in cases {

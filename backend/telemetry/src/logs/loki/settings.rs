@@ -27,14 +27,22 @@ pub struct LokiSettings {
     #[arg(id = "LOKI__URL", default_value = "http://127.0.0.1:3100", value_parser = settings::http_url)]
     pub url: Url,
     /// Sent as `Authorization: Bearer <token>`, where a proxy in front of Loki requires one.
-    #[arg(id = "LOKI__BEARER_TOKEN", default_value = "", value_parser = settings::secret, hide_default_value = true)]
+    #[arg(id = "LOKI__BEARER_TOKEN", default_value = "", value_parser = settings::header_token, hide_default_value = true)]
     pub bearer_token: Secret,
     /// Sent as `X-Scope-OrgID`, where Loki has several tenants.
-    #[arg(id = "LOKI__TENANT", default_value = "")]
+    #[arg(id = "LOKI__TENANT", default_value = "", value_parser = tenant)]
     pub tenant: String,
     /// Events that may wait while Loki is away; further ones are dropped and counted. Not used by `direct`.
-    #[arg(id = "LOKI__QUEUE", default_value = "10000", value_parser = between(1_usize, 10_000_000))]
+    #[arg(id = "LOKI__QUEUE", default_value = "10000", value_parser = between(1_usize, 1_000_000))]
     pub queue: usize,
+}
+
+/// Loki takes no longer one.
+const MAX_TENANT_CHARACTERS: usize = 150;
+
+fn tenant(text: &str) -> Result<String, String> {
+    let usable = text.len() <= MAX_TENANT_CHARACTERS && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if usable { Ok(text.to_owned()) } else { Err("a name of visible ASCII characters, 150 at most".to_owned()) }
 }
 
 impl LokiSettings {
