@@ -58,15 +58,26 @@ containers_up() {
   containers_summary
 }
 
+# Validates the backend's settings in its container, and has Compose wait as long as they say that its shutdown may take.
 require_valid_container_settings() {
-  local log
+  local log seconds
   log=$(mktemp)
-  if ! docker compose "$@" run --rm --no-deps --no-TTY backend check >"$log" 2>&1 && can_check "$log"; then
+  if seconds=$(docker compose "$@" run --rm --no-deps --no-TTY backend check --print shutdown-seconds 2>"$log"); then
+    export_stop_grace_period "$seconds"
+  elif can_check "$log"; then
     cat "$log" >&2
     rm -- "$log"
     die 'the backend would refuse these settings; nothing was started or stopped'
   fi
   rm -- "$log"
+}
+
+# Unless it is set. No less than the default of docker-compose.yml, so that a plain `docker compose up` finds nothing changed.
+# The engine keeps the value with the container, so `down` needs none.
+export_stop_grace_period() {
+  local seconds=$(($1 + grace_margin))
+  ((seconds >= 30)) || seconds=30
+  export STOP_GRACE_PERIOD=${STOP_GRACE_PERIOD:-${seconds}s}
 }
 
 containers_summary() {

@@ -79,19 +79,28 @@ part_facts() {
   esac
 }
 
-# Whether the program has the subcommand `check`: older versions do not.
+# Whether the program has `check --print`: older versions do not.
 can_check() {
-  grep -q 'unrecognized subcommand' "$1" || return 0
+  grep -q -e 'unrecognized subcommand' -e 'unexpected argument' "$1" || return 0
   warn 'this backend is older than its check of settings: they are judged only when it starts'
   return 1
 }
 
-# Validates the backend's variables with `belfry check`.
+# Seconds that a part has to stop by itself before it is killed; require_valid_settings sets the backend's.
+declare -A part_grace=([backend]=60)
+default_grace=30
+# What a stop may take beyond the backend's own limit, on a busy machine.
+grace_margin=5
+
+# Validates the backend's variables with `belfry check`, which also says how long its shutdown may take.
 require_valid_settings() {
-  local argv log=$state/logs/check.log
+  local argv seconds log=$state/logs/check.log
   part_command backend
   argv[-1]=check
-  "${argv[@]}" >"$log" 2>&1 && return 0
+  if seconds=$("${argv[@]}" --print shutdown-seconds 2>"$log"); then
+    part_grace[backend]=$((seconds + grace_margin))
+    return 0
+  fi
   can_check "$log" || return 0
   sed 's/^/  /' "$log" >&2
   die 'the backend would refuse these settings; nothing was started or stopped'
@@ -136,6 +145,8 @@ native_up() {
   mkdir -p -- "$state/pids" "$state/logs"
   require_free_ports "$(native_pids)" "${part_port[@]}"
   build_backend "$profile"
+  # For all that is written from here on, by the parts too.
+  umask 077
   require_monitoring_tools
   set_backend_variables "$profile"
   # Before anything is stopped, so that the running stack continues if the new settings are invalid.
@@ -161,27 +172,17 @@ native_up() {
     return 0
   fi
 
-  for part in "${changed[@]}"; do stop_part "$part" "$(stop_grace "$part")"; done
+  for part in "${changed[@]}"; do stop_part "$part" "$(recorded_grace "$part")"; done
   started_parts=()
   trap 'native_stop "${started_parts[@]}"' EXIT
   for part in "${changed[@]}"; do
     part_command "$part"
     started_parts+=("$part")
-    start_part "$part" "${prints[$part]}" "${argv[@]}"
+    start_part "$part" "${prints[$part]}" "${part_grace[$part]:-$default_grace}" "${argv[@]}"
   done
   wait_until_ready "${changed[@]}"
   trap - EXIT
   native_summary
-}
-
-# Longer than the backend's own grace period.
-stop_grace() {
-  local grace=${SERVER__SHUTDOWN_GRACE:-15s}
-  case $1/$grace in
-    backend/*m) echo $((60 * ${grace%m} + 5)) ;;
-    backend/*s) echo $((${grace%s} + 5)) ;;
-    *) echo 30 ;;
-  esac
 }
 
 wait_until_ready() {
@@ -208,7 +209,7 @@ native_stop() {
     part=${!index}
     was_started "$part" || continue
     if running_pid "$part" >/dev/null; then say "Stopping $part"; fi
-    stop_part "$part" "$(stop_grace "$part")"
+    stop_part "$part" "$(recorded_grace "$part")"
   done
 }
 

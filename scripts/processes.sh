@@ -32,14 +32,22 @@ was_started() { [[ -e $(pid_file "$1") ]]; }
 # The fingerprint that the part was started with; see fingerprint().
 recorded_fingerprint() {
   local fingerprint
-  read -r _ _ _ fingerprint <"$(pid_file "$1")" || return 1
+  read -r _ _ _ fingerprint _ <"$(pid_file "$1")" || return 1
   echo "$fingerprint"
 }
 
-# start_part NAME FINGERPRINT PROGRAM ARGUMENTS...
+# The seconds that the part has to stop by itself, by the settings that it was started with: those of now may be others.
+recorded_grace() {
+  local grace=''
+  was_started "$1" && read -r _ _ _ _ grace <"$(pid_file "$1")"
+  # An older run.sh recorded none.
+  echo "${grace:-30}"
+}
+
+# start_part NAME FINGERPRINT GRACE PROGRAM ARGUMENTS...
 start_part() {
-  local name=$1 fingerprint=$2 pid ticks
-  shift 2
+  local name=$1 fingerprint=$2 grace=$3 pid ticks
+  shift 3
   # A start begins a new log and keeps one old log, which bounds the size and saves the log of a crash.
   [[ -s $(log_file "$name") ]] && mv -- "$(log_file "$name")" "$(log_file "$name").1"
   # The process records itself before it becomes the program, which keeps its pid and start time: so there is no program
@@ -47,7 +55,7 @@ start_part() {
   (
     pid=$BASHPID
     ticks=$(start_ticks "$pid")
-    echo "$(</proc/sys/kernel/random/boot_id) $pid $ticks $fingerprint" >"$(pid_file "$name")"
+    echo "$(</proc/sys/kernel/random/boot_id) $pid $ticks $fingerprint $grace" >"$(pid_file "$name")"
     exec setsid nohup "$@"
   ) >"$(log_file "$name")" 2>&1 </dev/null {lock}>&- &
   pid=$!
@@ -73,7 +81,12 @@ stop_part() {
 
 # One `up` or `down` at a time: two would start each part twice.
 take_lock() {
-  mkdir -p -- "$state"
+  # Data, logs and settings with secrets are in it. One without a lock may be a folder of others, named by mistake.
+  if [[ -e $state/lock && -O $state ]]; then
+    chmod go-rwx -- "$state"
+  else
+    mkdir -p -m 700 -- "$state"
+  fi
   exec {lock}>"$state/lock"
   flock -n "$lock" || die "another ./run.sh is at work on $state"
 }

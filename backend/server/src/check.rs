@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use belfry_telemetry::settings;
+use belfry_telemetry::settings::{self, SettingsError};
 
 use crate::config::Config;
 use crate::storage;
@@ -12,40 +12,55 @@ use crate::storage;
 /// The exit code for settings that a server would refuse.
 const REFUSED: u8 = 2;
 
-/// Prints one line for each fault.
-pub fn run() -> ExitCode {
-    let faults = faults();
-    if faults.is_empty() {
-        println!("settings are valid");
-        return ExitCode::SUCCESS;
-    }
+/// What can be printed of settings that are valid, for scripts.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Print {
+    /// Whole seconds that a shutdown may take: SERVER__DRAIN and SERVER__SHUTDOWN_GRACE together.
+    ShutdownSeconds,
+}
+
+/// Prints one line for each fault; if there is none, that, or what was asked for.
+pub fn run(print: Option<Print>) -> ExitCode {
+    let faults = match checked() {
+        Ok(config) => {
+            match print {
+                None => println!("settings are valid"),
+                Some(Print::ShutdownSeconds) => println!("{}", config.server.shutdown_seconds()),
+            }
+            return ExitCode::SUCCESS;
+        }
+        Err(faults) => faults,
+    };
     for fault in faults {
         eprintln!("belfry: {fault}");
     }
     ExitCode::from(REFUSED)
 }
 
-/// What is wrong with each variable by itself; if nothing is, the first contradiction between them.
-fn faults() -> Vec<String> {
-    let mut variables = match settings::environment::<Config>() {
-        Ok(variables) => variables,
-        Err(fault) => return vec![fault.to_string()],
-    };
-    let given = variables.clone();
-    let mut faults = Vec::new();
+/// The settings, or what is wrong with each variable by itself; if nothing is, every contradiction between them.
+fn checked() -> Result<Config, Vec<String>> {
+    let texts = |faults: Vec<SettingsError>| faults.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let mut variables = settings::environment::<Config>().map_err(|fault| texts(vec![fault]))?;
+    let mut faults = Config::misspelt_in_env();
     // Reading stops at the first fault, so it is read again without that variable.
-    while let Err(fault) = settings::read::<Config>(variables.clone()) {
+    let config = loop {
+        let fault = match settings::read::<Config>(variables.clone()) {
+            Ok(config) => break config,
+            Err(fault) => fault,
+        };
         let before = variables.len();
         variables.retain(|(name, _)| *name != fault.variable && name.strip_suffix("_FILE") != Some(&fault.variable));
-        faults.push(fault.to_string());
+        faults.push(fault);
         if variables.len() == before {
-            break;
+            return Err(texts(faults));
         }
-    }
+    };
     if faults.is_empty() {
-        let config = Config::read(given).map_err(|fault| fault.to_string());
-        let checked = config.and_then(|config| storage::check(&config).map_err(|fault| format!("{fault:#}")));
-        faults.extend(checked.err());
+        faults = config.contradictions();
     }
-    faults
+    if !faults.is_empty() {
+        return Err(texts(faults));
+    }
+    storage::check(&config).map_err(|fault| vec![format!("{fault:#}")])?;
+    Ok(config)
 }

@@ -6,7 +6,7 @@ mod recurrence;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use belfry_telemetry::settings::{self, Secret, SettingsError, between};
+use belfry_telemetry::settings::{self, Secret, SettingsError, between, bytes_between, duration_between};
 use belfry_telemetry::{Identity, TelemetrySettings};
 use clap::{ArgAction, Args};
 use jiff::tz::TimeZone;
@@ -67,7 +67,7 @@ pub struct Config {
 #[derive(Args, Clone, Debug)]
 pub struct AppConfig {
     /// Where this runs, as a label: production, staging, development.
-    #[arg(id = "APP__ENVIRONMENT", default_value = "production")]
+    #[arg(id = "APP__ENVIRONMENT", default_value = "production", value_parser = settings::name_up_to(64))]
     pub environment: String,
     /// Which server this is, as the label `instance` of its log lines and spans; unset: the machine's name and SERVER__PORT.
     #[arg(id = "APP__INSTANCE", default_value = "", value_parser = instance)]
@@ -84,10 +84,10 @@ pub struct ServerConfig {
     #[arg(id = "SERVER__PORT", default_value = "8000", value_parser = between(0_u16, u16::MAX))]
     pub port: u16,
     /// Time from SIGTERM to the end of the process: requests and runs in flight may go on for most of it.
-    #[arg(id = "SERVER__SHUTDOWN_GRACE", default_value = "15s", value_parser = settings::duration)]
+    #[arg(id = "SERVER__SHUTDOWN_GRACE", default_value = "15s", value_parser = duration_between("100ms", "1h"))]
     pub shutdown_grace: Duration,
     /// Time before that in which everything is still served and `/readyz` answers 503, for a load balancer to notice.
-    #[arg(id = "SERVER__DRAIN", default_value = "0s", value_parser = settings::duration_or_none)]
+    #[arg(id = "SERVER__DRAIN", default_value = "0s", value_parser = duration_between("0s", "1h"))]
     pub drain: Duration,
 }
 
@@ -105,11 +105,11 @@ pub struct DatabaseConfig {
     /// `postgres://user:password@host/database`; unset: a SQLite file in DATA__DIR.
     #[arg(id = "DATABASE__URL", default_value = "", value_parser = settings::secret, hide_default_value = true)]
     pub url: Secret,
-    /// The most connections to the database.
+    /// The most connections to the database. At least TRAINING__WORKERS.
     #[arg(id = "DATABASE__MAX_CONNECTIONS", default_value = "8", value_parser = between(2_u32, 500))]
     pub max_connections: u32,
     /// How long a request waits for a connection before it is answered 503.
-    #[arg(id = "DATABASE__ACQUIRE_TIMEOUT", default_value = "2s", value_parser = settings::duration)]
+    #[arg(id = "DATABASE__ACQUIRE_TIMEOUT", default_value = "2s", value_parser = duration_between("100ms", "1m"))]
     pub acquire_timeout: Duration,
 }
 
@@ -120,16 +120,16 @@ pub struct StorageConfig {
     #[arg(id = "STORAGE__URL", default_value = "")]
     pub url: String,
     /// The S3-compatible store's address, such as http://minio:9000; unset: the provider's own.
-    #[arg(id = "STORAGE__ENDPOINT", default_value = "")]
+    #[arg(id = "STORAGE__ENDPOINT", default_value = "", value_parser = endpoint)]
     pub endpoint: String,
     /// The S3 region.
-    #[arg(id = "STORAGE__REGION", default_value = "us-east-1")]
+    #[arg(id = "STORAGE__REGION", default_value = "us-east-1", value_parser = region)]
     pub region: String,
     /// The S3 access key.
-    #[arg(id = "STORAGE__ACCESS_KEY_ID", default_value = "", value_parser = settings::secret, hide_default_value = true)]
+    #[arg(id = "STORAGE__ACCESS_KEY_ID", default_value = "", value_parser = settings::header_token, hide_default_value = true)]
     pub access_key_id: Secret,
     /// The S3 secret key.
-    #[arg(id = "STORAGE__SECRET_ACCESS_KEY", default_value = "", value_parser = settings::secret, hide_default_value = true)]
+    #[arg(id = "STORAGE__SECRET_ACCESS_KEY", default_value = "", value_parser = settings::header_token, hide_default_value = true)]
     pub secret_access_key: Secret,
 }
 
@@ -137,42 +137,42 @@ pub struct StorageConfig {
 #[derive(Args, Clone, Debug)]
 pub struct UploadConfig {
     /// Largest upload, as sent.
-    #[arg(id = "UPLOAD__MAX_BYTES", default_value = "4GiB", value_parser = settings::bytes)]
+    #[arg(id = "UPLOAD__MAX_BYTES", default_value = "4GiB", value_parser = bytes_between("64KiB", "1TiB"))]
     pub max_bytes: u64,
     /// Largest upload once unpacked; ends gzip bombs.
-    #[arg(id = "UPLOAD__MAX_UNCOMPRESSED_BYTES", default_value = "16GiB", value_parser = settings::bytes)]
+    #[arg(id = "UPLOAD__MAX_UNCOMPRESSED_BYTES", default_value = "16GiB", value_parser = bytes_between("64KiB", "16TiB"))]
     pub max_uncompressed_bytes: u64,
     /// The most columns a dataset may have.
     #[arg(id = "UPLOAD__MAX_COLUMNS", default_value = "2000", value_parser = between(1_usize, 100_000))]
     pub max_columns: usize,
-    /// The longest row, with its line end.
-    #[arg(id = "UPLOAD__MAX_RECORD_BYTES", default_value = "512KiB", value_parser = settings::bytes)]
+    /// The longest row, with its line end. At most UPLOAD__MAX_UNCOMPRESSED_BYTES.
+    #[arg(id = "UPLOAD__MAX_RECORD_BYTES", default_value = "512KiB", value_parser = bytes_between("1KiB", "64MiB"))]
     pub max_record_bytes: u64,
     /// Uploads at the same time; further ones are answered 503 with Retry-After.
     #[arg(id = "UPLOAD__MAX_CONCURRENT", default_value = "16", value_parser = between(1_usize, 10_000))]
     pub max_concurrent: usize,
     /// Idle time after which an upload is aborted (408).
-    #[arg(id = "UPLOAD__IDLE_TIMEOUT", default_value = "30s", value_parser = settings::duration)]
+    #[arg(id = "UPLOAD__IDLE_TIMEOUT", default_value = "30s", value_parser = duration_between("100ms", "1h"))]
     pub idle_timeout: Duration,
 }
 
 /// `RETENTION__*`
 #[derive(Args, Clone, Debug)]
 pub struct RetentionConfig {
-    /// How long a dataset is kept when its upload does not say.
-    #[arg(id = "RETENTION__TTL", default_value = "7d", value_parser = settings::duration)]
+    /// How long a dataset is kept when its upload does not say. Between the two that follow.
+    #[arg(id = "RETENTION__TTL", default_value = "7d", value_parser = duration_between("1s", "3650d"))]
     pub ttl: Duration,
     /// The shortest lifetime an upload may request.
-    #[arg(id = "RETENTION__MIN_TTL", default_value = "60s", value_parser = settings::duration)]
+    #[arg(id = "RETENTION__MIN_TTL", default_value = "60s", value_parser = duration_between("1s", "3650d"))]
     pub min_ttl: Duration,
     /// The longest lifetime an upload may request.
-    #[arg(id = "RETENTION__MAX_TTL", default_value = "90d", value_parser = settings::duration)]
+    #[arg(id = "RETENTION__MAX_TTL", default_value = "90d", value_parser = duration_between("1s", "3650d"))]
     pub max_ttl: Duration,
     /// Whether an upload may request to be kept for ever (`ttl_seconds=never`).
     #[arg(id = "RETENTION__ALLOW_NEVER", default_value = "false", value_parser = settings::switch, action = ArgAction::Set)]
     pub allow_never: bool,
     /// How long the history of scheduled jobs is kept.
-    #[arg(id = "RETENTION__JOB_HISTORY", default_value = "30d", value_parser = settings::duration)]
+    #[arg(id = "RETENTION__JOB_HISTORY", default_value = "30d", value_parser = duration_between("1m", "3650d"))]
     pub job_history: Duration,
     /// How many backups of the database the job `database_backup` keeps.
     #[arg(id = "RETENTION__BACKUPS", default_value = "10", value_parser = between(1_u32, 10_000))]
@@ -186,14 +186,15 @@ pub struct RetentionConfig {
 #[derive(Args, Clone, Debug)]
 pub struct CleanupConfig {
     /// How often expired datasets are removed.
-    #[arg(id = "CLEANUP__INTERVAL", default_value = "60s", value_parser = settings::duration)]
+    #[arg(id = "CLEANUP__INTERVAL", default_value = "60s", value_parser = duration_between("100ms", "30d"))]
     pub interval: Duration,
     /// Expired datasets removed in one batch; bounds memory.
     #[arg(id = "CLEANUP__BATCH", default_value = "500", value_parser = between(1_u32, 10_000))]
     pub batch: u32,
     /// Files without a row are kept until they are this old: their row may be about to be committed. At least
-    /// 10s, and at least TRAINING__LEASE.
-    #[arg(id = "CLEANUP__ORPHAN_GRACE", default_value = "1h", value_parser = settings::duration)]
+    /// TRAINING__LEASE.
+    // 10s is longer than it takes from a file that is complete to its row, or to the end of the attempt to write that.
+    #[arg(id = "CLEANUP__ORPHAN_GRACE", default_value = "1h", value_parser = duration_between("10s", "30d"))]
     pub orphan_grace: Duration,
 }
 
@@ -216,16 +217,16 @@ pub struct JobsConfig {
     #[arg(id = "JOBS__RESOURCE_CHECK_SCHEDULE", default_value = "60s", value_parser = Recurrence::parse)]
     pub resource_check_schedule: Recurrence,
     /// How long one run of a job may take.
-    #[arg(id = "JOBS__TIMEOUT", default_value = "15m", value_parser = settings::duration)]
+    #[arg(id = "JOBS__TIMEOUT", default_value = "15m", value_parser = duration_between("1s", "7d"))]
     pub timeout: Duration,
     /// How long saving the database may take.
-    #[arg(id = "JOBS__BACKUP_TIMEOUT", default_value = "1h", value_parser = settings::duration)]
+    #[arg(id = "JOBS__BACKUP_TIMEOUT", default_value = "1h", value_parser = duration_between("1s", "7d"))]
     pub backup_timeout: Duration,
     /// How often a failed run is retried before the job's next scheduled time.
     #[arg(id = "JOBS__RETRIES", default_value = "2", value_parser = between(0_u32, 20))]
     pub retries: u32,
     /// The pause before a failed run is retried; it doubles with each retry.
-    #[arg(id = "JOBS__RETRY_PAUSE", default_value = "10s", value_parser = settings::duration)]
+    #[arg(id = "JOBS__RETRY_PAUSE", default_value = "10s", value_parser = duration_between("100ms", "1d"))]
     pub retry_pause: Duration,
 }
 
@@ -247,16 +248,16 @@ pub struct TrainingConfig {
     #[arg(id = "TRAINING__WORKERS", default_value = "1", value_parser = between(0_u32, 64))]
     pub workers: u32,
     /// How long one run may take.
-    #[arg(id = "TRAINING__TIMEOUT", default_value = "10m", value_parser = settings::duration)]
+    #[arg(id = "TRAINING__TIMEOUT", default_value = "10m", value_parser = duration_between("1s", "7d"))]
     pub timeout: Duration,
     /// Address space of one run's process.
-    #[arg(id = "TRAINING__MEMORY_LIMIT", default_value = "2GiB", value_parser = settings::bytes)]
+    #[arg(id = "TRAINING__MEMORY_LIMIT", default_value = "2GiB", value_parser = bytes_between("32MiB", "1TiB"))]
     pub memory_limit: u64,
     /// The most attempts at a run whose worker dies, the first included.
     #[arg(id = "TRAINING__MAX_ATTEMPTS", default_value = "3", value_parser = between(1_u32, 100))]
     pub max_attempts: u32,
     /// How long a run's claim is valid without a heartbeat of its worker.
-    #[arg(id = "TRAINING__LEASE", default_value = "30s", value_parser = settings::duration)]
+    #[arg(id = "TRAINING__LEASE", default_value = "30s", value_parser = duration_between("1s", "1d"))]
     pub lease: Duration,
     /// Runs that may wait; further ones are answered 503 with Retry-After.
     #[arg(id = "TRAINING__MAX_QUEUED", default_value = "1000", value_parser = between(1_u32, 1_000_000))]
@@ -279,7 +280,7 @@ pub struct AiConfig {
     #[arg(id = "AI__BASE_URL", value_parser = settings::http_url)]
     pub base_url: Option<url::Url>,
     /// Its API key.
-    #[arg(id = "AI__API_KEY", default_value = "", value_parser = settings::secret, hide_default_value = true)]
+    #[arg(id = "AI__API_KEY", default_value = "", value_parser = settings::header_token, hide_default_value = true)]
     pub api_key: Secret,
 }
 
@@ -300,14 +301,16 @@ pub struct TelegramConfig {
 impl Config {
     /// Reads and checks the settings of this process.
     pub fn from_env() -> Result<Self, SettingsError> {
+        if let Some(misspelt) = Self::misspelt_in_env().into_iter().next() {
+            return Err(misspelt);
+        }
         Self::read(settings::environment::<Self>()?)
     }
 
     /// Reads and checks the settings in `variables`.
     pub fn read(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
         let config: Self = settings::read(variables)?;
-        config.check()?;
-        Ok(config)
+        config.contradictions().into_iter().next().map_or(Ok(config), Err)
     }
 
     /// Which server this is: `APP__INSTANCE`, or what stays the same when the server is started again.
@@ -317,6 +320,20 @@ impl Config {
         }
         // Port 0 is another one with every start.
         Identity::default_instance(Some(self.server.port).filter(|port| *port != 0))
+    }
+
+    /// The variables of this process that are most likely settings with a misspelt section.
+    pub fn misspelt_in_env() -> Vec<SettingsError> {
+        let set = std::env::vars_os().filter(|(_, value)| !value.is_empty());
+        settings::misspelt_sections::<Self>(set.map(|(variable, _)| variable.to_string_lossy().into_owned()))
+    }
+}
+
+impl ServerConfig {
+    /// Whole seconds from SIGTERM to the end of the process, at the most.
+    pub fn shutdown_seconds(&self) -> u64 {
+        let whole = self.drain + self.shutdown_grace;
+        whole.as_secs() + u64::from(whole.subsec_nanos() > 0)
     }
 }
 
@@ -329,6 +346,21 @@ fn address(text: &str) -> Result<std::net::IpAddr, String> {
     text.parse().map_err(|_| "an IP address such as 127.0.0.1 or 0.0.0.0".to_owned())
 }
 
+/// The URL of an S3-compatible store, as it is written: the client takes a path in it as it is.
+fn endpoint(text: &str) -> Result<String, String> {
+    if text.is_empty() { Ok(String::new()) } else { settings::http_url(text).map(|_| text.to_owned()) }
+}
+
+/// It becomes part of a host's name.
+fn region(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let usable = text.len() <= 64 && text.chars().all(plain);
+    if usable { Ok(text.to_owned()) } else { Err("a region such as us-east-1".to_owned()) }
+}
+
 fn time_zone(text: &str) -> Result<TimeZone, String> {
     TimeZone::get(text).map_err(|_| "a time zone's IANA name such as UTC or Europe/Berlin".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

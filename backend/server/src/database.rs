@@ -5,6 +5,7 @@ pub mod bounds;
 mod file;
 mod migrations;
 mod transaction;
+mod unreachable;
 
 use std::path::{Path, PathBuf};
 use std::sync::Once;
@@ -75,6 +76,7 @@ impl Database {
             "" => (sqlite_url(&sqlite_file(config), if may_create { "rwc" } else { "rw" })?, Engine::Sqlite),
             url => (url.to_owned(), Engine::Postgres),
         };
+        let connect_options = options(&url)?;
         let file = DatabaseFile::at(sqlite_file(config));
         let (of_new, of_idle) = (file.clone(), file.clone());
         let pool = AnyPoolOptions::new()
@@ -108,9 +110,15 @@ impl Database {
                     Ok(true)
                 })
             })
-            .connect_with(options(&url)?)
-            .await
-            .context("cannot open the database")?;
+            .connect_with(connect_options.clone())
+            .await;
+        let pool = match pool {
+            Ok(pool) => pool,
+            Err(error) => {
+                let timeout = config.database.acquire_timeout;
+                return Err(unreachable::explain(error, engine, &url, &connect_options, timeout).await);
+            }
+        };
         if engine == Engine::Sqlite {
             file.remember().context("cannot find the database")?;
             // A missing file is not created anew: it would be empty, and acknowledged data would seem to be gone.

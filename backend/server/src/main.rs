@@ -20,6 +20,7 @@ mod healthcheck;
 mod jobs;
 mod labels;
 mod leases;
+mod private_files;
 mod request;
 mod resources;
 mod retry;
@@ -57,7 +58,11 @@ enum Command {
         spec: PathBuf,
     },
     /// Validate the settings, one line for each fault; exit 2 if there is one.
-    Check,
+    Check {
+        /// Print this of valid settings, and nothing else.
+        #[arg(long)]
+        print: Option<check::Print>,
+    },
     /// Check whether the server on this machine is ready; exit 0 if it is.
     Healthcheck,
     /// Print every setting with its description and default.
@@ -89,13 +94,15 @@ enum Command {
 const RUNTIME_GRACE: std::time::Duration = std::time::Duration::from_millis(500);
 
 fn main() -> ExitCode {
+    // Before there are threads, and for the training child and PostgreSQL's programs too.
+    private_files::set_umask();
     let command = Arguments::parse().command.unwrap_or(Command::Serve);
     // A training child must not pay for a server's runtime.
     if let Command::Worker { spec } = &command {
         return belfry_learning::worker::main(spec);
     }
-    if let Command::Check = command {
-        return check::run();
+    if let Command::Check { print } = command {
+        return check::run(print);
     }
     let ended = match command {
         Command::Config => {
@@ -119,7 +126,7 @@ fn main() -> ExitCode {
         Command::Restore { folder, force } => {
             with_settings(|config| with_runtime(until_signal(backup::restore(config, folder, force))))
         }
-        Command::Serve | Command::Worker { .. } | Command::Check => {
+        Command::Serve | Command::Worker { .. } | Command::Check { .. } => {
             with_settings(|config| with_runtime(serve::serve(config)))
         }
     };

@@ -26,7 +26,7 @@ use crate::shutdown::{Shutdown, ShutdownTimes};
 use crate::startup_gate::StartupGate;
 use crate::state::App;
 use crate::storage::Storage;
-use crate::{catalogue, data_lock, database_gauges, health, jobs, training};
+use crate::{catalogue, data_lock, database_gauges, health, jobs, private_files, training};
 
 /// The exit code after a second signal.
 const CUT_OFF: i32 = 130;
@@ -70,6 +70,7 @@ async fn run(config: Config, telemetry: &Telemetry, signals: &mut Signals) -> an
     let opening = async {
         // Before the database is opened, which a restore may be about to replace.
         data_lock::lock_shared(&config.data.dir).await?;
+        private_files::restrict_existing(&config.data.dir).await;
         Database::open(&config).await
     };
     let database = tokio::select! {

@@ -3,16 +3,27 @@
 //! A section is a struct that derives [`clap::Args`], with one argument per variable whose `id` is the variable's name. Its doc
 //! comments, defaults and parsers are then the only description there is; `.env.example` is printed from them.
 
+mod misspelt;
 mod parsers;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
+use std::io::Read;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command};
 
-pub use parsers::{between, bytes, duration, duration_or_none, http_url, secret, switch};
+pub use misspelt::misspelt_sections;
+pub use parsers::{
+    between, bytes, bytes_between, duration, duration_between, header_token, http_url, name_up_to, secret, switch,
+};
+
+/// A longer value in a file is no setting but another file.
+const MAX_FILE_BYTES: u64 = 64 << 10;
+
+/// Of a longer value only the beginning is shown.
+const SHOWN_CHARACTERS: usize = 60;
 
 /// A variable that cannot be used as it is: one line that names it, what was found and what is expected.
 ///
@@ -134,9 +145,9 @@ pub fn read<T: clap::Args>(variables: impl IntoIterator<Item = (String, String)>
         let (key, value) = if let Some(key) = known.iter().find(|known| **known == variable) {
             (*key, value)
         } else if let Some(key) = known.iter().find(|known| variable.strip_suffix("_FILE") == Some(**known)) {
-            (*key, read_file(&variable, &value)?)
+            (*key, read_file(&variable, &value, is_secret(key, &command))?)
         } else {
-            return Err(unknown(&variable, &command));
+            return Err(misspelt::unknown_key(&variable, &command));
         };
         if values.insert(key, value).is_some() {
             return Err(SettingsError {
@@ -148,7 +159,7 @@ pub fn read<T: clap::Args>(variables: impl IntoIterator<Item = (String, String)>
     }
     let arguments: Vec<String> = values.iter().map(|(key, value)| format!("--{key}={value}")).collect();
     let parsed = command.clone().try_get_matches_from(arguments);
-    parsed.and_then(|matches: ArgMatches| T::from_arg_matches(&matches)).map_err(|error| refused(&error))
+    parsed.and_then(|matches: ArgMatches| T::from_arg_matches(&matches)).map_err(|error| refused(&error, &command))
 }
 
 /// The variables of `T`, each an argument of this command: for `.env.example` and for tests.
@@ -173,6 +184,7 @@ pub fn example<T: clap::Args>() -> String {
             text.push_str(&format!("\n# --- {section} ---\n"));
         }
         let help = argument.get_long_help().or(argument.get_help()).map(ToString::to_string).unwrap_or_default();
+        let help = help + &range_of(argument).map(|range| format!(" ({range})")).unwrap_or_default();
         for line in help.lines() {
             text.push_str(&format!("# {line}\n"));
         }
@@ -182,23 +194,51 @@ pub fn example<T: clap::Args>() -> String {
     text.trim_start().to_owned()
 }
 
-fn read_file(variable: &str, path: &str) -> Result<String, SettingsError> {
-    let text = std::fs::read_to_string(path).map_err(|error| SettingsError {
-        variable: variable.to_owned(),
-        found: format!("the path `{path}` ({error})"),
-        expected: "the path of a readable file".to_owned(),
-    })?;
+/// The range that a setting may be in, such as `from 1s to 7d`, as its parser says of a value that it refuses.
+fn range_of(argument: &Arg) -> Option<String> {
+    let command = Command::new("setting").no_binary_name(true).disable_help_flag(true).arg(argument.clone());
+    let error = command.try_get_matches_from([format!("--{}=?", argument.get_long()?)]).err()?;
+    let expected = std::error::Error::source(&error)?.to_string();
+    let (_, range) = expected.split_once(" from ")?;
+    Some(format!("from {range}"))
+}
+
+fn read_file(variable: &str, path: &str, holds_secret: bool) -> Result<String, SettingsError> {
+    let refused = |cause: String| {
+        // Most often the secret itself, if it is no path.
+        let found = match holds_secret && !path.starts_with(['/', '.']) {
+            true => format!("a path that is not shown ({cause})"),
+            false => format!("the path {} ({cause})", shown_value(path)),
+        };
+        SettingsError { variable: variable.to_owned(), found, expected: "the path of a readable file".to_owned() }
+    };
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(|error| refused(error.to_string()))?;
+    file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(|error| refused(error.to_string()))?;
+    if text.len() as u64 > MAX_FILE_BYTES {
+        return Err(refused("more than 64 KiB".to_owned()));
+    }
     Ok(text.trim_end_matches(['\n', '\r']).to_owned())
 }
 
-fn unknown(variable: &str, command: &Command) -> SettingsError {
-    let error = command.clone().try_get_matches_from([format!("--{variable}")]).err();
-    let nearest = error.as_ref().map(|error| context(error, ContextKind::SuggestedArg)).unwrap_or_default();
-    let expected = match nearest.trim_start_matches('-') {
-        "" => "a variable of .env.example".to_owned(),
-        nearest => format!("{nearest} perhaps"),
-    };
-    SettingsError { variable: variable.to_owned(), found: "an unknown key".to_owned(), expected }
+/// Whether the value of a setting is never shown. Its default is not, either.
+fn is_secret(variable: &str, command: &Command) -> bool {
+    let mut arguments = command.get_arguments();
+    arguments.any(|argument| argument.get_long() == Some(variable) && argument.is_hide_default_value_set())
+}
+
+/// A value for an error: in backquotes, on one line, cut to 60 characters. Not at all if it may be a URL with a password or a
+/// token.
+pub fn shown_value(value: &str) -> String {
+    if value.contains('@') || (value.contains("://") && value.contains('?')) {
+        return "a value that is not shown, because it may hold a password".to_owned();
+    }
+    let mut text = String::from("`");
+    for character in value.chars().take(SHOWN_CHARACTERS) {
+        if character.is_control() { text.extend(character.escape_default()) } else { text.push(character) }
+    }
+    text.push_str(if value.chars().nth(SHOWN_CHARACTERS).is_some() { "…`" } else { "`" });
+    text
 }
 
 /// What an error says of this kind, or nothing.
@@ -209,7 +249,7 @@ fn context(error: &clap::Error, kind: ContextKind) -> String {
     }
 }
 
-fn refused(error: &clap::Error) -> SettingsError {
+fn refused(error: &clap::Error, command: &Command) -> SettingsError {
     let argument = context(error, ContextKind::InvalidArg);
     let variable = argument.trim_start_matches('-').split([' ', '=']).next().unwrap_or_default().to_owned();
     let expected = match (std::error::Error::source(error), error.get(ContextKind::ValidValue)) {
@@ -217,7 +257,11 @@ fn refused(error: &clap::Error) -> SettingsError {
         (None, Some(ContextValue::Strings(values))) => values.join(", "),
         _ => error.kind().to_string(),
     };
-    SettingsError { variable, found: format!("`{}`", context(error, ContextKind::InvalidValue)), expected }
+    let found = match is_secret(&variable, command) {
+        true => "a value that is not shown".to_owned(),
+        false => shown_value(&context(error, ContextKind::InvalidValue)),
+    };
+    SettingsError { variable, found, expected }
 }
 
 #[cfg(all(test, unix))]
@@ -228,8 +272,19 @@ mod tests {
 
     #[derive(clap::Args, Debug, PartialEq)]
     struct Section {
+        /// The name over the door.
         #[arg(id = "SHOP__NAME", default_value = "")]
         name: String,
+        /// The seats.
+        #[arg(id = "SHOP__SEATS", default_value = "4", value_parser = between(1_u32, 9))]
+        seats: u32,
+        /// Its key.
+        #[arg(id = "SHOP__KEY", default_value = "", value_parser = header_token, hide_default_value = true)]
+        key: Secret,
+    }
+
+    fn refusal(variable: &str, value: &str) -> String {
+        read::<Section>([(variable.to_owned(), value.to_owned())]).expect_err("a refusal").to_string()
     }
 
     fn no_text() -> OsString {
@@ -247,5 +302,30 @@ mod tests {
     fn a_setting_that_is_no_text_is_named() {
         let error = texts_of::<Section>([("SHOP__NAME".into(), no_text())].into_iter()).unwrap_err();
         assert_eq!(error.to_string(), "SHOP__NAME: found bytes that are not UTF-8, expected text");
+    }
+
+    #[test]
+    fn an_error_is_one_short_line_without_secrets() {
+        assert_eq!(refusal("SHOP__SEATS", "1\n2"), "SHOP__SEATS: found `1\\n2`, expected a whole number from 1 to 9");
+        let long = refusal("SHOP__SEATS", &"9".repeat(100_000));
+        assert_eq!(long, format!("SHOP__SEATS: found `{}…`, expected a whole number from 1 to 9", "9".repeat(60)));
+        for (variable, value) in [
+            ("SHOP__SEATS", "ftp://user:hunter2@host"),
+            ("SHOP__SEATS", "http://host/?key=hunter2"),
+            ("SHOP__KEY", "hunter2 with spaces"),
+            ("SHOP__KEY_FILE", "hunter2"),
+        ] {
+            let error = refusal(variable, value);
+            assert!(error.contains("not shown") && !error.contains("hunter2"), "{error}");
+        }
+        assert!(refusal("SHOP__KEY_FILE", "/nowhere").contains("the path `/nowhere` ("));
+        assert!(refusal("SHOP__NAME_FILE", "/dev/zero").contains("more than 64 KiB"));
+    }
+
+    #[test]
+    fn the_example_shows_ranges() {
+        let text = example::<Section>();
+        assert!(text.contains("# The name over the door\n#SHOP__NAME=\n"), "{text}");
+        assert!(text.contains("# The seats (from 1 to 9)\n#SHOP__SEATS=4\n"), "{text}");
     }
 }

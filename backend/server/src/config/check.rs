@@ -2,58 +2,120 @@
 
 use std::time::Duration;
 
-use belfry_telemetry::settings::SettingsError;
+use belfry_telemetry::settings::{SettingsError, shown_value};
+use sqlx::postgres::PgConnectOptions;
+use url::Url;
 
 use super::Config;
 
-/// Longer than it takes from a file that is complete to its row, or to the end of the attempt to write that.
-const MIN_ORPHAN_GRACE: Duration = Duration::from_secs(10);
-
 impl Config {
-    /// Refuses settings that are each fine and together wrong.
-    pub(super) fn check(&self) -> Result<(), SettingsError> {
-        let contradiction = |variable: &str, found: String, expected: &str| {
-            Err(SettingsError { variable: variable.to_owned(), found, expected: expected.to_owned() })
-        };
-        let retention = &self.retention;
+    /// Every contradiction between settings that are each fine.
+    pub fn contradictions(&self) -> Vec<SettingsError> {
+        let groups =
+            [self.lifetimes(), self.limits(), self.database_faults(), self.storage_faults(), self.service_faults()];
+        groups.into_iter().flatten().chain(self.telemetry.loki.check().err()).collect()
+    }
+
+    fn lifetimes(&self) -> Vec<SettingsError> {
+        let (retention, grace) = (&self.retention, self.cleanup.orphan_grace);
+        let mut faults = Vec::new();
         if retention.min_ttl > retention.max_ttl {
-            let found = format!("{}", humantime::format_duration(retention.min_ttl));
-            return contradiction("RETENTION__MIN_TTL", found, "no more than RETENTION__MAX_TTL");
+            let found = as_text(retention.min_ttl);
+            faults.push(fault("RETENTION__MIN_TTL", found, "no more than RETENTION__MAX_TTL"));
+        } else if !(retention.min_ttl..=retention.max_ttl).contains(&retention.ttl) {
+            let found = as_text(retention.ttl);
+            faults.push(fault("RETENTION__TTL", found, "between RETENTION__MIN_TTL and RETENTION__MAX_TTL"));
         }
-        if retention.ttl < retention.min_ttl || retention.ttl > retention.max_ttl {
-            let found = format!("{}", humantime::format_duration(retention.ttl));
-            return contradiction("RETENTION__TTL", found, "between RETENTION__MIN_TTL and RETENTION__MAX_TTL");
+        if grace < self.training.lease {
+            faults.push(fault("CLEANUP__ORPHAN_GRACE", as_text(grace), "at least TRAINING__LEASE"));
         }
-        let grace = self.cleanup.orphan_grace;
-        if grace < MIN_ORPHAN_GRACE || grace < self.training.lease {
-            let found = format!("{}", humantime::format_duration(grace));
-            return contradiction("CLEANUP__ORPHAN_GRACE", found, "at least 10s and at least TRAINING__LEASE");
+        faults
+    }
+
+    fn limits(&self) -> Vec<SettingsError> {
+        let (upload, most) = (&self.upload, self.database.max_connections);
+        let mut faults = Vec::new();
+        if upload.max_record_bytes > upload.max_uncompressed_bytes {
+            let found = bytesize::ByteSize::b(upload.max_record_bytes).to_string();
+            faults.push(fault("UPLOAD__MAX_RECORD_BYTES", found, "no more than UPLOAD__MAX_UNCOMPRESSED_BYTES"));
         }
-        let database = self.database.url.expose();
-        if !database.is_empty() && !["postgres://", "postgresql://"].iter().any(|scheme| database.starts_with(scheme)) {
-            let found = "another kind of URL".to_owned();
-            return contradiction("DATABASE__URL", found, "postgres://user:password@host/database, or unset");
+        // All workers send their heartbeats at the same time after a pause of the process, and one that has to wait for a
+        // connection may lose its run.
+        if most < self.training.workers {
+            let expected = "at least one for each of TRAINING__WORKERS";
+            faults.push(fault("DATABASE__MAX_CONNECTIONS", most.to_string(), expected));
         }
-        if !self.storage.url.is_empty() && !self.storage.url.starts_with("s3://") {
-            return contradiction("STORAGE__URL", format!("`{}`", self.storage.url), "s3://bucket/prefix, or unset");
+        faults
+    }
+
+    fn database_faults(&self) -> Vec<SettingsError> {
+        let url = self.database.url.expose();
+        let found = if url.is_empty() {
+            return Vec::new();
+        } else if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+            "another kind of URL"
+        } else if url.parse::<Url>().is_ok_and(|url| has_at_sign_after_host(&url)) {
+            // A part of the password would be taken for the host, and shown as such.
+            "a user or password with characters that must be escaped, such as %2F for /"
+        } else if url.parse::<PgConnectOptions>().is_err() {
+            "a URL that cannot be parsed"
+        } else {
+            return Vec::new();
+        };
+        vec![fault("DATABASE__URL", found.to_owned(), "postgres://user:password@host/database, or unset")]
+    }
+
+    fn storage_faults(&self) -> Vec<SettingsError> {
+        let (url, endpoint) = (&self.storage.url, &self.storage.endpoint);
+        let (id, secret) = (&self.storage.access_key_id, &self.storage.secret_access_key);
+        let mut faults = Vec::new();
+        let has_bucket = url.starts_with("s3://")
+            && url.parse::<Url>().is_ok_and(|url| url.host_str().is_some_and(|bucket| !bucket.is_empty()));
+        if !url.is_empty() && !has_bucket {
+            faults.push(fault("STORAGE__URL", shown_value(url), "s3://bucket/prefix, or unset"));
         }
-        if self.storage.url.is_empty() && !self.storage.endpoint.is_empty() {
-            return contradiction("STORAGE__ENDPOINT", "an address".to_owned(), "STORAGE__URL to be set with it");
+        if url.is_empty() && !endpoint.is_empty() {
+            faults.push(fault("STORAGE__ENDPOINT", "an address".to_owned(), "STORAGE__URL to be set with it"));
         }
+        for (variable, value, other, other_value) in [
+            ("STORAGE__ACCESS_KEY_ID", id, "STORAGE__SECRET_ACCESS_KEY", secret),
+            ("STORAGE__SECRET_ACCESS_KEY", secret, "STORAGE__ACCESS_KEY_ID", id),
+        ] {
+            if value.is_empty() && !other_value.is_empty() {
+                faults.push(fault(variable, "nothing".to_owned(), &format!("a key beside {other}")));
+            }
+        }
+        faults
+    }
+
+    fn service_faults(&self) -> Vec<SettingsError> {
+        let token = self.telegram.token.expose();
+        let mut faults = Vec::new();
         if self.ai.enabled && self.ai.base_url.is_none() {
             let expected = "the provider's URL, because AI__ENABLED is true";
-            return contradiction("AI__BASE_URL", "nothing".to_owned(), expected);
+            faults.push(fault("AI__BASE_URL", "nothing".to_owned(), expected));
         }
-        let token = self.telegram.token.expose();
         if self.telegram.enabled && token.is_empty() {
             let expected = "the bot's token, because TELEGRAM__ENABLED is true";
-            return contradiction("TELEGRAM__TOKEN", "nothing".to_owned(), expected);
+            faults.push(fault("TELEGRAM__TOKEN", "nothing".to_owned(), expected));
         }
         // It becomes part of a URL's path.
         if !token.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, ':' | '_' | '-')) {
             let expected = "a token such as 123456:ABC-DEF, of letters, digits, : _ and -";
-            return contradiction("TELEGRAM__TOKEN", "other characters".to_owned(), expected);
+            faults.push(fault("TELEGRAM__TOKEN", "other characters".to_owned(), expected));
         }
-        self.telemetry.loki.check()
+        faults
     }
+}
+
+fn fault(variable: &str, found: String, expected: &str) -> SettingsError {
+    SettingsError { variable: variable.to_owned(), found, expected: expected.to_owned() }
+}
+
+fn as_text(duration: Duration) -> String {
+    humantime::format_duration(duration).to_string()
+}
+
+fn has_at_sign_after_host(url: &Url) -> bool {
+    [Some(url.path()), url.query(), url.fragment()].into_iter().flatten().any(|part| part.contains('@'))
 }

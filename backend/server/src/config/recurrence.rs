@@ -14,6 +14,10 @@ use crate::timestamp::micros;
 /// Scheduled times that were missed are counted up to this many: each needs an evaluation of the cron expression.
 const MAX_MISSED: u64 = 1_000;
 
+/// The bounds of an interval.
+const MIN_INTERVAL: &str = "1s";
+const MAX_INTERVAL: &str = "366d";
+
 /// When a job is due, as a setting says it.
 #[derive(Clone, Debug)]
 pub enum Recurrence {
@@ -29,12 +33,15 @@ impl Recurrence {
     /// # Errors
     /// What is expected instead, for a setting's line.
     pub fn parse(text: &str) -> Result<Self, String> {
-        if let Ok(interval) = settings::duration(text) {
-            return Ok(Self::Every(interval));
+        let expected = format!(
+            "an interval such as 6h ({MIN_INTERVAL} to {MAX_INTERVAL}), or a cron expression such as `0 3 * * *` \
+             (minute hour day month weekday)"
+        );
+        if settings::duration(text).is_ok() {
+            let interval = settings::duration_between(MIN_INTERVAL, MAX_INTERVAL)(text);
+            return interval.map(Self::Every).map_err(|_| expected);
         }
-        let expected =
-            "an interval such as 6h, or a cron expression such as `0 3 * * *` (minute hour day month weekday)";
-        let cron = Cron::from_str(text).map_err(|_| expected.to_owned())?;
+        let cron = Cron::from_str(text).map_err(|_| expected)?;
         let now = Timestamp::now().to_zoned(TimeZone::UTC);
         match cron.find_next_occurrence(&now, false) {
             Ok(_) => Ok(Self::At(Box::new(cron))),
@@ -137,7 +144,7 @@ mod tests {
 
     #[test]
     fn an_invalid_recurrence_says_what_is_expected() {
-        for text in ["0 3 * *", "61 * * * *", "often", "0s"] {
+        for text in ["0 3 * *", "61 * * * *", "often", "0s", "999ms", "367d"] {
             assert!(Recurrence::parse(text).unwrap_err().starts_with("an interval such as 6h"), "{text}");
         }
         assert_eq!(Recurrence::parse("0 0 30 2 *").unwrap_err(), "a cron expression that some day matches");

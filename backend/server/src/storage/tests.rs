@@ -196,13 +196,3 @@ async fn what_a_killed_writer_left_is_removed_once_it_is_old() {
     std::fs::remove_dir(&bad).unwrap();
     assert_eq!(files_below(&work.path().join("files/datasets")), [work.path().join("files/datasets/kept")]);
 }
-
-#[test]
-fn one_half_of_a_key_pair_is_refused_by_name() {
-    let work = tempfile::tempdir().unwrap();
-    let settings = [("STORAGE__URL", "s3://bucket"), ("STORAGE__ACCESS_KEY_ID", "id")];
-    let mut settings: Vec<_> = settings.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
-    settings.push(("DATA__DIR".to_owned(), work.path().to_str().unwrap().to_owned()));
-    let error = Storage::open(&Config::read(settings).unwrap()).unwrap_err();
-    assert!(error.to_string().contains("STORAGE__SECRET_ACCESS_KEY"), "{error:#}");
-}

@@ -7,4 +7,5 @@ mod docs;
 mod env_example;
 mod layers;
 pub(crate) mod monitoring;
+mod stop_grace;
 mod test_names;

@@ -39,7 +39,7 @@ pub struct PrometheusSettings {
     #[arg(id = "PROMETHEUS__ENABLED", default_value = "true", value_parser = settings::switch, action = clap::ArgAction::Set)]
     pub enabled: bool,
     /// When set, `/metrics` asks for it as `Authorization: Bearer <token>`.
-    #[arg(id = "PROMETHEUS__BEARER_TOKEN", default_value = "", value_parser = settings::secret, hide_default_value = true)]
+    #[arg(id = "PROMETHEUS__BEARER_TOKEN", default_value = "", value_parser = settings::header_token, hide_default_value = true)]
     pub bearer_token: Secret,
     /// Whether a scraper that asks for protobuf is given native histograms beside the classic buckets, which everyone else
     /// gets alone.
@@ -53,10 +53,14 @@ pub struct PrometheusSettings {
     pub job: String,
 }
 
+/// More is no name.
+const MAX_JOB_CHARACTERS: usize = 128;
+
 /// It is part of a query, so it may have only characters that need no quoting.
 fn job_label(text: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':');
-    if text.chars().all(plain) { Ok(text.to_owned()) } else { Err("letters, digits and _ - . / :".to_owned()) }
+    let usable = text.len() <= MAX_JOB_CHARACTERS && text.chars().all(plain);
+    if usable { Ok(text.to_owned()) } else { Err("letters, digits and _ - . / :, 128 at most".to_owned()) }
 }
 
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(

@@ -86,12 +86,19 @@ fn regex(text: &str) -> Result<Regex, String> {
     Regex::new(text).map_err(|_| "a regular expression such as ^/internal/".to_owned())
 }
 
+/// Each is a line of the page for every route.
+const MAX_BUCKETS: usize = 64;
+
 fn buckets(text: &str) -> Result<Buckets, String> {
-    let expected = || "ascending numbers above zero such as 0.01,0.1,1".to_owned();
+    let expected = || "ascending numbers above zero such as 0.01,0.1,1, 64 at most".to_owned();
     let bounds: Result<Vec<f64>, _> = text.split(',').map(|bound| bound.trim().parse()).collect();
     let bounds = bounds.map_err(|_| expected())?;
     let ascending = bounds.windows(2).all(|pair| pair[0] < pair[1]) && bounds[0] > 0.0;
-    if ascending && bounds.iter().all(|bound| bound.is_finite()) { Ok(Buckets(bounds)) } else { Err(expected()) }
+    if ascending && bounds.len() <= MAX_BUCKETS && bounds.iter().all(|bound| bound.is_finite()) {
+        Ok(Buckets(bounds))
+    } else {
+        Err(expected())
+    }
 }
 
 #[cfg(test)]

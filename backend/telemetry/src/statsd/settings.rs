@@ -23,11 +23,11 @@ pub struct StatsdSettings {
     #[arg(id = "STATSD__ENABLED", default_value = "false", value_parser = settings::switch, action = ArgAction::Set)]
     pub enabled: bool,
     /// The agent's UDP address.
-    #[arg(id = "STATSD__ADDRESS", default_value = "127.0.0.1:8125")]
+    #[arg(id = "STATSD__ADDRESS", default_value = "127.0.0.1:8125", value_parser = host_and_port)]
     pub address: String,
     /// How often metrics are sent, and once more at the end. Of each histogram series up to 4096 values are sent a time; of
     /// more as many, with the share that they are, so that their count stays right.
-    #[arg(id = "STATSD__INTERVAL", default_value = "10s", value_parser = settings::duration)]
+    #[arg(id = "STATSD__INTERVAL", default_value = "10s", value_parser = settings::duration_between("10ms", "1h"))]
     pub interval: Duration,
     /// What the values of histograms are to the agent: `distribution` (`|d`) or `histogram` (`|h`).
     #[arg(id = "STATSD__HISTOGRAMS", default_value = "distribution")]
@@ -41,4 +41,14 @@ pub enum HistogramType {
     Distribution,
     /// `|h`: percentiles in each agent.
     Histogram,
+}
+
+/// Whether the host exists is found out at the start.
+fn host_and_port(text: &str) -> Result<String, String> {
+    let usable = text.rsplit_once(':').is_some_and(|(host, port)| {
+        // An address of IPv6 has colons of its own.
+        let is_host = !host.is_empty() && (!host.contains(':') || (host.starts_with('[') && host.ends_with(']')));
+        is_host && !host.contains(char::is_whitespace) && port.parse::<u16>().is_ok_and(|port| port > 0)
+    });
+    if usable { Ok(text.to_owned()) } else { Err("a UDP address such as 127.0.0.1:8125".to_owned()) }
 }

@@ -22,11 +22,11 @@ pub struct TracingSettings {
     /// The collector's OTLP/gRPC address; plain http.
     #[arg(id = "TRACING__ENDPOINT", default_value = "http://127.0.0.1:4317", value_parser = settings::http_url)]
     pub endpoint: Url,
-    /// Share of traces that begin here and are kept, from 0 to 1. A caller's own decision is followed.
+    /// Share of traces that begin here and are kept. A caller's own decision is followed.
     #[arg(id = "TRACING__SAMPLE_RATIO", default_value = "1", value_parser = ratio)]
     pub sample_ratio: f64,
     /// Ended spans that may wait for the collector; further ones are dropped and counted.
-    #[arg(id = "TRACING__QUEUE", default_value = "2048", value_parser = between(1_usize, 1_000_000))]
+    #[arg(id = "TRACING__QUEUE", default_value = "2048", value_parser = between(1_usize, 100_000))]
     pub queue: usize,
 }
 

@@ -158,7 +158,7 @@ async fn two_servers_on_one_database_run_each_due_job_once() {
 async fn an_unusable_schedule_stops_the_start_with_one_line() {
     let place = Place::new(&[]).await;
     let refused = [
-        ("JOBS__BACKUP_SCHEDULE", "0 25 * * *", "an interval such as 6h, or a cron expression"),
+        ("JOBS__BACKUP_SCHEDULE", "0 25 * * *", "an interval such as 6h (1s to 366d), or a cron expression"),
         ("JOBS__BACKUP_SCHEDULE", "0 0 31 2 *", "a cron expression that some day matches"),
         ("JOBS__RESOURCE_CHECK_SCHEDULE", "0s", "an interval such as 6h"),
         ("JOBS__TIME_ZONE", "Europe/Atlantis", "a time zone's IANA name such as UTC or Europe/Berlin"),

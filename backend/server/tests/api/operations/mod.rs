@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod loki;
 mod metrics;
+mod private_files;
 mod restore;
 mod start;
 mod stop;

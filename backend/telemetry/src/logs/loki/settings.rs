@@ -40,13 +40,13 @@ pub struct LokiSettings {
     #[arg(id = "LOKI__URL", default_value = "http://127.0.0.1:3100", value_parser = settings::http_url)]
     pub url: Url,
     /// Sent as `Authorization: Bearer <token>`, where a proxy in front of Loki requires one.
-    #[arg(id = "LOKI__BEARER_TOKEN", default_value = "", value_parser = settings::secret, hide_default_value = true)]
+    #[arg(id = "LOKI__BEARER_TOKEN", default_value = "", value_parser = settings::header_token, hide_default_value = true)]
     pub bearer_token: Secret,
     /// Sent as `X-Scope-OrgID`, where Loki has several tenants.
     #[arg(id = "LOKI__TENANT", default_value = "", value_parser = tenant)]
     pub tenant: String,
     /// Events that may wait while Loki is away; further ones are dropped and counted. Not used by `direct`.
-    #[arg(id = "LOKI__QUEUE", default_value = "10000", value_parser = between(1_usize, 10_000_000))]
+    #[arg(id = "LOKI__QUEUE", default_value = "10000", value_parser = between(1_usize, 1_000_000))]
     pub queue: usize,
 }
 
@@ -61,16 +61,8 @@ fn tenant(text: &str) -> Result<String, String> {
 }
 
 impl LokiSettings {
-    /// Refuses settings that are each fine and together wrong. An error when Loki is to be reached by https with a sender that
-    /// has no TLS, and for a token that no header can hold, which would be retried for ever.
+    /// Refuses settings that are each fine and together wrong: Loki is to be reached by https with a sender that has no TLS.
     pub fn check(&self) -> Result<(), SettingsError> {
-        if self.enabled && !self.bearer_token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(SettingsError {
-                variable: "LOKI__BEARER_TOKEN".to_owned(),
-                found: "other characters".to_owned(),
-                expected: "a token of visible ASCII characters".to_owned(),
-            });
-        }
         if self.enabled && self.delivery == LokiDelivery::Direct && self.url.scheme() != "http" {
             return Err(SettingsError {
                 variable: "LOKI__URL".to_owned(),
