@@ -75,6 +75,9 @@ pub enum StartError {
     /// There is no thread for deliveries.
     #[error("cannot start the thread that delivers logs and spans")]
     Deliveries(#[source] std::io::Error),
+    /// The thread that writes the page of metrics cannot be started.
+    #[error("cannot start the page of metrics")]
+    Page(#[source] std::io::Error),
 }
 
 impl From<DeliveryError> for StartError {
@@ -241,7 +244,8 @@ impl Telemetry {
             let exemplars = settings.tracing.enabled.then_some(traces::sampled_span as registry::CurrentSpan);
             let histograms = HistogramOptions { native, samples: agent.is_some(), exemplars };
             let store = registry::install(&rows, &RegistryOptions { buckets: settings.http.buckets(), histograms })?;
-            page = settings.prometheus.enabled.then(|| Page::open(store, native));
+            page =
+                settings.prometheus.enabled.then(|| Page::open(store, native)).transpose().map_err(StartError::Page)?;
             statsd = agent.map(|agent| agent.start(store)).transpose().map_err(StartError::Statsd)?;
         }
         Ok(Self::run(identity, settings, deliveries, page, statsd))
