@@ -13,12 +13,15 @@ pub(crate) const BAD_SPEC: &str = "bad_spec";
 /// The code of a training child that could not limit itself.
 pub(crate) const SANDBOX: &str = "sandbox";
 
+/// The code of a training child for which the machine had no thread left. Nothing was tried yet, so it costs no attempt.
+pub const PROCESS_NOT_STARTED: &str = "process_not_started";
+
 const DATASET_UNREADABLE: &str = "dataset_unreadable";
 const MODEL_UNWRITABLE: &str = "model_unwritable";
 
 /// Whether a run that failed with this code failed for a fault of the server or its machine, not of the data.
 pub fn is_server_failure(code: &str) -> bool {
-    [BAD_SPEC, SANDBOX, DATASET_UNREADABLE, MODEL_UNWRITABLE].contains(&code)
+    [BAD_SPEC, SANDBOX, PROCESS_NOT_STARTED, DATASET_UNREADABLE, MODEL_UNWRITABLE].contains(&code)
 }
 
 /// Why a run ends without a model.

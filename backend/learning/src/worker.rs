@@ -33,10 +33,14 @@ pub fn main(spec_path: &Path) -> ExitCode {
         Ok(spec) => spec,
         Err(reason) => return fail(error::BAD_SPEC, &reason),
     };
-    let stop = match prepare(&spec, parent) {
+    let stop = match watch_for_stop() {
         Ok(stop) => stop,
-        Err(error) => return fail(error::SANDBOX, &format!("the training process cannot be confined: {error}")),
+        Err(error) => return fail(error::PROCESS_NOT_STARTED, &format!("no thread could be started: {error}")),
     };
+    match confine(&spec, parent, &stop) {
+        Ok(()) => {}
+        Err(error) => return fail(error::SANDBOX, &format!("the training process cannot be confined: {error}")),
+    }
     send(&Message::Started { run_id: spec.run_id.clone(), algorithm: spec.run.algorithm });
 
     let deadline = started + Duration::try_from_secs_f64(spec.deadline_seconds).unwrap_or(Duration::ZERO);
@@ -71,8 +75,8 @@ fn read_spec(path: &Path) -> Result<ChildSpec, String> {
     serde_json::from_slice(&text).map_err(|error| format!("the run spec is not valid: {error}"))
 }
 
-/// Confines the process and returns the flag that is set when a stop is requested.
-fn prepare(spec: &ChildSpec, parent: Option<rustix::process::Pid>) -> io::Result<Arc<AtomicBool>> {
+/// Returns the flag that is set when a stop is requested.
+fn watch_for_stop() -> io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(signal_hook::consts::SIGTERM, Arc::clone(&stop))?;
     let at_end_of_input = Arc::clone(&stop);
@@ -81,13 +85,17 @@ fn prepare(spec: &ChildSpec, parent: Option<rustix::process::Pid>) -> io::Result
         while !matches!(io::stdin().read(&mut ignored), Ok(0) | Err(_)) {}
         at_end_of_input.store(true, Ordering::Relaxed);
     })?;
+    Ok(stop)
+}
+
+/// Bounds the memory of the process, lowers its priority and ties it to its parent.
+fn confine(spec: &ChildSpec, parent: Option<rustix::process::Pid>, stop: &AtomicBool) -> io::Result<()> {
     limits::confine(spec.memory_limit_bytes)?;
     if !limits::die_with_parent(parent)? {
         stop.store(true, Ordering::Relaxed);
     }
     // Training is single-threaded by design; a library that uses the pool all the same gets this thread.
-    rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global().map_err(io::Error::other)?;
-    Ok(stop)
+    rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global().map_err(io::Error::other)
 }
 
 fn finish(spec: &ChildSpec, trained: Trained) -> Result<ChildReport, TrainError> {

@@ -1,12 +1,13 @@
 //! Every way a training child ends, seen from outside: its messages, its exit, its outcome.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::{data, spec};
 use belfry_learning::algorithm::Algorithm;
+use belfry_learning::error::PROCESS_NOT_STARTED;
 use belfry_learning::model::Model;
 use belfry_learning::outcome::{Outcome, classify};
 use belfry_learning::protocol::{ChildSpec, Message, Score};
@@ -39,15 +40,15 @@ fn worker_program() -> PathBuf {
 
 impl Run {
     fn start(spec: &ChildSpec, folder: &TempDir) -> Self {
+        Self::start_by(&mut Command::new(worker_program()), spec, folder)
+    }
+
+    /// By a command that still lacks its last argument, the path of the specification.
+    fn start_by(command: &mut Command, spec: &ChildSpec, folder: &TempDir) -> Self {
         let path = folder.path().join("spec.json");
         std::fs::write(&path, serde_json::to_vec(spec).unwrap()).unwrap();
-        let mut child = Command::new(worker_program())
-            .arg(path)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child =
+            command.arg(path).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
         Self { child, lines, messages: Vec::new() }
     }
@@ -315,4 +316,48 @@ fn a_child_is_killed_with_its_parent() {
 fn is_running(pid: Pid) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())).unwrap_or_default();
     status.lines().any(|line| line.starts_with("State:") && !line.contains('Z'))
+}
+
+/// A control group in which there is one process and no more, removed with the value.
+struct OneProcess(PathBuf);
+
+impl OneProcess {
+    /// `None`, said aloud, where this process may not make one.
+    fn new() -> Option<Self> {
+        let version_1 = PathBuf::from("/sys/fs/cgroup/pids");
+        let root = if version_1.exists() { version_1 } else { PathBuf::from("/sys/fs/cgroup") };
+        let group = root.join(format!("belfry-test-child-{}", std::process::id()));
+        let made = std::fs::create_dir(&group).and_then(|()| std::fs::write(group.join("pids.max"), "1"));
+        if let Err(error) = made {
+            // Past the test harness, which shows nothing of a test that passes.
+            let _ = writeln!(std::io::stderr(), "SKIPPED: cannot limit processes here: {error}");
+            return None;
+        }
+        Some(Self(group))
+    }
+}
+
+impl Drop for OneProcess {
+    fn drop(&mut self) {
+        // The kernel lets go of a group a moment after its last process.
+        for _ in 0..100 {
+            match std::fs::remove_dir(&self.0) {
+                Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                _ => break,
+            }
+        }
+    }
+}
+
+#[test]
+fn a_child_without_a_thread_left_has_not_started() {
+    let Some(group) = OneProcess::new() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"echo $$ > "$0" && exec "$1" "$2""#]).arg(group.0.join("cgroup.procs")).arg(worker_program());
+    let ended = Run::start_by(&mut command, &fake("ok", &folder), &folder).end();
+    ended.assert_failed(PROCESS_NOT_STARTED);
+    assert_eq!(ended.messages.len(), 1, "{:?}", ended.messages);
 }

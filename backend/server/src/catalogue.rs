@@ -7,8 +7,8 @@ use belfry_telemetry::catalogue;
 use belfry_telemetry::catalogue::{LATENCY_SECONDS, SIZE_BYTES, WORK_SECONDS};
 
 use crate::labels::{
-    AlertChange, AlgorithmLabel, CleanupOutcome, PredictionOutcome, RunStatus, Severity, UnfinishedStatus,
-    UploadOutcome,
+    AlertChange, AlgorithmLabel, CleanupOutcome, PredictionOutcome, RequeueReason, RunStatus, Severity,
+    UnfinishedStatus, UploadOutcome,
 };
 
 catalogue! {
@@ -29,6 +29,8 @@ catalogue! {
     reading RUNS = "belfry_runs" { status: RunStatus };
     /// Training runs ended, by outcome.
     counter TRAINING_RUNS_TOTAL = "belfry_training_runs_total" { algorithm: AlgorithmLabel, outcome: Outcome };
+    /// Training runs that went back into the queue, by reason; `not_started`: the machine had no process for it.
+    counter TRAINING_REQUEUES_TOTAL = "belfry_training_requeues_total" { reason: RequeueReason };
     /// Time a run took, from its start to its end.
     histogram TRAINING_DURATION_SECONDS = "belfry_training_duration_seconds" { algorithm: AlgorithmLabel, outcome: Outcome } buckets WORK_SECONDS;
     /// Runs this process trains now.
@@ -43,6 +45,10 @@ catalogue! {
     reading TRAINING_LAST_SCORE = "belfry_training_last_score" { algorithm: AlgorithmLabel, score: Score };
     /// Workers of this process.
     gauge TRAINING_WORKERS = "belfry_training_workers" {};
+    /// Clients that follow the events of a run.
+    gauge RUN_FOLLOWERS = "belfry_run_followers" {};
+    /// Runs that are followed here; the database is read once for all followers of a run.
+    gauge RUNS_FOLLOWED = "belfry_runs_followed" {};
     /// Requests for predictions, by outcome.
     counter PREDICTIONS_TOTAL = "belfry_predictions_total" { algorithm: AlgorithmLabel, outcome: PredictionOutcome };
     /// Time to predict one request's rows.

@@ -16,6 +16,9 @@ pub use recurrence::Recurrence;
 /// The service's name, in labels and in the names of log files.
 pub const SERVICE: &str = "belfry";
 
+/// The fewest threads for blocking work with which the server does all it does.
+pub const LEAST_BLOCKING_THREADS: usize = 8;
+
 /// All settings.
 #[derive(Args, Clone, Debug)]
 pub struct Config {
@@ -89,6 +92,10 @@ pub struct ServerConfig {
     /// Time before that in which everything is still served and `/readyz` answers 503, for a load balancer to notice.
     #[arg(id = "SERVER__DRAIN", default_value = "0s", value_parser = duration_between("0s", "1h"))]
     pub drain: Duration,
+    /// Threads for blocking work, such as files and predictions; further work waits for one. Fewer where the process limit of
+    /// the container needs it.
+    #[arg(id = "SERVER__BLOCKING_THREADS", default_value = "64", value_parser = between(LEAST_BLOCKING_THREADS, 512))]
+    pub blocking_threads: usize,
 }
 
 /// `DATA__*`
@@ -265,6 +272,15 @@ pub struct TrainingConfig {
     /// The most rows a run may train on.
     #[arg(id = "TRAINING__MAX_ROWS", default_value = "1000000", value_parser = between(1_u64, 100_000_000))]
     pub max_rows: u64,
+    /// Clients that may follow the events of runs at the same time; further ones are answered 503 with Retry-After.
+    #[arg(id = "TRAINING__MAX_FOLLOWERS", default_value = "500", value_parser = between(1_usize, 100_000))]
+    pub max_followers: usize,
+    /// The same for one run.
+    #[arg(id = "TRAINING__MAX_FOLLOWERS_PER_RUN", default_value = "250", value_parser = between(1_usize, 100_000))]
+    pub max_followers_per_run: usize,
+    /// How long the events of a run may be silent before a comment is sent, by which a client sees that the connection is alive.
+    #[arg(id = "TRAINING__FOLLOWERS_KEEP_ALIVE", default_value = "15s", value_parser = keep_alive)]
+    pub followers_keep_alive: Duration,
     /// Accept the algorithm `fake`, which ends as its parameters say; for tests.
     #[arg(id = "TRAINING__ALLOW_FAKE", default_value = "false", value_parser = settings::switch, action = ArgAction::Set, hide = true)]
     pub allow_fake: bool,
@@ -340,6 +356,12 @@ impl ServerConfig {
 fn instance(text: &str) -> Result<String, String> {
     let fits = text.len() <= 100 && text.bytes().all(|byte| byte.is_ascii_graphic());
     if fits { Ok(text.to_owned()) } else { Err("up to 100 visible ASCII characters, such as belfry-1:8000".to_owned()) }
+}
+
+fn keep_alive(text: &str) -> Result<Duration, String> {
+    let allowed = Duration::from_secs(1)..=Duration::from_secs(300);
+    let duration = settings::duration(text).ok().filter(|duration| allowed.contains(duration));
+    duration.ok_or_else(|| "a duration from 1s to 5m".to_owned())
 }
 
 fn address(text: &str) -> Result<std::net::IpAddr, String> {

@@ -66,6 +66,9 @@ pub enum Error {
     /// The file store failed: 503, or 507 when it is full.
     #[error("the file store is not available")]
     Storage(#[source] anyhow::Error),
+    /// A folder of this machine beside the file store: 503, or 507 when its disk is full.
+    #[error("the {0} is not available")]
+    Folder(&'static str, #[source] std::io::Error),
     /// A fault of this program: 500.
     #[error("an internal error")]
     Internal(#[source] anyhow::Error),
@@ -75,6 +78,11 @@ impl Error {
     /// 422 without further details.
     pub fn invalid(code: &'static str, detail: impl Into<String>) -> Self {
         Self::Invalid { code, detail: detail.into(), extras: Map::new() }
+    }
+
+    /// Gives an I/O error its meaning, which differs from place to place: that of a folder, such as "folder of log files".
+    pub fn folder(what: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        move |error| Self::Folder(what, error)
     }
 
     fn status(&self) -> StatusCode {
@@ -93,7 +101,8 @@ impl Error {
             Self::Database(error) if is_database_full(error) => StatusCode::INSUFFICIENT_STORAGE,
             Self::Database(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Storage(cause) if is_full(cause) => StatusCode::INSUFFICIENT_STORAGE,
-            Self::Storage(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Folder(_, cause) if is_disk_full(cause) => StatusCode::INSUFFICIENT_STORAGE,
+            Self::Storage(_) | Self::Folder(..) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -113,6 +122,8 @@ impl Error {
             Self::Database(_) => "database_unavailable",
             Self::Storage(cause) if is_full(cause) => "storage_full",
             Self::Storage(_) => "storage_unavailable",
+            Self::Folder(_, cause) if is_disk_full(cause) => "disk_full",
+            Self::Folder(..) => "folder_unavailable",
             Self::Internal(_) => "internal",
         }
     }
@@ -155,12 +166,6 @@ impl From<sqlx::Error> for Error {
 
 impl From<object_store::Error> for Error {
     fn from(error: object_store::Error) -> Self {
-        Self::Storage(error.into())
-    }
-}
-
-impl From<std::io::Error> for Error {
-    fn from(error: std::io::Error) -> Self {
         Self::Storage(error.into())
     }
 }
@@ -228,10 +233,11 @@ impl<'c> Code<'c> {
 
 /// Whether a chain of causes ends in a full disk or quota.
 fn is_full(cause: &anyhow::Error) -> bool {
-    cause.chain().any(|cause| {
-        let kind = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-        matches!(kind, Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded))
-    })
+    cause.chain().any(|cause| cause.downcast_ref().is_some_and(is_disk_full))
+}
+
+fn is_disk_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
 }
 
 impl IntoResponse for Error {

@@ -94,6 +94,22 @@ pub enum Component {
     Training,
 }
 
+/// Why a run went back into the queue.
+#[derive(Clone, Copy, Debug, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum RequeueReason {
+    /// The server that trained it shuts down.
+    Shutdown,
+    /// Its training process was stopped from outside.
+    Interrupted,
+    /// The server failed to train it.
+    CouldNotRun,
+    /// The machine had no process or thread for it.
+    NotStarted,
+    /// Its worker died or lost its lease.
+    WorkerLost,
+}
+
 /// How a request for predictions ended.
 #[derive(Clone, Copy, Debug, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]

@@ -93,6 +93,9 @@ enum Command {
 /// How long threads may go on when the runtime ends.
 const RUNTIME_GRACE: std::time::Duration = std::time::Duration::from_millis(500);
 
+/// How long a thread for blocking work waits for more: longer than from one health check to the next, which need one.
+const THREAD_KEEP_ALIVE: std::time::Duration = std::time::Duration::from_secs(30);
+
 fn main() -> ExitCode {
     // Before there are threads, and for the training child and PostgreSQL's programs too.
     private_files::set_umask();
@@ -126,9 +129,10 @@ fn main() -> ExitCode {
         Command::Restore { folder, force } => {
             with_settings(|config| with_runtime(until_signal(backup::restore(config, folder, force))))
         }
-        Command::Serve | Command::Worker { .. } | Command::Check { .. } => {
-            with_settings(|config| with_runtime(serve::serve(config)))
-        }
+        Command::Serve | Command::Worker { .. } | Command::Check { .. } => with_settings(|config| {
+            let threads = resources::blocking_threads(&config);
+            with_runtime_of(threads, serve::serve(config))
+        }),
     };
     ended.map_or_else(
         |error| {
@@ -144,7 +148,17 @@ fn with_settings(run: impl FnOnce(config::Config) -> anyhow::Result<()>) -> anyh
 }
 
 fn with_runtime(future: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    with_runtime_of(config::LEAST_BLOCKING_THREADS, future)
+}
+
+/// Runs `future` on a runtime with at most this many threads for blocking work.
+fn with_runtime_of(blocking_threads: usize, future: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(blocking_threads)
+        // Where no thread is left to be started, work waits for one that there is, and panics if there is none.
+        .thread_keep_alive(THREAD_KEEP_ALIVE)
+        .build()?;
     let ended = runtime.block_on(future);
     // A thread that hangs in a system call must not keep the process from exiting.
     runtime.shutdown_timeout(RUNTIME_GRACE);

@@ -16,10 +16,11 @@ use crate::components::heartbeats::WorkerHeartbeats;
 use crate::components::instance::Instance;
 use crate::components::model_cache::ModelCache;
 use crate::components::notifications::RunNotifications;
+use crate::components::run_feeds::{FollowerLimits, RunFeeds};
 use crate::config::{Config, SERVICE};
 use crate::database::Database;
 use crate::leases::LeaseClock;
-use crate::resources::Resources;
+use crate::resources::{Resources, blocking_threads};
 use crate::router::router;
 use crate::scheduler::{self, Scheduler};
 use crate::shutdown::{Shutdown, ShutdownTimes};
@@ -66,6 +67,10 @@ async fn run(config: Config, telemetry: &Telemetry, signals: &mut Signals) -> an
     let mut tasks = JoinSet::new();
     tasks.spawn(async move { server.await.context("the HTTP server failed") });
     tracing::info!(%address, "starting");
+    let (allowed, threads) = (config.server.blocking_threads, blocking_threads(&config));
+    if threads < allowed {
+        tracing::warn!(threads, allowed, "fewer threads for blocking work than allowed, because of the process limit");
+    }
 
     let opening = async {
         // Before the database is opened, which a restore may be about to replace.
@@ -149,6 +154,10 @@ fn assemble(
         started: Instant::now(),
         upload_slots: Semaphore::new(config.upload.max_concurrent),
         run_notifications: RunNotifications::default(),
+        run_feeds: Arc::new(RunFeeds::new(FollowerLimits {
+            total: config.training.max_followers,
+            of_one_run: config.training.max_followers_per_run,
+        })),
         model_cache: ModelCache::default(),
         shutdown,
         config,

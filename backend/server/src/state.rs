@@ -10,6 +10,7 @@ use crate::components::heartbeats::WorkerHeartbeats;
 use crate::components::instance::Instance;
 use crate::components::model_cache::ModelCache;
 use crate::components::notifications::RunNotifications;
+use crate::components::run_feeds::RunFeeds;
 use crate::config::Config;
 use crate::database::Database;
 use crate::leases::LeaseClock;
@@ -44,6 +45,8 @@ pub struct App {
     pub started: Instant,
     /// Notifies workers of queued runs and streams of progress.
     pub run_notifications: RunNotifications,
+    /// What is known of the runs that clients follow.
+    pub run_feeds: Arc<RunFeeds>,
     /// The models that predict.
     pub model_cache: ModelCache,
     /// The phases of the end of this process.

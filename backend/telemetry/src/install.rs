@@ -201,7 +201,8 @@ impl Telemetry {
             let exemplars = settings.tracing.enabled.then_some(traces::sampled_span as registry::CurrentSpan);
             let histograms = HistogramOptions { native, samples: agent.is_some(), exemplars };
             let store = registry::install(&rows, &RegistryOptions { buckets: settings.http.buckets(), histograms })?;
-            page = settings.prometheus.enabled.then(|| Page::open(store, native));
+            page =
+                settings.prometheus.enabled.then(|| Page::open(store, native)).transpose().map_err(StartError::Page)?;
             statsd = agent.map(|agent| agent.start(store)).transpose().map_err(StartError::Statsd)?;
         }
         Ok(Self::run(identity, settings, deliveries, page, statsd))

@@ -99,6 +99,9 @@ pub enum StartError {
     /// There is no thread for deliveries.
     #[error("cannot start the thread that delivers logs and spans")]
     Deliveries(#[source] std::io::Error),
+    /// The thread that writes the page of metrics cannot be started.
+    #[error("cannot start the page of metrics")]
+    Page(#[source] std::io::Error),
 }
 
 impl From<DeliveryError> for StartError {

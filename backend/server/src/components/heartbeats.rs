@@ -2,6 +2,7 @@
 //! them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Longer than any pause of a worker: one that is silent for this long is stuck.
@@ -22,18 +23,29 @@ pub struct WorkerHeartbeats {
 struct Worker {
     last_heartbeat: AtomicU64,
     busy_since: AtomicU64,
+    /// Why its last attempt at a run could not start a process.
+    start_failure: Mutex<Option<String>>,
 }
 
 impl WorkerHeartbeats {
     /// For this many workers.
     pub fn new(workers: u32) -> Self {
-        let worker = |_| Worker { last_heartbeat: AtomicU64::new(NEVER), busy_since: AtomicU64::new(NEVER) };
+        let worker = |_| Worker {
+            last_heartbeat: AtomicU64::new(NEVER),
+            busy_since: AtomicU64::new(NEVER),
+            start_failure: Mutex::default(),
+        };
         Self { created: Instant::now(), workers: (0..workers).map(worker).collect() }
     }
 
     /// Worker `number`, from 0, is alive.
     pub fn record_heartbeat(&self, number: usize) {
         self.workers[number].last_heartbeat.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// Worker `number` could not start a process for its run; nothing once it can again.
+    pub fn record_start_failure(&self, number: usize, cause: Option<String>) {
+        *self.workers[number].start_failure.lock().unwrap_or_else(PoisonError::into_inner) = cause;
     }
 
     /// Worker `number` begins a run.
@@ -46,7 +58,7 @@ impl WorkerHeartbeats {
         self.workers[number].busy_since.store(NEVER, Ordering::Relaxed);
     }
 
-    /// How many workers are training, or which one is stuck. No run may take longer than `longest_run`.
+    /// How many workers are training, or which one is stuck or cannot start a process. No run may take longer than `longest_run`.
     pub fn check_workers(&self, longest_run: Duration) -> Result<String, String> {
         let (now, count) = (self.now(), self.workers.len());
         let mut busy_workers = 0;
@@ -59,6 +71,9 @@ impl WorkerHeartbeats {
             let silence = Duration::from_millis(now.saturating_sub(last_heartbeat));
             if silence > WORKER_HEARTBEAT_TIMEOUT {
                 return Err(format!("worker {number} of {count} sent no heartbeat for {} s", silence.as_secs()));
+            }
+            if let Some(cause) = &*worker.start_failure.lock().unwrap_or_else(PoisonError::into_inner) {
+                return Err(format!("worker {number} of {count} cannot start a training process: {cause}"));
             }
             let busy_since = worker.busy_since.load(Ordering::Relaxed);
             let busy = Duration::from_millis(now.saturating_sub(busy_since));
@@ -91,6 +106,17 @@ mod tests {
         assert_eq!(heartbeats.check_workers(HOUR), Ok("1 of 2 busy".to_owned()));
         heartbeats.set_idle(1);
         assert_eq!(heartbeats.check_workers(HOUR), Ok("0 of 2 busy".to_owned()));
+    }
+
+    #[test]
+    fn a_worker_that_cannot_start_a_process_is_reported() {
+        let heartbeats = WorkerHeartbeats::new(1);
+        heartbeats.record_heartbeat(0);
+        heartbeats.record_start_failure(0, Some("no process left".to_owned()));
+        let expected = "worker 1 of 1 cannot start a training process: no process left";
+        assert_eq!(heartbeats.check_workers(HOUR), Err(expected.to_owned()));
+        heartbeats.record_start_failure(0, None);
+        assert_eq!(heartbeats.check_workers(HOUR), Ok("0 of 1 busy".to_owned()));
     }
 
     #[test]

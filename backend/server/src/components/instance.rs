@@ -12,6 +12,8 @@ use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
+use super::own_thread::on_own_thread;
+
 /// Locked while folders are made and checked, so that a new folder is not mistaken for an abandoned one.
 const ROOT_LOCK: &str = "gate.lock";
 const INSTANCE_LOCK: &str = "alive.lock";
@@ -58,16 +60,30 @@ impl Instance {
     /// An empty folder for one attempt at a run, removed when dropped.
     ///
     /// # Errors
-    /// A folder that cannot be made.
-    pub async fn create_run_folder(&self, run_id: &str) -> io::Result<RunFolder> {
+    /// [`FolderError`].
+    pub async fn create_run_folder(&self, run_id: &str) -> Result<RunFolder, FolderError> {
         let path = self.folder.join(run_id);
-        match tokio::fs::remove_dir_all(&path).await {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        tokio::fs::create_dir(&path).await?;
-        Ok(RunFolder { path })
+        let create = move || {
+            match std::fs::remove_dir_all(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            std::fs::create_dir(&path)?;
+            Ok(RunFolder { path })
+        };
+        on_own_thread(create).await.map_err(FolderError::Thread)?.map_err(FolderError::Folder)
     }
+}
+
+/// Why there is no folder for an attempt, or no file in it.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// The machine has no thread left for the work.
+    #[error("no thread could be started")]
+    Thread(#[source] io::Error),
+    /// The file system failed.
+    #[error("the folder could not be written")]
+    Folder(#[source] io::Error),
 }
 
 impl Drop for Instance {
@@ -152,6 +168,16 @@ impl RunFolder {
     /// The path of a file in it.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+
+    /// Writes a file of it and returns its path.
+    ///
+    /// # Errors
+    /// [`FolderError`].
+    pub async fn write(&self, name: &str, content: Vec<u8>) -> Result<PathBuf, FolderError> {
+        let path = self.file(name);
+        let write = move || std::fs::write(&path, content).map(|()| path);
+        on_own_thread(write).await.map_err(FolderError::Thread)?.map_err(FolderError::Folder)
     }
 }
 

@@ -4,3 +4,5 @@ pub mod heartbeats;
 pub mod instance;
 pub mod model_cache;
 pub mod notifications;
+pub mod own_thread;
+pub mod run_feeds;

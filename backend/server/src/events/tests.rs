@@ -14,8 +14,9 @@ use super::cleanup::{CleanupCycle, CleanupLag, ExpiredDatasetNotRemoved, Expired
 use super::jobs::{ClockJumped, FileLost, JobAborted, JobFailed};
 use super::snapshot::RunsCounted;
 use super::training::{
-    ChildFailed, ClaimLost, PredictionGuard, QueueDepth, RequeueReason, RunClaimed, RunFinished, RunQueued,
-    RunRequeued, StepsRecorded, WorkerPanicked, log_background_failure, run_in_flight, worker_up,
+    ChildFailed, ClaimLost, PredictionGuard, ProcessNotStarted, QueueDepth, RequeueReason, RunClaimed, RunFinished,
+    RunQueued, RunRequeued, StepsRecorded, WorkerPanicked, follower_in_progress, log_background_failure, run_followed,
+    run_in_flight, worker_up,
 };
 use super::upload::{DatasetDeleted, DatasetTotals, Upload};
 use crate::error::Error;
@@ -118,7 +119,11 @@ fn a_run_from_the_queue_to_its_end() {
     ];
     assert_eq!(series(|| finished.emit()), expected);
     let reason = RequeueReason::WorkerLost;
-    assert!(series(|| RunRequeued { run_id: "r", attempt: 1, reason }.emit()).is_empty());
+    let requeued = series(|| RunRequeued { run_id: "r", attempt: 1, reason }.emit());
+    assert_eq!(requeued, [r#"belfry_training_requeues_total{reason="worker_lost"} 1"#]);
+    let cause = std::io::Error::from(std::io::ErrorKind::OutOfMemory);
+    let not_started = series(|| ProcessNotStarted { run_id: "r", cause: &cause }.emit());
+    assert_eq!(not_started, [r#"errors_total{error_type="process_not_started",component="training"} 1"#]);
     assert!(series(|| ClaimLost { run_id: "r", attempt: 1 }.emit()).is_empty());
 }
 
@@ -222,6 +227,13 @@ fn a_training_process_that_ended_badly_moves_nothing_by_itself() {
     let exit = std::process::ExitStatus::default();
     let failed = || ChildFailed { run_id: "r", outcome: Outcome::Crashed, exit, stderr_tail: "last words" }.emit();
     assert!(series(failed).is_empty());
+}
+
+#[test]
+fn a_client_that_follows_a_run() {
+    assert_eq!(series(|| std::mem::forget(follower_in_progress())), ["belfry_run_followers 1"]);
+    assert_eq!(series(|| drop(follower_in_progress())), ["belfry_run_followers 0"]);
+    assert_eq!(series(|| std::mem::forget(run_followed())), ["belfry_runs_followed 1"]);
 }
 
 #[test]

@@ -8,14 +8,16 @@ use belfry_learning::outcome::Outcome;
 use belfry_learning::protocol::ChildReport;
 use belfry_telemetry::catalogue::ERRORS_TOTAL;
 use belfry_telemetry::metric::InProgress;
-use strum::IntoStaticStr;
 
 use crate::catalogue::{
-    PREDICTION_DURATION_SECONDS, PREDICTIONS_TOTAL, QUEUE_DEPTH, TRAINING_DURATION_SECONDS, TRAINING_IN_PROGRESS,
-    TRAINING_ITERATIONS_TOTAL, TRAINING_LAST_SCORE, TRAINING_QUEUE_WAIT_SECONDS, TRAINING_RUNS_TOTAL, TRAINING_WORKERS,
+    PREDICTION_DURATION_SECONDS, PREDICTIONS_TOTAL, QUEUE_DEPTH, RUN_FOLLOWERS, RUNS_FOLLOWED,
+    TRAINING_DURATION_SECONDS, TRAINING_IN_PROGRESS, TRAINING_ITERATIONS_TOTAL, TRAINING_LAST_SCORE,
+    TRAINING_QUEUE_WAIT_SECONDS, TRAINING_REQUEUES_TOTAL, TRAINING_RUNS_TOTAL, TRAINING_WORKERS,
 };
 use crate::error::{Error, chain};
 use crate::labels::{AlgorithmLabel, Component, PredictionOutcome, UnfinishedStatus};
+
+pub use crate::labels::RequeueReason;
 
 /// A run was accepted and waits for a worker.
 pub struct RunQueued<'a> {
@@ -112,25 +114,26 @@ pub struct RunRequeued<'a> {
     pub reason: RequeueReason,
 }
 
-/// Why a run went back into the queue.
-#[derive(Clone, Copy, Debug, IntoStaticStr)]
-#[strum(serialize_all = "snake_case")]
-pub enum RequeueReason {
-    /// The server that trained it shuts down.
-    Shutdown,
-    /// Its training process was stopped from outside.
-    Interrupted,
-    /// The server failed to train it.
-    CouldNotRun,
-    /// Its worker died or lost its lease.
-    WorkerLost,
-}
-
 impl RunRequeued<'_> {
     pub fn emit(self) {
         let Self { run_id, attempt, reason } = self;
+        TRAINING_REQUEUES_TOTAL.with(reason).increment(1);
         let reason: &str = reason.into();
         tracing::warn!(run_id, attempt, reason, "run requeued");
+    }
+}
+
+/// The machine had no process or thread for an attempt at a run.
+pub struct ProcessNotStarted<'a> {
+    pub run_id: &'a str,
+    pub cause: &'a std::io::Error,
+}
+
+impl ProcessNotStarted<'_> {
+    pub fn emit(self) {
+        let Self { run_id, cause } = self;
+        ERRORS_TOTAL.with(("process_not_started", Component::Training)).increment(1);
+        tracing::error!(run_id, %cause, "training process not started");
     }
 }
 
@@ -220,6 +223,16 @@ pub fn worker_up() -> InProgress {
 /// A run is in flight in this process for as long as the guard lives.
 pub fn run_in_flight() -> InProgress {
     InProgress::enter(TRAINING_IN_PROGRESS.with(()))
+}
+
+/// A client follows the events of a run for as long as the guard lives.
+pub fn follower_in_progress() -> InProgress {
+    InProgress::enter(RUN_FOLLOWERS.with(()))
+}
+
+/// The database is read for the followers of a run for as long as the guard lives.
+pub fn run_followed() -> InProgress {
+    InProgress::enter(RUNS_FOLLOWED.with(()))
 }
 
 /// A request for predictions that is being computed. Each end is recorded by its own call; a guard that is dropped without

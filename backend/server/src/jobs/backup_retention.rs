@@ -7,7 +7,7 @@ use super::Components;
 use super::file_removal::FileRemoval;
 use crate::backup;
 use crate::config::JobsConfig;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::leases::HEARTBEAT_TIMEOUT;
 use crate::scheduler::{Job, Plan, RunContext, Scope};
 
@@ -39,12 +39,13 @@ impl Job for BackupRetention {
 
 /// Removes the older backups with their checksums, and what interrupted saves left for longer than one may take.
 async fn keep_newest(folder: &Path, keep: usize, longest_save: Duration, mut removal: FileRemoval<'_>) -> Result<()> {
+    let unavailable = || Error::folder("folder of backups");
     let mut entries = match tokio::fs::read_dir(folder).await {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
+        entries => entries.map_err(unavailable())?,
     };
     let (mut backups, mut rest) = (Vec::new(), Vec::new());
-    while let Some(entry) = entries.next_entry().await? {
+    while let Some(entry) = entries.next_entry().await.map_err(unavailable())? {
         let Ok(name) = entry.file_name().into_string() else { continue };
         if backup::is_saved_database(&name) {
             backups.push(name);

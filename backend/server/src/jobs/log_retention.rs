@@ -43,9 +43,10 @@ impl Job for LogRetention {
 
 /// `oldest` is the first day that is kept.
 async fn remove_before(folder: &Path, oldest: &str, mut removal: FileRemoval<'_>) -> Result<()> {
-    let mut entries = tokio::fs::read_dir(folder).await?;
+    let unavailable = || Error::folder("folder of log files");
+    let mut entries = tokio::fs::read_dir(folder).await.map_err(unavailable())?;
     while !removal.is_interrupted()
-        && let Some(entry) = entries.next_entry().await?
+        && let Some(entry) = entries.next_entry().await.map_err(unavailable())?
     {
         let name = entry.file_name();
         // Dates as text are in the order of time.

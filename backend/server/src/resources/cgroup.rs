@@ -1,8 +1,10 @@
-//! The memory limit of this process's own cgroup: a container's, a service unit's, or that of any group around it.
+//! The limits on memory and on processes of this process's own cgroup: a container's, a service unit's, or those of any group
+//! around it.
 //!
-//! Kernel: Documentation/admin-guide/cgroup-v2.rst, and cgroup-v1/memory.rst for machines that still mount version 1.
+//! Kernel: Documentation/admin-guide/cgroup-v2.rst, and cgroup-v1/memory.rst and pids.rst for machines that still mount
+//! version 1.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The files of one version.
 struct Version {
@@ -42,22 +44,38 @@ pub(super) fn memory_limit(membership: &Path, root: &Path) -> Option<Limit> {
     limits.min_by_key(|limit| limit.limit_bytes)
 }
 
+/// The smallest limit on processes and threads that holds for this process, as [`memory_limit`] reads that on memory.
+pub(super) fn process_limit(membership: &Path, root: &Path) -> Option<u64> {
+    let membership = std::fs::read_to_string(membership).ok()?;
+    // Version 2 has all controllers in one hierarchy.
+    let limits = [("", ""), ("pids", "pids")].into_iter().flat_map(|(controller, mount)| {
+        let groups = groups_around(&membership, controller, &root.join(mount), "pids.max");
+        groups.into_iter().filter_map(|group| std::fs::read_to_string(group.join("pids.max")).ok()?.trim().parse().ok())
+    });
+    limits.min()
+}
+
+/// The group of this process in one hierarchy, mounted at `root`, and the groups around it; none without that hierarchy.
+fn groups_around(membership: &str, controller: &str, root: &Path, limit: &str) -> Vec<PathBuf> {
+    // hierarchy:controllers:path
+    let path = membership.lines().find_map(|line| {
+        let (_, rest) = line.split_once(':')?;
+        let (controllers, path) = rest.split_once(':')?;
+        controllers.split(',').any(|other| other == controller).then_some(path)
+    });
+    let Some(path) = path else { return Vec::new() };
+    let mut folder = root.join(path.trim_start_matches('/'));
+    // In a container the path may be one of the host, while the mount begins at the container's own group.
+    if path.contains("..") || !folder.join(limit).exists() {
+        folder = root.to_owned();
+    }
+    folder.ancestors().take_while(|group| group.starts_with(root)).map(Path::to_owned).collect()
+}
+
 impl Version {
     fn smallest(&self, membership: &str, root: &Path) -> Option<Limit> {
-        // hierarchy:controllers:path
-        let path = membership.lines().find_map(|line| {
-            let (_, rest) = line.split_once(':')?;
-            let (controllers, path) = rest.split_once(':')?;
-            controllers.split(',').any(|controller| controller == self.controller).then_some(path)
-        })?;
-        let root = root.join(self.mount);
-        let mut folder = root.join(path.trim_start_matches('/'));
-        // In a container the path may be one of the host, while the mount begins at the container's own group.
-        if path.contains("..") || !folder.join(self.limit).exists() {
-            folder = root.clone();
-        }
-        let groups = folder.ancestors().take_while(|group| group.starts_with(&root));
-        groups.filter_map(|group| self.limit_of(group)).min_by_key(|limit| limit.limit_bytes)
+        let groups = groups_around(membership, self.controller, &root.join(self.mount), self.limit);
+        groups.iter().filter_map(|group| self.limit_of(group)).min_by_key(|limit| limit.limit_bytes)
     }
 
     fn limit_of(&self, group: &Path) -> Option<Limit> {
@@ -122,6 +140,30 @@ mod tests {
         for membership in ["0::/\n", "0::/docker/0123\n", "0::/../neighbour\n"] {
             assert_eq!(limit_in(folder.path(), membership), expected, "{membership}");
         }
+    }
+
+    #[test]
+    fn the_smallest_process_limit_counts_in_both_versions() {
+        let folder = tempfile::tempdir().unwrap();
+        let limit_in = |membership: &str| {
+            let file = folder.path().join("membership");
+            std::fs::write(&file, membership).unwrap();
+            process_limit(&file, folder.path())
+        };
+        assert_eq!(limit_in("0::/a/b\n"), None);
+        let set = |group: &str, limit: &str| {
+            let group = folder.path().join(group);
+            std::fs::create_dir_all(&group).unwrap();
+            std::fs::write(group.join("pids.max"), limit).unwrap();
+        };
+        set("a", "128\n");
+        set("a/b", "max\n");
+        assert_eq!(limit_in("0::/a/b\n"), Some(128));
+        set("pids/c", "64\n");
+        assert_eq!(limit_in("8:pids:/c\n0::/a/b\n"), Some(64));
+        // A container's own group is the root of what it sees.
+        set("pids", "32\n");
+        assert_eq!(limit_in("8:pids:/docker/0123\n"), Some(32));
     }
 
     #[test]

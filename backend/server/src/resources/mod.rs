@@ -1,6 +1,8 @@
-//! How full the disk and the memory are: readings, as values, with the threshold they are held to.
+//! How full the disk and the memory are: readings, as values, with the threshold they are held to. How many threads there may
+//! be is in `threads.rs`.
 
 mod cgroup;
+mod threads;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,6 +14,7 @@ use bytesize::ByteSize;
 
 use crate::config::Config;
 use cgroup::memory_limit;
+pub use threads::blocking_threads;
 
 /// From this share in use on, in percent, a resource counts as spent.
 const CRITICAL_PERCENT: f64 = 98.0;

@@ -34,21 +34,32 @@ pub struct ChildEnd {
     pub timed_out: bool,
 }
 
+/// Why there is no end of a process.
+#[derive(Debug, thiserror::Error)]
+pub enum ChildError {
+    /// The machine did not start it.
+    #[error("the training process could not be started")]
+    NotStarted(#[source] io::Error),
+    /// It was started, and could not be stopped or waited for.
+    #[error("the training process could not be waited for")]
+    Lost(#[source] io::Error),
+}
+
 /// Trains the run described by the file `spec` in a child process until that ends. Dropping the future kills the process.
 ///
 /// Each step is sent to `steps`; the process waits while that is full.
 ///
 /// # Errors
-/// A process that cannot be started or waited for.
+/// [`ChildError`].
 pub async fn run_child(
     spec: &Path,
     timeout: Duration,
     mut stop: watch::Receiver<Option<StopRequest>>,
     steps: mpsc::Sender<Message>,
-) -> io::Result<ChildEnd> {
+) -> Result<ChildEnd, ChildError> {
     // Must be called on one of the runtime's own threads: the kernel kills the process when the *thread* that started
     // it ends, and those live as long as the server.
-    let mut child = command(spec.as_os_str()).spawn()?;
+    let mut child = command(spec.as_os_str()).spawn().map_err(ChildError::NotStarted)?;
     let mut stdin = child.stdin.take();
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let output = async { tokio::join!(read_messages(stdout, steps), read_tail(stderr)) };
@@ -78,7 +89,7 @@ pub async fn run_child(
             match tokio::time::timeout(grace, &mut output).await {
                 Ok(read) => read,
                 Err(_) => {
-                    child.start_kill()?;
+                    child.start_kill().map_err(ChildError::Lost)?;
                     output.await
                 }
             }
@@ -86,11 +97,11 @@ pub async fn run_child(
     };
     drop(stdin);
     let exit = match tokio::time::timeout(GRACE, child.wait()).await {
-        Ok(exit) => exit?,
+        Ok(exit) => exit.map_err(ChildError::Lost)?,
         // It has closed its output and does not exit.
         Err(_) => {
-            child.kill().await?;
-            child.wait().await?
+            child.kill().await.map_err(ChildError::Lost)?;
+            child.wait().await.map_err(ChildError::Lost)?
         }
     };
     Ok(ChildEnd { last_message, exit, stderr_tail, stop_request, timed_out })

@@ -7,12 +7,13 @@
 //! mod              the handlers for router.rs, the workers and the reaper
 //! submit api stream download predict      the requests; a run is submitted
 //! worker           claims the oldest queued run          reaper   takes back runs of lost workers
-//! attempt          trains it once                        claim_renewal   renews the claim meanwhile
+//! poller           reads a followed run for the stream   claim_renewal   renews the claim meanwhile
+//! attempt          trains it once
 //! child progress   the training process, its steps       record_end      the end of a run, or back to the queue
 //! queue_depth      the gauge of the queue
 //! store            the SQL of the life of a run: queue, claims, progress, listing, reaper
 //! run run_end stop_request refusal        what the above pass to each other
-//! components/      heartbeats, instance, model cache, notifications: parts of the shared state, which do not depend on it
+//! components/      heartbeats, instance, model cache, notifications, feeds: parts of the shared state, which do not depend on it
 //! ```
 
 mod api;
@@ -20,6 +21,7 @@ mod attempt;
 mod child;
 mod claim_renewal;
 mod download;
+mod poller;
 mod predict;
 mod progress;
 pub mod queue_depth;

@@ -8,7 +8,9 @@ use super::run_end::{AttemptEnd, RunEnd};
 use super::store::claims::{self, Claim};
 use crate::database::bounds;
 use crate::error::Error;
-use crate::events::training::{ClaimLost, RequeueReason, RunFinished, RunRequeued, log_background_failure};
+use crate::events::training::{
+    ClaimLost, ProcessNotStarted, RequeueReason, RunFinished, RunRequeued, log_background_failure,
+};
 use crate::retry::retry_until_written;
 use crate::state::App;
 
@@ -18,6 +20,11 @@ pub async fn record_attempt_end(app: &App, claim: &Claim, attempt_end: AttemptEn
     let (reason, uses_attempt) = match attempt_end {
         AttemptEnd::RunEnded(end) => return record_run_end(app, claim, &end, elapsed).await,
         AttemptEnd::Shutdown => (RequeueReason::Shutdown, false),
+        // The worker pauses before it claims a run again.
+        AttemptEnd::NotStarted(error) => {
+            ProcessNotStarted { run_id: &claim.run_id, cause: &error }.emit();
+            (RequeueReason::NotStarted, false)
+        }
         AttemptEnd::Interrupted if more_attempts => (RequeueReason::Interrupted, true),
         AttemptEnd::Interrupted => {
             return record_run_end(app, claim, &RunEnd::without_model(Outcome::Interrupted), elapsed).await;

@@ -1,5 +1,7 @@
 //! How an attempt, and with it perhaps its run, ended.
 
+use std::io;
+
 use belfry_learning::outcome::Outcome;
 use belfry_learning::protocol::ChildReport;
 
@@ -12,6 +14,8 @@ pub enum AttemptEnd {
     RunEnded(RunEnd),
     /// The server shuts down; another server, or this one after its restart, trains the run from its beginning.
     Shutdown,
+    /// The machine had no process or thread for it, which is nobody's fault and may pass.
+    NotStarted(io::Error),
     /// A failure of the server's, not of the data, which may be gone at the next attempt.
     CouldNotRun(Error),
     /// The training process was stopped from outside.

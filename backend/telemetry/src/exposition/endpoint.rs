@@ -1,5 +1,6 @@
 //! `GET /metrics`: its settings, its bearer token, and the page as a body, in one piece or as a stream.
 
+use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -10,13 +11,16 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use bytes::Bytes;
 use clap::Args;
 use futures::StreamExt;
+use serde_json::json;
 use subtle::ConstantTimeEq;
 use tower::Service;
 
 use super::Page;
 use super::negotiation::Format;
+use super::renderer::NotRendered;
 use super::rendering::Rendering;
 use crate::settings::{self, Secret};
 
@@ -96,34 +100,42 @@ async fn serve_page(State((page, token)): State<(&'static Page, Secret)>, header
         return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")]).into_response();
     }
     let format = Format::preferred(&headers, page.has_native_histograms());
-    match tokio::task::spawn_blocking(move || first_chunk(page, format)).await {
+    match page.renderer.begin(format).await {
         Ok((chunk, rendering)) => {
             ([(header::CONTENT_TYPE, format.content_type())], body(page, chunk, rendering)).into_response()
         }
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Err(NotRendered::Busy) => busy(),
+        Err(NotRendered::Failed) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
-// Rendering takes a while with many series, and a request must not wait behind it: both run off the async threads.
-
-fn first_chunk(page: &Page, format: Format) -> (Vec<u8>, Rendering) {
-    let mut rendering = page.begin(format);
-    (page.next_chunk(&mut rendering), rendering)
+/// The response while too many long pages are being read.
+fn busy() -> Response {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let problem = json!({
+        "type": "about:blank",
+        "title": status.canonical_reason(),
+        "status": status.as_u16(),
+        "code": "busy",
+        "detail": "too many clients read the page of metrics at the same time",
+    });
+    let headers = [(header::RETRY_AFTER, "1"), (header::CONTENT_TYPE, "application/problem+json")];
+    (status, headers, problem.to_string()).into_response()
 }
 
 /// A page that is short, as most are, is sent with its length; a long one as it is rendered, when the scraper has read
 /// what was rendered before.
-fn body(page: &'static Page, first: Vec<u8>, rendering: Rendering) -> Body {
+fn body(page: &'static Page, first: Bytes, rendering: Rendering) -> Body {
     if rendering.is_finished() {
         return Body::from(first);
     }
-    let rest = futures::stream::try_unfold(rendering, move |mut rendering| async move {
+    let rest = futures::stream::try_unfold(rendering, move |rendering| async move {
         if rendering.is_finished() {
             return Ok(None);
         }
-        let render = move || (page.next_chunk(&mut rendering), rendering);
+        let next = page.renderer.next_chunk(rendering).await;
         // An error, which ends the connection: a page that is cut off must not be taken for a whole one.
-        tokio::task::spawn_blocking(render).await.map(Some)
+        next.map(Some).ok_or_else(|| io::Error::other("the page could not be rendered"))
     });
     Body::from_stream(futures::stream::once(std::future::ready(Ok(first))).chain(rest))
 }

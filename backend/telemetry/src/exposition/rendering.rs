@@ -12,11 +12,12 @@ use crate::registry::{Family, Store};
 /// After this many bytes a chunk ends with the family that is being written.
 const CHUNK_BYTES: usize = 256 * 1024;
 
-/// The rest of a page.
+/// The rest of a page, which each of its readers has for itself.
+#[derive(Clone)]
 pub(super) struct Rendering {
     format: Format,
     // Sorted by name.
-    families: Vec<(String, Arc<Family>)>,
+    families: Arc<[(String, Arc<Family>)]>,
     next: usize,
     is_finished: bool,
     longest_chunk: usize,
@@ -28,7 +29,7 @@ pub(super) struct Rendering {
 
 impl Rendering {
     pub(super) fn begin(store: &Store, format: Format) -> Self {
-        let families = store.families();
+        let families = store.families().into();
         let (next, is_finished, longest_chunk) = (0, false, 0);
         Self { format, families, next, is_finished, longest_chunk, samples: 0, bytes: 0, elapsed: Duration::ZERO }
     }

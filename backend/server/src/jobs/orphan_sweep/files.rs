@@ -11,7 +11,7 @@ use futures::StreamExt;
 use sqlx::AssertSqlSafe;
 
 use super::{Components, Failures};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::scheduler::JobMetadata;
 
 /// Files looked up with one statement, and kept in memory between the two checks.
@@ -42,9 +42,9 @@ pub(super) async fn sweep(components: &Components, metadata: &JobMetadata, failu
         match components.storage.remove_abandoned(folder.name, components.config.cleanup.orphan_grace).await {
             Ok(abandoned) => {
                 metadata.add("half_written", abandoned.removed);
-                abandoned.failures.into_iter().try_for_each(|error| failures.count(error.into()))?;
+                abandoned.failures.into_iter().try_for_each(|error| failures.count(Error::Storage(error.into())))?;
             }
-            Err(error) => failures.count(error.into())?,
+            Err(error) => failures.count(Error::Storage(error.into()))?,
         }
         let mut files = components.storage.list(folder.name).ready_chunks(BATCH);
         let mut unknown = Vec::new();

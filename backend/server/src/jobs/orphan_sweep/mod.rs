@@ -100,5 +100,6 @@ async fn remove_left_over(components: &Components) -> Result<u64> {
         let removed = components::instance::remove_abandoned_instances(&work, grace)?;
         cut_off.map(|_| removed)
     });
-    Ok(left_over.await.map_err(|panic| Error::Internal(panic.into()))??)
+    let left_over = left_over.await.map_err(|panic| Error::Internal(panic.into()))?;
+    left_over.map_err(Error::folder("folder for work in progress"))
 }

@@ -59,7 +59,8 @@ fn claim_state(rows: &[AnyRow]) -> Result<ClaimState> {
 
 /// Puts a run back into the queue; false if the claim was lost, or a client has cancelled the run.
 ///
-/// A shutdown of the server does not use up an attempt (`uses_attempt`), everything else does.
+/// A shutdown of the server, and a machine without a process for it, do not use up an attempt (`uses_attempt`), everything
+/// else does.
 pub async fn hand_back(database: &Database, claim: &Claim, uses_attempt: bool) -> Result<bool> {
     let sql = "UPDATE runs SET status = 'queued', attempts = attempts - $3, worker_id = NULL, lease_until = NULL, \
                started_at = NULL WHERE id = $1 AND worker_id = $2 AND status = 'running' AND cancel_requested = 0";

@@ -141,3 +141,35 @@ async fn every_family_has_the_help_and_type_of_the_catalogue() {
         assert!(page.contains(&format!("# HELP {name} {}\n", row["help"].as_str().unwrap())), "{name} has no help");
     }
 }
+
+/// What counts is the threads: how many pages are rendered depends on how fast they are asked for.
+#[tokio::test]
+async fn many_scrapers_at_once_take_no_threads_of_their_own() {
+    let server = Server::start().await;
+    let threads = || std::fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap().count();
+    let before = threads();
+    let scrapers: Vec<_> = (0..150)
+        .map(|_| {
+            let (client, url) = (server.client.clone(), format!("{}/metrics", server.url));
+            tokio::spawn(async move {
+                for _ in 0..4 {
+                    let page = client.get(&url).send().await.unwrap();
+                    assert_eq!(page.status(), StatusCode::OK);
+                    assert!(page.text().await.unwrap().contains("\napp_info{"), "a page is cut off");
+                }
+            })
+        })
+        .collect();
+    let mut most = before;
+    while !scrapers.iter().all(tokio::task::JoinHandle::is_finished) {
+        most = most.max(threads());
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    for scraper in scrapers {
+        scraper.await.unwrap();
+    }
+    // Jobs and checks go on meanwhile.
+    assert!(most <= before + 10, "{most} threads after {before}");
+    let rendered = server.metric("telemetry_render_duration_seconds_count").await.unwrap();
+    assert!(rendered <= 601.0, "{rendered} pages for 601 requests");
+}

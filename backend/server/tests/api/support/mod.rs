@@ -7,6 +7,7 @@ pub(super) mod lock;
 pub(super) mod mounts;
 pub(super) mod outages;
 pub(super) mod postgres;
+pub(super) mod process_limit;
 pub(super) mod runs;
 pub(super) mod server;
 pub(super) mod skipping;

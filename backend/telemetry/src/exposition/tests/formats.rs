@@ -142,7 +142,7 @@ async fn a_long_page_is_streamed_and_a_short_one_has_its_length() {
             let labels = vec![Label::new("id", (number % 1000).to_string())];
             store.register_gauge(&Key::from_parts(name, labels), &METADATA).set(1.0);
         }
-        let page = Page::open(store, false);
+        let page = Page::open(store, false).unwrap();
         let settings = PrometheusSettings {
             enabled: true,
             bearer_token: Secret::default(),

@@ -55,7 +55,7 @@ pub async fn check_runs(server: &Server, database: &AnyPool, ledger: &Ledger, br
     for (id, status, outcome, finished_at, lease_until, model, error_code) in rows {
         let ended = error_code.clone().or(outcome.clone()).unwrap_or_default();
         // A dataset stays for as long as a queued or running run needs it.
-        if ["dataset_gone", "storage_unavailable", "internal"].contains(&ended.as_str()) {
+        if ["dataset_gone", "storage_unavailable", "folder_unavailable", "internal"].contains(&ended.as_str()) {
             broken.push(format!("the run {id} failed with {ended}"));
         }
         *outcomes.entry(ended).or_default() += 1;

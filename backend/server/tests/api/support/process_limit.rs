@@ -1,0 +1,71 @@
+//! A limit on the processes and threads of a server that runs, set by the real kernel.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::process::{Pid, Resource, Rlimit, getuid, prlimit};
+
+use crate::api::support::server::Server;
+use crate::api::support::skipping::skipped;
+
+/// Keeps a server from starting any further process or thread, until it is lifted.
+pub enum ProcessLimit {
+    /// A control group, removed with the value: works for root, whom the limit of a user does not bind.
+    Group(PathBuf),
+    /// The limit of a user, on this process.
+    User(Pid),
+}
+
+impl ProcessLimit {
+    /// Nothing more can be started by `server` from now on. `None`, said aloud, where neither kind of limit can be set.
+    pub fn impose(server: &Server) -> Option<Self> {
+        let pid = Pid::from_raw(i32::try_from(server.pid()).unwrap()).unwrap();
+        if !getuid().is_root() {
+            prlimit(Some(pid), Resource::Nproc, Rlimit { current: Some(0), maximum: None }).unwrap();
+            return Some(Self::User(pid));
+        }
+        let version_1 = Path::new("/sys/fs/cgroup/pids");
+        let root = if version_1.exists() { version_1 } else { Path::new("/sys/fs/cgroup") };
+        let group = root.join(format!("belfry-test-pids-{}", server.pid()));
+        let made = std::fs::create_dir(&group).and_then(|()| {
+            std::fs::write(group.join("cgroup.procs"), server.pid().to_string())?;
+            // The server has more already, which stay.
+            std::fs::write(group.join("pids.max"), "1")
+        });
+        match made {
+            Ok(()) => Some(Self::Group(group)),
+            Err(error) => {
+                skipped(&format!("cannot limit the processes of a server here: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Lifts the limit.
+    pub fn lift(&self) {
+        match self {
+            Self::Group(group) => std::fs::write(group.join("pids.max"), "max").unwrap(),
+            Self::User(pid) => {
+                prlimit(Some(*pid), Resource::Nproc, Rlimit { current: None, maximum: None }).unwrap();
+            }
+        }
+    }
+}
+
+impl Drop for ProcessLimit {
+    fn drop(&mut self) {
+        let Self::Group(group) = self else { return };
+        // The kernel lets go of a group a moment after its last process, and of one that lives it has to be relieved.
+        for pid in std::fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default().lines() {
+            let _ = std::fs::write(group.with_file_name("cgroup.procs"), pid);
+        }
+        for _ in 0..100 {
+            match std::fs::remove_dir(&*group) {
+                Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                _ => break,
+            }
+        }
+    }
+}
