@@ -117,6 +117,16 @@ impl fmt::Display for SpanName<'_> {
     }
 }
 
+/// The method as spans and log lines show it: a client may invent one of any length.
+fn shown_method(method: &Method) -> Method {
+    const LONGEST: usize = 32;
+    if method.as_str().len() <= LONGEST {
+        return method.clone();
+    }
+    // The word that the label has for it.
+    Method::from_bytes(b"OTHER").unwrap_or_default()
+}
+
 /// By OpenTelemetry's conventions a 4xx response is no error of the server's span.
 fn is_server_error(status: u16) -> bool {
     StatusCode::from_u16(status).is_ok_and(|status| status.is_server_error())
@@ -133,7 +143,7 @@ impl Identified {
     pub(super) fn new(request: &Request, route: &'static str) -> Self {
         let identity = Arc::new(RequestIdentity {
             id: RequestId::choose(request.headers()),
-            method: request.method().clone(),
+            method: shown_method(request.method()),
             route,
             trace_id: OnceLock::new(),
             status: AtomicU16::new(0),
