@@ -6,6 +6,7 @@ mod recurrence;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use belfry_learning::profile::MAX_RECORD_BYTES;
 use belfry_telemetry::TelemetrySettings;
 use belfry_telemetry::settings::{self, Secret, SettingsError, between};
 use clap::{ArgAction, Args};
@@ -142,9 +143,16 @@ pub struct UploadConfig {
     /// The most columns a dataset may have.
     #[arg(id = "UPLOAD__MAX_COLUMNS", default_value = "2000", value_parser = between(1_usize, 100_000))]
     pub max_columns: usize,
-    /// The longest row, with its line end.
-    #[arg(id = "UPLOAD__MAX_RECORD_BYTES", default_value = "512KiB", value_parser = settings::bytes)]
-    pub max_record_bytes: u64,
+    /// How many times its size a compressed upload may have once unpacked, where that is more than 16MiB; ends gzip bombs
+    /// early. Repetitive tables have 100; gzip can make 1032.
+    #[arg(id = "UPLOAD__MAX_RATIO", default_value = "200", value_parser = between(2_u32, 1_100))]
+    pub max_ratio: u32,
+    /// How long the table of one upload may take to read, without the time in which its client sends.
+    #[arg(id = "UPLOAD__MAX_PROCESSING_TIME", default_value = "10m", value_parser = processing_time)]
+    pub max_processing_time: Duration,
+    /// The longest row, 64MiB at most; an upload may take this much memory. The line of column names may have 4MiB at most.
+    #[arg(id = "UPLOAD__MAX_RECORD_BYTES", default_value = "512KiB", value_parser = record_bytes)]
+    pub max_record_bytes: usize,
     /// Uploads at the same time; further ones are answered 503 with Retry-After.
     #[arg(id = "UPLOAD__MAX_CONCURRENT", default_value = "16", value_parser = between(1_usize, 10_000))]
     pub max_concurrent: usize,
@@ -310,6 +318,18 @@ impl Config {
 
 fn address(text: &str) -> Result<std::net::IpAddr, String> {
     text.parse().map_err(|_| "an IP address such as 127.0.0.1 or 0.0.0.0".to_owned())
+}
+
+fn processing_time(text: &str) -> Result<Duration, String> {
+    let allowed = Duration::from_millis(1)..=Duration::from_secs(86_400);
+    let expected = || "a duration from 1ms to 1d such as 10m".to_owned();
+    settings::duration(text).ok().filter(|time| allowed.contains(time)).ok_or_else(expected)
+}
+
+fn record_bytes(text: &str) -> Result<usize, String> {
+    let allowed = 1 << 10..=MAX_RECORD_BYTES;
+    let bytes = settings::bytes(text).ok().and_then(|bytes| usize::try_from(bytes).ok());
+    bytes.filter(|bytes| allowed.contains(bytes)).ok_or_else(|| "a size from 1KiB to 64MiB".to_owned())
 }
 
 fn time_zone(text: &str) -> Result<TimeZone, String> {
