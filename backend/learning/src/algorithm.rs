@@ -5,6 +5,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
+use crate::excerpt::excerpt;
+
 /// A way of training a model.
 ///
 /// [`Algorithm::Fake`] exists so that tests can drive every way a training child may end. It is neither in
@@ -50,7 +52,7 @@ impl Algorithm {
             .into_iter()
             .chain(allow_fake.then_some(Self::Fake))
             .find(|algorithm| algorithm.name() == name)
-            .ok_or_else(|| UnknownAlgorithm { found: name.to_owned() })
+            .ok_or_else(|| UnknownAlgorithm { found: excerpt(name).into_owned() })
     }
 
     /// Whether the algorithm can be trained for `task`.
@@ -75,7 +77,7 @@ impl FromStr for Algorithm {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown algorithm `{found}`, expected one of {}", known_algorithms())]
 pub struct UnknownAlgorithm {
-    /// The name as given.
+    /// The name as given, or its beginning.
     pub found: String,
 }
 
@@ -104,13 +106,13 @@ impl Task {
 }
 
 fn unknown_task(name: &str) -> UnknownTask {
-    UnknownTask { found: name.to_owned() }
+    UnknownTask { found: excerpt(name).into_owned() }
 }
 
 /// A name that no task has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown task `{found}`, expected `classification` or `regression`")]
 pub struct UnknownTask {
-    /// The name as given.
+    /// The name as given, or its beginning.
     pub found: String,
 }

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::algorithm::{Algorithm, Task};
+use crate::excerpt::excerpt;
 use crate::model::ModelError;
 use crate::params::ParamError;
 use crate::profile::CsvError;
@@ -51,7 +52,7 @@ pub enum TrainError {
         max: u64,
     },
     /// No column has the target's name.
-    #[error("the dataset has no column `{target}`, expected one of {}", columns.join(", "))]
+    #[error("the dataset has no column `{}`, expected one of {}", excerpt(target), columns.join(", "))]
     TargetMissing {
         /// The name in the request.
         target: String,
@@ -59,19 +60,19 @@ pub enum TrainError {
         columns: Vec<String>,
     },
     /// The target has no value in any row.
-    #[error("the target `{0}` has no value in any row")]
+    #[error("the target `{}` has no value in any row", excerpt(.0))]
     TargetEmpty(String),
     /// Regression of a target that holds other than numbers.
-    #[error("the target `{0}` is not a number in every row, expected numbers for regression")]
+    #[error("the target `{}` is not a number in every row, expected numbers for regression", excerpt(.0))]
     TargetNotNumeric(String),
     /// A target too great to be computed with.
-    #[error("the target `{0}` has values beyond 1e12, expected smaller magnitudes")]
+    #[error("the target `{}` has values beyond 1e12, expected smaller magnitudes", excerpt(.0))]
     TargetTooLarge(String),
     /// A target that is the same in every row.
-    #[error("the target `{0}` has the same value in every row, expected at least two {1}")]
+    #[error("the target `{}` has the same value in every row, expected at least two {}", excerpt(.0), .1)]
     OneClass(String, &'static str),
     /// More classes than a model may have.
-    #[error("the target `{target}` has more than {max} classes, expected at most {max}")]
+    #[error("the target `{}` has more than {max} classes, expected at most {max}", excerpt(target))]
     TooManyClasses {
         /// The target.
         target: String,
@@ -79,7 +80,7 @@ pub enum TrainError {
         max: usize,
     },
     /// A class too rare to be both learned and tested.
-    #[error("the class `{class}` of the target has only {rows} row, expected at least 2 of every class")]
+    #[error("the class `{}` of the target has only {rows} row, expected at least 2 of every class", excerpt(class))]
     ClassTooSmall {
         /// The class.
         class: String,
@@ -108,7 +109,7 @@ pub enum TrainError {
         max: usize,
     },
     /// The algorithm is not for the task.
-    #[error("{algorithm} does not support {task}, which is the task for the target `{target}`")]
+    #[error("{algorithm} does not support {task}, which is the task for the target `{}`", excerpt(target))]
     TaskUnsupported {
         /// The algorithm in the request.
         algorithm: Algorithm,

@@ -5,7 +5,8 @@
 //! - [`worker`]: the training child, which reads a [`protocol::ChildSpec`] and writes [`protocol::Message`] lines;
 //! - [`outcome`]: how such a child ended;
 //! - [`driver`]: the same run without a child around it;
-//! - [`model`]: a trained model, its file, and predicting with it.
+//! - [`model`]: a trained model, its file, and predicting with it;
+//! - [`excerpt`]: texts of clients, cut for messages.
 //!
 //! Nothing here listens, logs or measures: the caller does.
 
@@ -13,6 +14,7 @@ pub mod algorithm;
 pub mod cell;
 pub mod driver;
 pub mod error;
+pub mod excerpt;
 mod limits;
 pub mod model;
 pub mod outcome;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
 use crate::algorithm::Algorithm;
+use crate::excerpt::excerpt;
 
 /// One numeric parameter of an algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -125,7 +126,7 @@ impl Params {
             }
             let rule = rules.iter().find(|rule| rule.name == name).ok_or_else(|| ParamError::Unknown {
                 algorithm,
-                parameter: name.clone(),
+                parameter: excerpt(name).into_owned(),
                 known: rules.iter().map(|rule| rule.name).collect(),
             })?;
             values.insert(rule.name, rule.check(value)?);
@@ -192,7 +193,7 @@ impl Rule {
 fn parse_behaviour(value: &Value) -> Result<Behaviour, ParamError> {
     value.as_str().and_then(|name| name.parse().ok()).ok_or_else(|| ParamError::WrongType {
         parameter: "behaviour".to_owned(),
-        found: value.to_string(),
+        found: excerpt(&value.to_string()).into_owned(),
         expected: format!("one of {}", Behaviour::VARIANTS.join(", ")),
     })
 }
@@ -222,7 +223,7 @@ pub enum ParamError {
     Unknown {
         /// The algorithm in the request.
         algorithm: Algorithm,
-        /// The key given.
+        /// The key given, or its beginning.
         parameter: String,
         /// The keys the algorithm takes.
         known: Vec<&'static str>,

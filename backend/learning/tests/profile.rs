@@ -2,7 +2,10 @@
 
 use std::io::Write as _;
 
-use belfry_learning::profile::{Column, ColumnKind, CsvError, CsvErrorCode, GzipProfiler, Limits, Profile, Profiler};
+use belfry_learning::cell::DecimalMark;
+use belfry_learning::profile::{
+    Column, ColumnKind, CsvError, CsvErrorCode, GzipProfiler, Limits, NoteCode, Profile, Profiler,
+};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -62,7 +65,14 @@ fn the_penguins_are_counted_and_their_columns_named() {
     let csv = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/penguins.csv")).unwrap();
     let profile = profile(&csv).unwrap();
     assert_eq!(profile.rows, 344);
-    let column = |name: &str, kind, missing| Column { name: name.to_owned(), kind, missing };
+    let column = |name: &str, kind, missing| Column {
+        name: name.to_owned(),
+        kind,
+        missing,
+        decimal_mark: DecimalMark::Point,
+        classes: (name == "year").then_some(3),
+        notes: Vec::new(),
+    };
     let expected = [
         column("species", ColumnKind::Text, 0),
         column("island", ColumnKind::Text, 0),
@@ -83,7 +93,7 @@ fn a_column_is_what_all_its_values_are() {
     assert_eq!(kinds("a,b\n1,0\nyes,1\n"), [Text, Number]);
     assert_eq!(kinds("a,b\n1e999,inf\n1,2\n"), [Text, Text]);
     assert_eq!(kinds("a,b\ntrue,1\n3,x\n"), [Text, Text]);
-    assert_eq!(kinds("a;b\n1,5;2\n"), [Text, Number]);
+    assert_eq!(kinds("a;b\n1,5;2\n"), [Number, Number]);
 }
 
 #[test]
@@ -102,6 +112,7 @@ fn spreadsheet_habits_are_no_matter() {
         b"a,b\r1,x\r2,y",
         b"a;b\n1;x\n2;y",
         b"a\tb\n1\tx\n2\ty\n",
+        b"a|b\n1|x\n2|y\n",
         b"\n\na,b\n\n1,x\n\r\n2,y\n\n",
         b"\"a\",\"b\"\n\"1\",\"x\"\n\"2\",\"y\"\n",
         b" a , b\n 1 , x\n2,y\n",
@@ -242,16 +253,40 @@ fn a_compressed_table_has_the_profile_of_the_plain_one() {
     assert_eq!(profile_gzip(&two_members, Limits::default()).unwrap().rows, 2);
 }
 
-#[test]
-fn a_gzip_bomb_stops_at_the_limit() {
+/// This many mebibytes of rows that are all the same.
+fn bomb(mebibytes: usize) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(b"a,b\n").unwrap();
     let block = b"1,2\n".repeat(1 << 18);
-    (0..64).for_each(|_| encoder.write_all(&block).unwrap());
-    let bomb = encoder.finish().unwrap();
+    (0..mebibytes).for_each(|_| encoder.write_all(&block).unwrap());
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn a_gzip_bomb_stops_at_the_limit() {
+    let bomb = bomb(64);
     assert!(bomb.len() < 100_000, "64 MiB of rows are {} bytes", bomb.len());
     let limits = Limits { max_uncompressed_bytes: 1 << 20, ..Limits::default() };
     assert_eq!(profile_gzip(&bomb, limits).unwrap_err().code, CsvErrorCode::TooLarge);
+}
+
+#[test]
+fn a_gzip_bomb_stops_at_the_ratio() {
+    let error = profile_gzip(&bomb(20), Limits::default()).unwrap_err();
+    assert_eq!(error.code, CsvErrorCode::CompressionRatio);
+    assert_eq!(error.found, "gzip that unpacks to more than 200 times its size");
+    // No further than 16 MiB, of rows of four bytes.
+    let read_rows = (16 << 20) / 4;
+    assert!((read_rows..read_rows + 32_768).contains(&error.line), "{error}");
+    let generous = Limits { max_ratio: 1100, ..Limits::default() };
+    assert_eq!(profile_gzip(&bomb(20), generous).unwrap().rows, 20 << 18);
+}
+
+#[test]
+fn a_small_table_may_repeat_itself() {
+    let bomb = bomb(15);
+    assert!(bomb.len() * 500 < 15 << 20);
+    assert_eq!(profile_gzip(&bomb, Limits::default()).unwrap().rows, 15 << 18);
 }
 
 #[test]
@@ -270,14 +305,34 @@ fn damaged_gzip_is_refused() {
 /// Files put together at random from the pieces that matter to a CSV reader.
 #[test]
 fn how_a_file_is_cut_into_pieces_makes_no_difference() {
-    const PIECES: [&str; 16] =
-        ["a", "1", "-2.5", ",", ",", ";", "\n", "\n", "\r\n", "\r", "\"", "\"\"", "é", "NA", "\u{1F426}", " "];
+    const PIECES: [&str; 20] = [
+        "a",
+        "1",
+        "-2.5",
+        ",",
+        ",",
+        ";",
+        "\n",
+        "\n",
+        "\r\n",
+        "\r",
+        "\"",
+        "\"\"",
+        "é",
+        "NA",
+        "\u{1F426}",
+        " ",
+        "\",\"",
+        "1,5",
+        "1.234",
+        "|",
+    ];
     let mut state = 1_u64;
     let mut next = |below: usize| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as usize % below
     };
-    let limits = Limits { max_columns: 6, max_record_bytes: 24, max_uncompressed_bytes: 150 };
+    let limits = Limits { max_columns: 6, max_record_bytes: 24, max_uncompressed_bytes: 150, max_ratio: 200 };
     let (mut accepted, mut refused) = (0, 0);
     for _ in 0..20_000 {
         let mut csv = if next(2) == 0 { b"x,y\n".to_vec() } else { Vec::new() };
@@ -302,4 +357,83 @@ fn the_profiler_and_the_csv_crate_count_the_same_rows() {
         let rows = csv::Reader::from_reader(csv.as_bytes()).into_byte_records().map(Result::unwrap).count();
         assert_eq!(profile(csv.as_bytes()).unwrap().rows, rows as u64, "{csv:?}");
     }
+}
+
+/// Tables of which most fields are quoted, in one piece and in pieces that cut them anywhere.
+#[test]
+fn quoted_fields_have_the_profile_of_bare_ones() {
+    let bare = "id,note,amount,flag\n1,plain text,2.50,yes\n2,NA,-3,no\n13,x,1e3,true\n2,,+.5,false\n";
+    let quoted: String = bare
+        .lines()
+        .map(|line| line.split(',').map(|cell| format!("\"{cell}\"")).collect::<Vec<_>>().join(",") + "\r\n")
+        .collect();
+    let expected = profile(bare.as_bytes()).unwrap();
+    assert_eq!(profile(quoted.as_bytes()).unwrap(), expected);
+    assert_eq!(expected.columns.iter().map(|column| column.missing).collect::<Vec<_>>(), [0, 2, 0, 0]);
+}
+
+#[test]
+fn decimal_commas_are_numbers_where_a_semicolon_separates() {
+    let table = |csv: &str| profile(csv.as_bytes()).unwrap().columns;
+    let columns = table("a;b;c;d;e\n3,14;1;-0,5;\"1,5\";x\n2;2;1,5e3;NA;1,5\n1234,5;3;;7;2\n");
+    let read: Vec<_> = columns.iter().map(|column| (column.kind, column.decimal_mark)).collect();
+    let comma = (ColumnKind::Number, DecimalMark::Comma);
+    let (point, text) = ((ColumnKind::Number, DecimalMark::Point), (ColumnKind::Text, DecimalMark::Point));
+    assert_eq!(read, [comma, point, comma, comma, text]);
+    // With points among them, with thousands, or where commas separate, they are text.
+    assert_eq!(kinds("a;b\n1,5;1.234,5\n2.5;1\n"), [ColumnKind::Text, ColumnKind::Text]);
+    assert_eq!(kinds("a,b\n\"1,5\",1\n"), [ColumnKind::Text, ColumnKind::Number]);
+    assert_refused(b"1,5;2;3\n4;5;6\n", CsvErrorCode::NoHeader, 1, None);
+}
+
+#[test]
+fn marks_that_may_be_thousands_make_a_column_text() {
+    let noted = |csv: &str| {
+        let column = profile(csv.as_bytes()).unwrap().columns.remove(0);
+        (column.kind, column.notes.first().map(|note| (note.code, note.count)))
+    };
+    let text = |code, count| (ColumnKind::Text, Some((code, count)));
+    assert_eq!(noted("a;b\n1,234;1\n12,500;2\n"), text(NoteCode::AmbiguousCommas, 2));
+    assert_eq!(noted("a;b\n1,234;1\n0,500;2\n"), (ColumnKind::Number, None));
+    assert_eq!(noted("a;b\n1,234;1\n0,5;2\n"), (ColumnKind::Number, None));
+    // Points mean decimals, unless other columns have decimal commas.
+    assert_eq!(noted("a;b\n1.234;1\n2.500;2\n"), (ColumnKind::Number, None));
+    assert_eq!(noted("a;b\n1.234;0,5\n2.500;1\n"), text(NoteCode::AmbiguousPoints, 2));
+    assert_eq!(noted("a;b\n1.234;0,5\n2.5;1\n"), (ColumnKind::Number, None));
+}
+
+#[test]
+fn values_that_training_changes_are_named() {
+    let notes = |csv: &str| {
+        let columns = profile(csv.as_bytes()).unwrap().columns;
+        columns.into_iter().flat_map(|column| column.notes).map(|note| (note.code, note.count)).collect::<Vec<_>>()
+    };
+    assert_eq!(notes("a,b\n1,x\n-inf,inf\nInfinity,1\n1e999,2\n"), [(NoteCode::NotFinite, 3)]);
+    assert!(notes("a\n1000000000000\n-999999999999.9\n1\n").is_empty());
+    let large = "id,b\n1000000000001,1\n\"9999999999999999\",2e13\n-1000000000000.5,3\n12,4\n";
+    assert_eq!(notes(large), [(NoteCode::TooLarge, 3), (NoteCode::TooLarge, 1)]);
+    assert_eq!(notes("id;b\n1000000000001,5;1\n3;2\n"), [(NoteCode::TooLarge, 1)]);
+    // In a column of text they are texts.
+    assert!(notes("a,b\ninf,9999999999999999\nx,y\n").is_empty());
+    let detail = &profile(large.as_bytes()).unwrap().columns[0].notes[0].detail;
+    assert!(detail.starts_with("3 values are beyond 1e12: training takes each for 1e12 or -1e12"), "{detail}");
+}
+
+#[test]
+fn few_whole_numbers_are_counted_as_classes() {
+    let classes = |csv: &str| profile(csv.as_bytes()).unwrap().columns[0].classes;
+    assert_eq!(classes("y,x\n0,1\n1,2\n0,3\n01,4\n"), Some(2));
+    assert_eq!(classes("y,x\n\"2008\",1\n2008,2\n2009.0,3\n2009,4\nNA,5\n"), Some(2));
+    assert_eq!(classes("y;x\n1,0;1\n2,0;2\n1,0;3\n2,00;4\n"), Some(2));
+    assert_eq!(classes("y,x\n0,1\n1,2\n2,3\n"), None, "each value only once");
+    assert_eq!(classes("y,x\n0.5,1\n0.5,2\n"), None);
+    assert_eq!(classes("y,x\nyes,1\nyes,2\n"), None);
+}
+
+#[test]
+fn a_column_name_in_an_error_is_cut() {
+    let name = "n".repeat(10_000);
+    let error = assert_refused(format!("a,{name}\n1\n").as_bytes(), CsvErrorCode::RaggedRow, 2, Some(2));
+    assert_eq!(error.column_name, Some(format!("{}…", "n".repeat(64))));
+    assert!(error.to_string().len() < 200, "{error}");
 }

@@ -8,6 +8,7 @@ use crate::support::{data, spec};
 use belfry_learning::algorithm::{Algorithm, Task};
 use belfry_learning::driver::{Progress, StopReason, Trained, train};
 use belfry_learning::error::TrainError;
+use belfry_learning::profile::{Limits, Profiler};
 use belfry_learning::protocol::{ChildSpec, DropReason, DroppedColumn, RunSpec, Score};
 use serde_json::json;
 use tempfile::TempDir;
@@ -181,6 +182,31 @@ fn a_compressed_dataset_trains_the_same_model() {
     let gzipped = ChildSpec { dataset_path: compressed, gzip: true, ..plain.clone() };
     assert_eq!(run(&gzipped).unwrap().model, run(&plain).unwrap().model);
     assert_refused(&ChildSpec { gzip: true, ..plain }, "bad_gzip", "not gzip");
+}
+
+#[test]
+fn decimal_commas_are_the_numbers_that_points_would_be() {
+    let points = rows("c,y", |i| format!("{i}.125,{}", i as f64 * 1.5)).replace(',', ";");
+    let commas = written(&points.replace('.', ","));
+    let points = written(&points);
+    for algorithm in [Algorithm::GradientBoosting, Algorithm::ElasticNet] {
+        let (with_commas, with_points) = (run(&commas.spec(algorithm)).unwrap(), run(&points.spec(algorithm)).unwrap());
+        assert_eq!(with_commas.model, with_points.model, "{algorithm}");
+        assert!(with_points.model.features().iter().any(|feature| feature.name() == "c"));
+    }
+}
+
+/// The upload counts classes, so that a run can be refused before it is queued; training reads the values.
+#[test]
+fn the_profile_and_training_agree_on_what_classes_are() {
+    for (distinct, mark) in [(2, ""), (10, ""), (11, ""), (3, ".0"), (3, ".5")] {
+        let csv = rows("y", |i| format!("{}{mark}", i % distinct));
+        let mut profiler = Profiler::new(Limits::default());
+        profiler.push(csv.as_bytes()).unwrap();
+        let classes = profiler.finish().unwrap().columns[2].classes;
+        let task = run(&written(&csv).spec(Algorithm::GradientBoosting)).unwrap().result.task;
+        assert_eq!(classes.is_some(), task == Task::Classification, "{distinct} values that end with {mark:?}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use anyhow::Context;
 use axum::http::{HeaderMap, Method, header};
-use headers::{ETag, HeaderMapExt, IfNoneMatch, IfRange};
+use headers::{ETag, HeaderMapExt, IfMatch, IfNoneMatch, IfRange};
 use http_range_header::{RangeUnsatisfiableError, parse_range_header};
 
 use crate::error::{Error, Result};
@@ -12,6 +12,17 @@ use crate::error::{Error, Result};
 /// The strong tag of a content with this digest.
 pub fn entity_tag(sha256: &str) -> Result<ETag> {
     format!("\"{sha256}\"").parse().context("a digest is no entity tag").map_err(Error::Internal)
+}
+
+/// Refuses a request for another content than the one with this tag.
+///
+/// # Errors
+/// 412 when `If-Match` names only other contents, or none that can be read.
+pub fn check_if_match(headers: &HeaderMap, tag: &ETag) -> Result<()> {
+    match headers.typed_try_get::<IfMatch>() {
+        Ok(wanted) if wanted.as_ref().is_none_or(|wanted| wanted.precondition_passes(tag)) => Ok(()),
+        _ => Err(Error::PreconditionFailed),
+    }
 }
 
 /// Whether the client has the content with this tag already.
@@ -97,6 +108,19 @@ mod tests {
         assert!(is_known(r#""b", W/"a""#));
         assert!(is_known("*"));
         assert!(!is_known(r#""ab""#));
+    }
+
+    #[test]
+    fn another_content_than_the_wanted_one_is_refused() {
+        let tag = entity_tag("a").unwrap();
+        let is_wanted = |value| check_if_match(&headers(header::IF_MATCH, value), &tag).is_ok();
+        assert!(is_wanted(r#""b", "a""#));
+        assert!(is_wanted("*"));
+        assert!(check_if_match(&HeaderMap::new(), &tag).is_ok());
+        // Others, a weak tag, which never matches here, and what is none.
+        for value in [r#""b""#, r#"W/"a""#, "a"] {
+            assert!(!is_wanted(value), "{value}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod recurrence;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use belfry_learning::profile::MAX_RECORD_BYTES;
 use belfry_telemetry::settings::{self, Secret, SettingsError, between, bytes_between, duration_between};
 use belfry_telemetry::{Identity, TelemetrySettings};
 use clap::{ArgAction, Args};
@@ -152,9 +153,17 @@ pub struct UploadConfig {
     /// The most columns a dataset may have.
     #[arg(id = "UPLOAD__MAX_COLUMNS", default_value = "2000", value_parser = between(1_usize, 100_000))]
     pub max_columns: usize,
-    /// The longest row, with its line end. At most UPLOAD__MAX_UNCOMPRESSED_BYTES.
-    #[arg(id = "UPLOAD__MAX_RECORD_BYTES", default_value = "512KiB", value_parser = bytes_between("1KiB", "64MiB"))]
-    pub max_record_bytes: u64,
+    /// How many times its size a compressed upload may have once unpacked, where that is more than 16MiB; ends gzip bombs
+    /// early. Repetitive tables have 100; gzip can make 1032.
+    #[arg(id = "UPLOAD__MAX_RATIO", default_value = "200", value_parser = between(2_u32, 1_100))]
+    pub max_ratio: u32,
+    /// How long the table of one upload may take to read, without the time in which its client sends.
+    #[arg(id = "UPLOAD__MAX_PROCESSING_TIME", default_value = "10m", value_parser = duration_between("1ms", "1d"))]
+    pub max_processing_time: Duration,
+    /// The longest row, which an upload may take in memory; at most UPLOAD__MAX_UNCOMPRESSED_BYTES. The line of column names may
+    /// have 4MiB at most.
+    #[arg(id = "UPLOAD__MAX_RECORD_BYTES", default_value = "512KiB", value_parser = record_bytes)]
+    pub max_record_bytes: usize,
     /// Uploads at the same time; further ones are answered 503 with Retry-After.
     #[arg(id = "UPLOAD__MAX_CONCURRENT", default_value = "16", value_parser = between(1_usize, 10_000))]
     pub max_concurrent: usize,
@@ -279,7 +288,7 @@ pub struct TrainingConfig {
     #[arg(id = "TRAINING__MAX_FOLLOWERS_PER_RUN", default_value = "250", value_parser = between(1_usize, 100_000))]
     pub max_followers_per_run: usize,
     /// How long the events of a run may be silent before a comment is sent, by which a client sees that the connection is alive.
-    #[arg(id = "TRAINING__FOLLOWERS_KEEP_ALIVE", default_value = "15s", value_parser = keep_alive)]
+    #[arg(id = "TRAINING__FOLLOWERS_KEEP_ALIVE", default_value = "15s", value_parser = duration_between("1s", "5m"))]
     pub followers_keep_alive: Duration,
     /// Accept the algorithm `fake`, which ends as its parameters say; for tests.
     #[arg(id = "TRAINING__ALLOW_FAKE", default_value = "false", value_parser = settings::switch, action = ArgAction::Set, hide = true)]
@@ -358,12 +367,6 @@ fn instance(text: &str) -> Result<String, String> {
     if fits { Ok(text.to_owned()) } else { Err("up to 100 visible ASCII characters, such as belfry-1:8000".to_owned()) }
 }
 
-fn keep_alive(text: &str) -> Result<Duration, String> {
-    let allowed = Duration::from_secs(1)..=Duration::from_secs(300);
-    let duration = settings::duration(text).ok().filter(|duration| allowed.contains(duration));
-    duration.ok_or_else(|| "a duration from 1s to 5m".to_owned())
-}
-
 fn address(text: &str) -> Result<std::net::IpAddr, String> {
     text.parse().map_err(|_| "an IP address such as 127.0.0.1 or 0.0.0.0".to_owned())
 }
@@ -378,6 +381,11 @@ fn region(text: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let usable = text.len() <= 64 && text.chars().all(plain);
     if usable { Ok(text.to_owned()) } else { Err("a region such as us-east-1".to_owned()) }
+}
+
+fn record_bytes(text: &str) -> Result<usize, String> {
+    const { assert!(MAX_RECORD_BYTES == 64 << 20) };
+    bytes_between("1KiB", "64MiB")(text).map(|bytes| bytes as usize)
 }
 
 fn time_zone(text: &str) -> Result<TimeZone, String> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use belfry_learning::excerpt::shorten_message;
 use belfry_telemetry::catalogue::{DB_ERRORS_TOTAL, DatabaseErrorKind, ERRORS_TOTAL};
 use belfry_telemetry::http::current_request_id;
 use headers::{ContentRange, HeaderMapExt, RetryAfter};
@@ -14,6 +15,13 @@ use serde_json::{Map, Value, json};
 use crate::labels::Component;
 
 pub use belfry_telemetry::error_text::chain;
+
+/// The longest detail of a problem. It may show what a client sent, which may be as long as a body.
+const MAX_DETAIL_BYTES: usize = 2048;
+
+/// The longest text among the further fields of a problem, and the most items of a list.
+const MAX_EXTRA_BYTES: usize = 512;
+const MAX_EXTRA_ITEMS: usize = 100;
 
 /// What handlers return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -57,6 +65,9 @@ pub enum Error {
     /// The requested range lies outside the content: 416.
     #[error("the range lies outside the {size_bytes} bytes")]
     Range { size_bytes: u64 },
+    /// The content is another one than the client wants: 412.
+    #[error("the content is not the one that If-Match names")]
+    PreconditionFailed,
     /// Full for now: 503 with Retry-After.
     #[error("{0}")]
     Busy(String),
@@ -96,6 +107,7 @@ impl Error {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Stalled(_) => StatusCode::REQUEST_TIMEOUT,
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Database(error) if is_unreachable(error) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Database(error) if is_database_full(error) => StatusCode::INSUFFICIENT_STORAGE,
@@ -117,6 +129,7 @@ impl Error {
             Self::TooLarge { .. } => "too_large",
             Self::Stalled(_) => "stalled",
             Self::Range { .. } => "range_not_satisfiable",
+            Self::PreconditionFailed => "precondition_failed",
             Self::Busy(_) => "busy",
             Self::Database(error) if is_database_full(error) => "database_full",
             Self::Database(_) => "database_unavailable",
@@ -240,6 +253,15 @@ fn is_disk_full(error: &std::io::Error) -> bool {
     matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
 }
 
+/// A field of a problem, cut to what a person reads.
+fn shortened(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(shorten_message(&text, MAX_EXTRA_BYTES).into_owned()),
+        Value::Array(items) => items.into_iter().take(MAX_EXTRA_ITEMS).map(shortened).collect(),
+        other => other,
+    }
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = self.status();
@@ -252,11 +274,13 @@ impl IntoResponse for Error {
         problem.insert("title".into(), json!(status.canonical_reason()));
         problem.insert("status".into(), json!(status.as_u16()));
         problem.insert("code".into(), json!(self.code()));
-        problem.insert("detail".into(), json!(self.to_string()));
+        problem.insert("detail".into(), json!(shorten_message(&self.to_string(), MAX_DETAIL_BYTES)));
         problem.insert("request_id".into(), json!(current_request_id()));
         let mut headers = HeaderMap::new();
         match self {
-            Self::Invalid { extras, .. } => problem.extend(extras),
+            Self::Invalid { extras, .. } => {
+                problem.extend(extras.into_iter().map(|(name, value)| (name, shortened(value))))
+            }
             Self::Busy(_) => headers.typed_insert(RetryAfter::delay(BUSY_PAUSE)),
             Self::Range { size_bytes } => headers.typed_insert(ContentRange::unsatisfied_bytes(size_bytes)),
             _ => {}

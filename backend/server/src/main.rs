@@ -15,6 +15,7 @@ mod datasets;
 mod demo;
 mod error;
 mod events;
+mod file_response;
 mod health;
 mod healthcheck;
 mod jobs;

@@ -1,14 +1,20 @@
 //! How requests are read and refused: JSON and queries whose errors are problems, pages, unmatched paths, panics.
 
 use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
 
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use belfry_learning::excerpt::excerpt;
 use belfry_telemetry::error_text::panic_message;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::Error;
 
@@ -32,10 +38,7 @@ pub async fn not_allowed(method: axum::http::Method) -> Error {
 
 /// What a client sent, as an error may show it: quoted, and not for longer than a line.
 pub fn shown(found: &str) -> String {
-    const LONGEST: usize = 64;
-    let short: String = found.chars().take(LONGEST).collect();
-    let more = if short.len() < found.len() { "…" } else { "" };
-    format!("{short:?}{more}")
+    format!("{:?}", excerpt(found))
 }
 
 /// All but what stands for itself in a part of a URL and in a header's parameter.
@@ -58,17 +61,61 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
-        match axum::Json::<T>::from_request(request, state).await {
-            Ok(axum::Json(value)) => Ok(Self(value)),
-            Err(rejection) if rejection.status() == axum::http::StatusCode::UNPROCESSABLE_ENTITY => {
-                Err(Error::invalid("invalid_body", rejection.body_text()))
+        let content_type = request.headers().get(header::CONTENT_TYPE).cloned();
+        match axum::Json::<Object<T>>::from_request(request, state).await {
+            Ok(axum::Json(Object(value))) => Ok(Self(value)),
+            Err(JsonRejection::MissingJsonContentType(_)) => {
+                let found =
+                    content_type.map_or("none".to_owned(), |found| shown(&String::from_utf8_lossy(found.as_bytes())));
+                Err(Error::UnsupportedMediaType(format!("Content-Type: found {found}, expected application/json")))
             }
-            Err(rejection) if rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE => {
+            Err(JsonRejection::JsonDataError(error)) => Err(Error::invalid("invalid_body", reason(&error))),
+            Err(JsonRejection::JsonSyntaxError(error)) => {
+                Err(Error::BadRequest { code: "invalid_json", detail: reason(&error) })
+            }
+            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                 Err(Error::TooLarge { limit_bytes: JSON_LIMIT_BYTES as u64 })
             }
-            Err(rejection) => Err(Error::BadRequest { code: "invalid_json", detail: rejection.body_text() }),
+            // The body could not be read to its end.
+            Err(_) => Err(Error::Incomplete),
         }
     }
+}
+
+/// A value that is read from a JSON object only: a struct would be read from an array of its fields, too.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+            type Value = T;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(fields))
+            }
+        }
+
+        deserializer.deserialize_map(ObjectVisitor(PhantomData)).map(Self)
+    }
+}
+
+/// Why a body or a query was refused: the cause without what the framework says around it, in JSON's words for its kinds.
+fn reason(rejection: &(impl std::error::Error + 'static)) -> String {
+    let message = rejection.source().map_or_else(|| rejection.to_string(), |cause| cause.to_string());
+    let words = [
+        ("invalid type: map,", "invalid type: object,"),
+        ("invalid type: sequence,", "invalid type: array,"),
+        (", expected a map", ", expected an object"),
+        (", expected a sequence", ", expected an array"),
+        (", expected i64", ", expected a whole number"),
+    ];
+    words.iter().fold(message, |message, (kind, json)| message.replace(kind, json))
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {
@@ -87,7 +134,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
         let query = axum::extract::Query::<T>::from_request_parts(parts, state).await;
         query
             .map(|axum::extract::Query(value)| Self(value))
-            .map_err(|rejection| Error::BadRequest { code: "invalid_query", detail: rejection.body_text() })
+            .map_err(|rejection| Error::BadRequest { code: "invalid_query", detail: reason(&rejection) })
     }
 }
 

@@ -50,11 +50,11 @@ pub const SIZE_BYTES: &[f64] = &[
 catalogue! {
     /// Requests ended, by exact status; a client that disconnected before the response ended is 499.
     counter HTTP_REQUESTS_TOTAL = "http_requests_total" { method: RequestMethod, endpoint: Open, status: Status };
-    /// Time from a request's head to the end of its response, without event streams.
+    /// Time from a request's head to the end of its response, without event streams; begins with a route's first answer that is not 405, or 404 for no route.
     histogram HTTP_REQUEST_DURATION_SECONDS = "http_request_duration_seconds" { method: RequestMethod, endpoint: Open } buckets LATENCY_SECONDS;
-    /// Size of request bodies, as far as they were read.
+    /// Size of request bodies, as far as they were read; of the same requests as the duration, and of event streams.
     histogram HTTP_REQUEST_SIZE_BYTES = "http_request_size_bytes" { method: RequestMethod, endpoint: Open } buckets SIZE_BYTES;
-    /// Size of response bodies, as far as they were sent.
+    /// Size of response bodies, as far as they were sent; of the same requests as the duration, and of event streams.
     histogram HTTP_RESPONSE_SIZE_BYTES = "http_response_size_bytes" { method: RequestMethod, endpoint: Open } buckets SIZE_BYTES;
     /// Requests whose response has not ended; one that upgraded to another protocol has ended.
     gauge HTTP_REQUESTS_IN_PROGRESS = "http_requests_in_progress" { method: RequestMethod, endpoint: Open };

@@ -45,6 +45,33 @@ fn a_method_that_the_route_has_not_is_counted_under_the_route() {
     service.await_line(r#"http_requests_total{method="OTHER",endpoint="/livez",status="405"} 1"#);
 }
 
+/// A client can send any method to any path, and a histogram is many lines.
+#[test]
+fn refused_methods_and_paths_have_no_histograms() {
+    let service = Service::start(&[]);
+    let methods = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"];
+    for method in methods {
+        for (path, status) in [("/livez", "405"), ("/nowhere", "404")] {
+            assert!(service.ask(method, path).starts_with(&format!("HTTP/1.1 {status}")), "{method} {path}");
+        }
+    }
+    service.ask("GET", "/livez");
+    service.await_line(r#"http_request_duration_seconds_count{method="GET",endpoint="/livez"} 1"#);
+    for (endpoint, status) in [("/livez", "405"), ("unmatched", "404")] {
+        for method in methods.map(|method| if method == "BREW" { "OTHER" } else { method }) {
+            let counted =
+                format!(r#"http_requests_total{{method="{method}",endpoint="{endpoint}",status="{status}"}} 1"#);
+            service.await_line(&counted);
+        }
+    }
+    let page = service.page();
+    for histogram in ["http_request_duration_seconds", "http_request_size_bytes", "http_response_size_bytes"] {
+        let measured = page.lines().filter(|line| line.starts_with(&format!("{histogram}_count{{")));
+        let labels = measured.map(|line| line.split(['{', '}']).nth(1).unwrap()).collect::<Vec<_>>();
+        assert_eq!(labels, [r#"method="GET",endpoint="/livez""#], "{histogram}");
+    }
+}
+
 #[test]
 fn a_head_request_is_finished_and_has_no_size() {
     let service = Service::start(&[]);

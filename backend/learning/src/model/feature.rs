@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The greatest magnitude a value may have; beyond it optimisers lose their digits, or never end.
-const MAX_MAGNITUDE: f64 = 1e12;
+use crate::cell::MAX_MAGNITUDE;
 
 /// A column a model learns from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{Body, Feature, FeatureKind, Link, Model, clamp};
 use crate::cell;
+use crate::excerpt::excerpt;
 
 /// What a model predicts for some rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,7 +43,7 @@ pub enum PredictError {
         expected: Vec<String>,
     },
     /// A value is of another type than the column.
-    #[error("row {row}, column `{column}`: found {found}, expected {expected}")]
+    #[error("row {row}, column `{}`: found {found}, expected {expected}", excerpt(column))]
     WrongType {
         /// The row.
         row: usize,
@@ -223,7 +224,7 @@ fn describe(value: &Value) -> String {
 
 fn quoted(names: &[String]) -> String {
     const SHOWN: usize = 10;
-    let mut text = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let mut text = names.iter().take(SHOWN).map(|name| format!("`{}`", excerpt(name))).collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN {
         text.push_str(&format!(" and {} more", names.len() - SHOWN));
     }

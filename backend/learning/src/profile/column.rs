@@ -2,7 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::cell;
+use super::notes::{ColumnNote, NoteCode};
+use super::whole_values::WholeValues;
+use crate::cell::{self, DecimalMark, MAX_MAGNITUDE};
+
+/// A number with at most this many digits before its point is not beyond [`MAX_MAGNITUDE`].
+const SURELY_SMALL: usize = 12;
 
 /// What a column's values are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,6 +33,16 @@ pub struct Column {
     pub kind: ColumnKind,
     /// Rows without a value.
     pub missing: u64,
+    /// What stands before the decimals of its numbers.
+    #[serde(default, skip_serializing_if = "DecimalMark::is_point")]
+    pub decimal_mark: DecimalMark,
+    /// How many different whole numbers it has, if they are all of its values and so few that training takes them for
+    /// classes, unless the run names a task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<usize>,
+    /// What training will do about some of its values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<ColumnNote>,
 }
 
 /// The kinds a column may still turn out to be. A kind once ruled out is not tested again.
@@ -35,28 +50,81 @@ pub struct Column {
 pub(crate) struct ColumnState {
     pub(crate) name: String,
     missing: u64,
+    /// Numbers with a decimal point, or with an infinite value among them.
     may_be_number: bool,
+    /// The same with a decimal comma.
+    may_have_commas: bool,
     may_be_boolean: bool,
+    /// Values that are numbers and not finite.
+    not_finite: u64,
+    /// Values beyond the greatest magnitude.
+    too_large: u64,
+    points: Marks,
+    commas: Marks,
+    whole_values: WholeValues,
+}
+
+/// Which decimal marks were seen, in a table where they may be thousands' marks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+enum Marks {
+    None,
+    /// Each may come before thousands as well.
+    Ambiguous,
+    /// One comes before decimals.
+    Clear,
 }
 
 impl ColumnState {
-    pub(crate) fn new(name: String) -> Self {
-        Self { name, missing: 0, may_be_number: true, may_be_boolean: true }
+    /// A column that has seen nothing; `may_have_commas`: its numbers may have decimal commas.
+    pub(crate) fn new(name: String, may_have_commas: bool) -> Self {
+        Self {
+            name,
+            missing: 0,
+            may_be_number: true,
+            may_have_commas,
+            may_be_boolean: true,
+            not_finite: 0,
+            too_large: 0,
+            points: Marks::None,
+            commas: Marks::None,
+            whole_values: WholeValues::default(),
+        }
     }
 
     #[inline]
     pub(crate) fn observe(&mut self, cell: &[u8]) {
-        if self.may_be_number && cell::is_plain_decimal(cell) {
-            self.may_be_boolean = false;
+        // While decimal commas are possible, what a point means is looked at.
+        let is_plain = cell::is_plain_decimal(cell) && (!self.may_have_commas || memchr::memchr(b'.', cell).is_none());
+        if is_plain && (self.may_be_number || self.may_have_commas) {
+            self.observe_decimal(cell, cell.len());
         } else {
             self.observe_other(cell);
         }
     }
 
-    /// A cell already known to be a plain decimal.
+    /// A cell already known to be a plain decimal with at most this many digits before its point, in a table without
+    /// decimal commas.
     #[inline]
-    pub(crate) fn observe_decimal(&mut self) {
+    pub(crate) fn observe_decimal(&mut self, cell: &[u8], digits: usize) {
         self.may_be_boolean = false;
+        if self.whole_values.are_few() || digits > SURELY_SMALL {
+            self.observe_decimal_value(cell);
+        }
+    }
+
+    #[inline(never)]
+    fn observe_decimal_value(&mut self, cell: &[u8]) {
+        if self.whole_values.insert_digits(cell) {
+            return;
+        }
+        if let Some(value) = cell::number(cell) {
+            self.observe_value(value);
+        }
+    }
+
+    fn observe_value(&mut self, value: f64) {
+        self.whole_values.insert(value);
+        self.too_large += u64::from(value.abs() > MAX_MAGNITUDE);
     }
 
     #[inline(never)]
@@ -66,17 +134,87 @@ impl ColumnState {
             self.missing += 1;
             return;
         }
-        self.may_be_number = self.may_be_number && cell::number(cell).is_some();
+        if self.may_be_number || self.may_have_commas {
+            self.observe_number(cell);
+        }
         self.may_be_boolean = self.may_be_boolean && cell::boolean(cell).is_some();
     }
 
-    pub(crate) fn finish(self, rows: u64) -> Column {
-        let kind = match self {
-            Self { missing, .. } if missing == rows => ColumnKind::Empty,
-            Self { may_be_number: true, .. } => ColumnKind::Number,
-            Self { may_be_boolean: true, .. } => ColumnKind::Boolean,
-            _ => ColumnKind::Text,
+    /// A trimmed value of a column that has had only numbers.
+    fn observe_number(&mut self, cell: &[u8]) {
+        match cell::any_number(cell) {
+            Some(value) if value.is_infinite() => self.not_finite += 1,
+            Some(value) => {
+                if self.may_have_commas && memchr::memchr(b'.', cell).is_some() {
+                    self.points = self.points.and(cell, b'.');
+                    // A clear point, or any in a column that has commas.
+                    self.may_have_commas = self.may_be_number && self.points == Marks::Ambiguous;
+                }
+                self.observe_value(value);
+            }
+            None => {
+                self.may_be_number = false;
+                match cell::number_with_comma(cell).filter(|_| self.may_have_commas && self.points == Marks::None) {
+                    Some(value) => {
+                        self.commas = self.commas.and(cell, b',');
+                        self.observe_value(value);
+                    }
+                    None => self.may_have_commas = false,
+                }
+            }
+        }
+        if !self.may_be_number && !self.may_have_commas {
+            self.whole_values.give_up();
+        }
+    }
+
+    /// Whether its values are numbers and surely have decimal commas.
+    pub(crate) fn has_decimal_commas(&self) -> bool {
+        !self.may_be_number && self.may_have_commas && self.commas == Marks::Clear && self.not_finite == 0
+    }
+
+    /// `has_decimal_commas`: some column of the table has.
+    pub(crate) fn finish(self, rows: u64, has_decimal_commas: bool) -> Column {
+        let all_numbers = self.may_be_number || self.may_have_commas;
+        let note = match self {
+            _ if !all_numbers || self.missing == rows => None,
+            Self { not_finite: count @ 1.., .. } => Some(ColumnNote::new(NoteCode::NotFinite, count)),
+            Self { may_be_number: false, commas: Marks::Ambiguous, .. } => {
+                Some(ColumnNote::new(NoteCode::AmbiguousCommas, rows - self.missing))
+            }
+            Self { may_be_number: true, points: Marks::Ambiguous, .. } if has_decimal_commas => {
+                Some(ColumnNote::new(NoteCode::AmbiguousPoints, rows - self.missing))
+            }
+            _ => None,
         };
-        Column { name: self.name, kind, missing: self.missing }
+        let kind = if self.missing == rows {
+            ColumnKind::Empty
+        } else if all_numbers && note.is_none() {
+            ColumnKind::Number
+        } else if self.may_be_boolean {
+            ColumnKind::Boolean
+        } else {
+            ColumnKind::Text
+        };
+        let is_number = kind == ColumnKind::Number;
+        let too_large = is_number && self.too_large > 0;
+        let note = note.or(too_large.then(|| ColumnNote::new(NoteCode::TooLarge, self.too_large)));
+        let distinct = self.whole_values.count().filter(|_| is_number);
+        let present = usize::try_from(rows - self.missing).unwrap_or(usize::MAX);
+        Column {
+            name: self.name,
+            kind,
+            missing: self.missing,
+            decimal_mark: if is_number && !self.may_be_number { DecimalMark::Comma } else { DecimalMark::Point },
+            classes: distinct.filter(|distinct| super::are_classes(*distinct, present)),
+            notes: note.into_iter().collect(),
+        }
+    }
+}
+
+impl Marks {
+    /// After a further value with this mark.
+    fn and(self, cell: &[u8], mark: u8) -> Self {
+        if self == Self::Clear || !cell::may_be_thousands(cell, mark) { Self::Clear } else { Self::Ambiguous }
     }
 }

@@ -4,7 +4,7 @@
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// The separators that are recognised; the first wins where two are equally frequent.
-const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
+const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// Collects the header line and decides how the rest is to be read.
 #[derive(Debug, Default)]

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::Serialize;
 use strum::{Display, IntoStaticStr};
 
+use crate::excerpt::excerpt;
+
 /// The kinds of [`CsvError`], with stable names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Display, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
@@ -34,6 +36,8 @@ pub enum CsvErrorCode {
     UnclosedQuote,
     /// More bytes than are accepted, counted after decompression.
     TooLarge,
+    /// Gzip that unpacks to more times its size than is accepted.
+    CompressionRatio,
     /// Said to be gzip, and is not, or is cut short.
     BadGzip,
 }
@@ -55,7 +59,7 @@ pub struct CsvError {
     /// The column, from 1, where one is at fault.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<u64>,
-    /// That column's name, where it is known.
+    /// That column's name, or its beginning, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column_name: Option<String>,
     /// What was found.
@@ -71,7 +75,7 @@ impl CsvError {
 
     pub(crate) fn at_column(mut self, index: usize, name: Option<&str>) -> Self {
         self.column = Some(index as u64 + 1);
-        self.column_name = name.map(str::to_owned);
+        self.column_name = name.map(|name| excerpt(name).into_owned());
         self
     }
 }

@@ -8,7 +8,10 @@ mod column;
 mod dialect;
 mod error;
 mod gzip;
+mod notes;
 mod records;
+mod scan;
+mod whole_values;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,22 +19,43 @@ pub use column::{Column, ColumnKind};
 pub(crate) use dialect::Head;
 pub use error::{CsvError, CsvErrorCode};
 pub use gzip::GzipProfiler;
+pub use notes::{ColumnNote, NoteCode};
 use records::Records;
+pub(crate) use whole_values::are_classes;
+
+/// The greatest [`Limits::max_record_bytes`] that training reads, too.
+pub const MAX_RECORD_BYTES: usize = 64 << 20;
+
+/// Bytes of the line of column names at most. They are kept, stored and shown.
+const MAX_HEADER_BYTES: usize = 4 << 20;
 
 /// What a table may measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Columns at most.
     pub max_columns: usize,
-    /// Bytes of one record at most, quotes and delimiters included.
+    /// Bytes of one record at most, quotes and delimiters included. The line of column names may have 4 MiB at most.
     pub max_record_bytes: usize,
     /// Bytes of the whole table at most, after decompression.
     pub max_uncompressed_bytes: u64,
+    /// How many times its compressed size a table may have after decompression, at any point of it that lies beyond
+    /// [`FREE_UNPACKED_BYTES`].
+    pub max_ratio: u32,
+}
+
+/// What a compressed table may unpack to at any ratio: so much does no harm, and small tables may well repeat themselves.
+pub const FREE_UNPACKED_BYTES: u64 = 16 << 20;
+
+impl Limits {
+    /// Bytes of the line of column names at most.
+    pub(crate) const fn max_header_bytes(self) -> usize {
+        if self.max_record_bytes < MAX_HEADER_BYTES { self.max_record_bytes } else { MAX_HEADER_BYTES }
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_columns: 2000, max_record_bytes: 512 << 10, max_uncompressed_bytes: 16 << 30 }
+        Self { max_columns: 2000, max_record_bytes: 512 << 10, max_uncompressed_bytes: 16 << 30, max_ratio: 200 }
     }
 }
 
@@ -46,7 +70,7 @@ pub struct Profile {
 
 /// Profiles a CSV file that is pushed into it piece by piece. How it is cut into pieces makes no difference.
 ///
-/// The first line names the columns, separated by commas, semicolons or tabs, whichever is most frequent in it. A
+/// The first line names the columns, separated by commas, semicolons, tabs or `|`, whichever is most frequent in it. A
 /// first line of nothing but numbers is taken for data and refused as `no_header`. Fields may be quoted and may
 /// then hold line ends; a byte-order mark, CRLF and blank lines make no difference.
 #[derive(Debug)]
@@ -139,7 +163,7 @@ impl Profiler {
 
     fn feed(&mut self, mut chunk: &[u8]) -> Result<(), CsvError> {
         if let Phase::Head(head) = &mut self.phase {
-            let (taken, complete) = head.push(chunk, self.limits.max_record_bytes);
+            let (taken, complete) = head.push(chunk, self.limits.max_header_bytes());
             if !complete {
                 return Ok(());
             }

@@ -1,8 +1,8 @@
 //! The body of a table: framing records and showing their cells to the columns.
 //!
-//! There are two lanes. A record that lies in one piece and has no quote is split where it lies. Any other goes
-//! through `csv-core`, which remembers where it was from piece to piece. Both see the same records; a test pushes
-//! the same files whole and byte by byte and compares.
+//! There are three lanes. A record that lies in one piece is split where it lies, by a search for delimiters or, where it
+//! has quotes, field by field. Any other goes through `csv-core`, which remembers where it was from piece to piece. All
+//! see the same records; a test pushes the same files whole and byte by byte and compares.
 
 use std::collections::HashSet;
 
@@ -10,6 +10,7 @@ use csv_core::ReadRecordResult;
 
 use super::column::ColumnState;
 use super::error::{CsvError, CsvErrorCode};
+use super::scan::{Field, scan_field, split_record};
 use super::{Limits, Profile};
 use crate::cell;
 
@@ -18,6 +19,8 @@ pub(crate) struct Records {
     limits: Limits,
     delimiter: u8,
     reader: csv_core::Reader,
+    /// The fields of the last record that was split where it lay.
+    split: Vec<Field>,
     columns: Vec<ColumnState>,
     rows: u64,
     /// The physical line the next byte stands on.
@@ -38,6 +41,7 @@ impl Records {
             limits,
             delimiter,
             reader: csv_core::ReaderBuilder::new().delimiter(delimiter).build(),
+            split: Vec::new(),
             columns: Vec::new(),
             rows: 0,
             line: 1,
@@ -80,7 +84,14 @@ impl Records {
                     self.line += u64::from(chunk[end] == b'\n');
                     chunk = &chunk[end + 1..];
                 }
-                _ => {
+                Some(_) => {
+                    let taken = match self.take_quoted_record(chunk)? {
+                        Some(taken) => taken,
+                        None => self.feed_slowly(chunk)?,
+                    };
+                    chunk = &chunk[taken..];
+                }
+                None => {
                     let taken = self.feed_slowly(chunk)?;
                     chunk = &chunk[taken..];
                 }
@@ -110,17 +121,18 @@ impl Records {
             return Err(CsvError::new(CsvErrorCode::NoRows, self.record_line, "only a header line", expected));
         }
         let rows = self.rows;
-        Ok(Profile { rows, columns: self.columns.into_iter().map(|column| column.finish(rows)).collect() })
+        let has_decimal_commas = self.columns.iter().any(ColumnState::has_decimal_commas);
+        let columns = self.columns.into_iter().map(|column| column.finish(rows, has_decimal_commas));
+        Ok(Profile { rows, columns: columns.collect() })
     }
 
     /// Passes bytes of one record to `csv-core`; returns how many it took.
     fn feed_slowly(&mut self, chunk: &[u8]) -> Result<usize, CsvError> {
-        // The one field longer than the limit that may be buffered before the length is checked.
-        self.fields.resize(self.limits.max_record_bytes + 1, 0);
         self.ends.resize(self.limits.max_columns + 2, 0);
         // The limit is checked byte for byte, so that a long piece is refused where many short ones would be.
-        let allowed = self.limits.max_record_bytes + 1 - self.open_bytes;
+        let allowed = self.max_record_bytes() + 1 - self.open_bytes;
         let chunk = &chunk[..chunk.len().min(allowed)];
+        self.make_room(chunk.len());
         let (result, taken, written, ended) =
             self.reader.read_record(chunk, &mut self.fields[self.fields_len..], &mut self.ends[self.ends_len..]);
         self.open_bytes += taken;
@@ -143,20 +155,59 @@ impl Records {
         Ok(taken)
     }
 
+    /// Makes room for the fields in this many more bytes, which are never longer than those. Grows by an eighth, so that a
+    /// long record costs little more than its size.
+    fn make_room(&mut self, bytes: usize) {
+        let needed = self.fields_len + bytes;
+        if self.fields.len() < needed {
+            let grown = needed.max(self.fields.len() + self.fields.len() / 8);
+            self.fields.reserve_exact(grown - self.fields.len());
+            self.fields.resize(grown, 0);
+        }
+    }
+
+    /// Takes a record with quotes that lies in `chunk`; returns how many bytes. `None` if it is for the slow lane.
+    fn take_quoted_record(&mut self, chunk: &[u8]) -> Result<Option<usize>, CsvError> {
+        if self.columns.is_empty() {
+            return Ok(None);
+        }
+        let (max_columns, max_bytes) = (self.limits.max_columns, self.limits.max_record_bytes);
+        let Some(end) = split_record(chunk, self.delimiter, max_columns, max_bytes, &mut self.split) else {
+            return Ok(None);
+        };
+        if self.split.len() != self.columns.len() {
+            return Err(self.ragged(self.split.len()));
+        }
+        let is_plain = !self.may_have_decimal_commas();
+        for (column, field) in self.columns.iter_mut().zip(&self.split) {
+            let cell = field.bytes(chunk);
+            match field.digits().before_point() {
+                Some(digits) if is_plain => column.observe_decimal(cell, digits),
+                Some(_) => column.observe(cell),
+                None => column.observe_other(cell),
+            }
+        }
+        self.rows += 1;
+        self.line += memchr::memchr_iter(b'\n', &chunk[..=end]).count() as u64;
+        Ok(Some(end + 1))
+    }
+
     fn take_plain_record(&mut self, record: &[u8]) -> Result<(), CsvError> {
         if self.columns.is_empty() {
             let delimiter = self.delimiter;
             return self.take_header(record.split(|&byte| byte == delimiter));
         }
+        let is_plain = !self.may_have_decimal_commas();
         let mut index = 0;
         let mut rest = record;
         loop {
-            let (length, plain) = scan_field(rest, self.delimiter);
+            let (length, digits) = scan_field(rest, self.delimiter);
             if let Some(column) = self.columns.get_mut(index) {
-                if plain {
-                    column.observe_decimal();
-                } else {
-                    column.observe_other(&rest[..length]);
+                let cell = &rest[..length];
+                match digits.before_point() {
+                    Some(digits) if is_plain => column.observe_decimal(cell, digits),
+                    Some(_) => column.observe(cell),
+                    None => column.observe_other(cell),
                 }
             }
             index += 1;
@@ -193,7 +244,10 @@ impl Records {
         if cells.len() > self.limits.max_columns {
             return Err(self.too_many_columns());
         }
-        if cells.iter().all(|cell| cell::number(cell).is_some()) {
+        let has_commas = self.may_have_decimal_commas();
+        let is_number =
+            |cell: &&[u8]| cell::number(cell).is_some() || (has_commas && cell::number_with_comma(cell).is_some());
+        if cells.iter().all(is_number) {
             return Err(CsvError::new(
                 CsvErrorCode::NoHeader,
                 self.record_line,
@@ -201,7 +255,7 @@ impl Records {
                 "a first line of column names",
             ));
         }
-        let mut names = HashSet::new();
+        let mut names = HashSet::with_capacity(cells.len());
         for (index, cell) in cells.iter().enumerate() {
             // The bytes were checked as UTF-8 before they came here.
             let name = String::from_utf8_lossy(cell).into_owned();
@@ -209,19 +263,29 @@ impl Records {
                 let error = CsvError::new(CsvErrorCode::EmptyColumnName, self.record_line, "no name", "a column name");
                 return Err(error.at_column(index, None));
             }
-            if !names.insert(name.clone()) {
+            if !names.insert(*cell) {
                 let found = "a name that an earlier column has";
                 let error =
                     CsvError::new(CsvErrorCode::DuplicateColumn, self.record_line, found, "distinct column names");
                 return Err(error.at_column(index, Some(&name)));
             }
-            self.columns.push(ColumnState::new(name));
+            self.columns.push(ColumnState::new(name, has_commas));
         }
         Ok(())
     }
 
+    /// Whether numbers may have a decimal comma: where it does not separate columns, but a semicolon does.
+    fn may_have_decimal_commas(&self) -> bool {
+        self.delimiter == b';'
+    }
+
+    /// Bytes of the record in progress at most.
+    fn max_record_bytes(&self) -> usize {
+        if self.columns.is_empty() { self.limits.max_header_bytes() } else { self.limits.max_record_bytes }
+    }
+
     fn check_length(&self, bytes: usize) -> Result<(), CsvError> {
-        let max = self.limits.max_record_bytes;
+        let max = self.max_record_bytes();
         if bytes <= max {
             return Ok(());
         }
@@ -249,45 +313,5 @@ impl Records {
         let at = fields.min(self.columns.len());
         CsvError::new(CsvErrorCode::RaggedRow, self.record_line, found, expected)
             .at_column(at, self.columns.get(at).map(|column| column.name.as_str()))
-    }
-}
-
-/// The length of the field that `record` begins with, and whether it is a plain decimal as
-/// [`cell::is_plain_decimal`] has it. Both are found in one pass, which is most of a numeric table's time.
-#[inline]
-fn scan_field(record: &[u8], delimiter: u8) -> (usize, bool) {
-    let sign = usize::from(matches!(record.first(), Some(b'+' | b'-')));
-    let mut points = 0;
-    let mut at = sign;
-    while let Some(&byte) = record.get(at) {
-        if byte == delimiter {
-            break;
-        }
-        if byte == b'.' {
-            points += 1;
-        } else if !byte.is_ascii_digit() {
-            let rest = record[at..].iter().position(|&byte| byte == delimiter);
-            return (rest.map_or(record.len(), |rest| at + rest), false);
-        }
-        at += 1;
-    }
-    let digits = at - sign;
-    (at, points <= 1 && digits > points && digits <= cell::SURELY_FINITE)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_one_pass_scan_agrees_with_the_two_it_replaces() {
-        let long = "9".repeat(301);
-        for cell in ["", "1", "-1.5", "+", "-", ".", "1.2.3", "x", "1x", " 1", "NA", "-.5", "1e5", &long] {
-            for rest in ["", ",", ",2"] {
-                let record = format!("{cell}{rest}");
-                let expected = (cell.len(), cell::is_plain_decimal(cell.as_bytes()));
-                assert_eq!(scan_field(record.as_bytes(), b','), expected, "{record}");
-            }
-        }
     }
 }

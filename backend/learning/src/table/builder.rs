@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Built, MAX_LEVELS};
-use crate::cell;
+use crate::cell::{self, DecimalMark};
 use crate::model::{Feature, FeatureKind, clamp};
 use crate::profile::ColumnKind;
 use crate::protocol::DropReason;
@@ -13,6 +13,7 @@ use crate::protocol::DropReason;
 pub(super) enum ColumnBuilder {
     Empty,
     Number {
+        decimal_mark: DecimalMark,
         codes: Vec<f64>,
         clamped: u64,
     },
@@ -36,10 +37,10 @@ pub(super) struct BuiltColumn {
 }
 
 impl ColumnBuilder {
-    pub(super) fn new(kind: ColumnKind) -> Self {
+    pub(super) fn new(kind: ColumnKind, decimal_mark: DecimalMark) -> Self {
         match kind {
             ColumnKind::Empty => Self::Empty,
-            ColumnKind::Number => Self::Number { codes: Vec::new(), clamped: 0 },
+            ColumnKind::Number => Self::Number { decimal_mark, codes: Vec::new(), clamped: 0 },
             ColumnKind::Boolean => Self::Boolean { codes: Vec::new() },
             ColumnKind::Text => Self::Text { codes: Vec::new(), levels: HashMap::new() },
         }
@@ -48,8 +49,8 @@ impl ColumnBuilder {
     pub(super) fn push(&mut self, cell: &[u8]) {
         match self {
             Self::Empty | Self::Overflown => {}
-            Self::Number { codes, clamped } => {
-                let value = if cell::is_missing(cell) { None } else { cell::number(cell) };
+            Self::Number { decimal_mark, codes, clamped } => {
+                let value = if cell::is_missing(cell) { None } else { cell::number_with(cell, *decimal_mark) };
                 let bounded = value.map_or(f64::NAN, clamp);
                 *clamped += u64::from(value.is_some_and(|value| value != bounded));
                 codes.push(bounded);
@@ -77,7 +78,7 @@ impl ColumnBuilder {
         let (codes, kind, clamped) = match self {
             Self::Empty => return Err(DropReason::AllMissing),
             Self::Overflown => return Err(DropReason::TooManyLevels),
-            Self::Number { codes, clamped } => (codes, FeatureKind::Number, clamped),
+            Self::Number { codes, clamped, .. } => (codes, FeatureKind::Number, clamped),
             Self::Boolean { codes } => (codes, FeatureKind::Boolean, 0),
             Self::Text { codes, levels } => {
                 let (levels, codes) = sort_levels(levels, codes);

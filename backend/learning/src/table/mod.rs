@@ -12,15 +12,15 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::algorithm::{Algorithm, Task};
+pub(crate) use crate::cell::MAX_LEVELS;
 use crate::error::TrainError;
+use crate::excerpt::excerpt;
 use crate::model::Feature;
-use crate::profile::{ColumnKind, Profile};
+use crate::profile::{Column, ColumnKind, Profile};
 use crate::protocol::{DropReason, DroppedColumn};
 use builder::ColumnBuilder;
 use target::TargetBuilder;
 
-/// Distinct texts a column may have and still be learned from.
-pub(crate) const MAX_LEVELS: usize = 256;
 /// Rows with a target that a run needs.
 const MIN_ROWS: usize = 10;
 
@@ -61,11 +61,12 @@ impl Table {
             return Err(TrainError::TooManyRows { found: profile.rows, max: request.max_rows });
         }
         let target_index = find_target(&profile, request.target)?;
-        let kinds = profile.columns.iter().map(|column| column.kind);
-
-        let mut target = TargetBuilder::new(request.target, profile.columns[target_index].kind);
+        let target_column = &profile.columns[target_index];
+        let mut target = TargetBuilder::new(request.target, target_column.kind, target_column.decimal_mark);
+        let builder = |column: &Column| ColumnBuilder::new(column.kind, column.decimal_mark);
+        let columns = profile.columns.iter().enumerate();
         let mut builders: Vec<Option<ColumnBuilder>> =
-            kinds.enumerate().map(|(index, kind)| (index != target_index).then(|| ColumnBuilder::new(kind))).collect();
+            columns.map(|(index, column)| (index != target_index).then(|| builder(column))).collect();
         source::for_each_record(request, checkpoint, |record| {
             if target.push(record.get(target_index).unwrap_or_default().trim_ascii()) {
                 for (builder, cell) in builders.iter_mut().zip(record) {
@@ -125,7 +126,7 @@ impl Table {
 fn find_target(profile: &Profile, target: &str) -> Result<usize, TrainError> {
     const SHOWN: usize = 20;
     let index = profile.columns.iter().position(|column| column.name == target).ok_or_else(|| {
-        let columns = profile.columns.iter().take(SHOWN).map(|column| format!("`{}`", column.name)).collect();
+        let columns = profile.columns.iter().take(SHOWN).map(|column| format!("`{}`", excerpt(&column.name))).collect();
         TrainError::TargetMissing { target: target.to_owned(), columns }
     })?;
     match profile.columns[index].kind {

@@ -8,10 +8,15 @@ use flate2::read::MultiGzDecoder;
 
 use super::{Checkpoint, Request};
 use crate::error::TrainError;
-use crate::profile::{CsvError, CsvErrorCode, Head, Limits, Profile, Profiler};
+use crate::profile::{CsvError, CsvErrorCode, Head, Limits, MAX_RECORD_BYTES, Profile, Profiler};
 
 /// Generous, because the upload was already held to the configured limits; they bound this process's memory.
-const LIMITS: Limits = Limits { max_columns: 100_000, max_record_bytes: 16 << 20, max_uncompressed_bytes: u64::MAX };
+const LIMITS: Limits = Limits {
+    max_columns: 100_000,
+    max_record_bytes: MAX_RECORD_BYTES,
+    max_uncompressed_bytes: u64::MAX,
+    max_ratio: u32::MAX,
+};
 
 const CHUNK_BYTES: usize = 256 << 10;
 /// Records between two checks of the clock and the stop flag.
@@ -42,7 +47,7 @@ pub(super) fn for_each_record(
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
         let read = source.read(&mut chunk).map_err(|error| unreadable(error, request.gzip))?;
-        let (taken, complete) = head.push(&chunk[..read], LIMITS.max_record_bytes);
+        let (taken, complete) = head.push(&chunk[..read], LIMITS.max_header_bytes());
         if complete || read == 0 {
             ahead.extend_from_slice(&chunk[taken..read]);
             break;

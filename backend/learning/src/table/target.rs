@@ -5,22 +5,19 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::algorithm::Task;
-use crate::cell;
+use crate::cell::{self, DecimalMark, MAX_MAGNITUDE};
 use crate::error::TrainError;
-use crate::profile::ColumnKind;
+use crate::profile::{ColumnKind, are_classes};
 
 /// Most classes of a model.
 const MAX_CLASSES: usize = 100;
-/// Distinct whole numbers that are still taken for classes.
-const MAX_INFERRED_CLASSES: usize = 20;
-/// As for features; a target is refused instead of clamped, because the scores would lie.
-const MAX_MAGNITUDE: f64 = 1e12;
 
 /// Collects the target's values.
 #[derive(Debug)]
 pub(super) struct TargetBuilder {
     name: String,
     kind: ColumnKind,
+    decimal_mark: DecimalMark,
     /// The numbers, or positions in `labels`.
     values: Vec<f64>,
     /// The distinct texts of a text column, up to one more than may be classes.
@@ -37,8 +34,8 @@ pub(super) struct BuiltTarget {
 }
 
 impl TargetBuilder {
-    pub(super) fn new(name: &str, kind: ColumnKind) -> Self {
-        Self { name: name.to_owned(), kind, values: Vec::new(), labels: HashMap::new(), missing: 0 }
+    pub(super) fn new(name: &str, kind: ColumnKind, decimal_mark: DecimalMark) -> Self {
+        Self { name: name.to_owned(), kind, decimal_mark, values: Vec::new(), labels: HashMap::new(), missing: 0 }
     }
 
     /// Takes a row's target; false where it is missing, and the row is to be left out.
@@ -48,7 +45,7 @@ impl TargetBuilder {
             return false;
         }
         let value = match self.kind {
-            ColumnKind::Number | ColumnKind::Empty => cell::number(cell).unwrap_or(f64::NAN),
+            ColumnKind::Number | ColumnKind::Empty => cell::number_with(cell, self.decimal_mark).unwrap_or(f64::NAN),
             ColumnKind::Boolean => f64::from(u8::from(cell::boolean(cell) == Some(true))),
             ColumnKind::Text => match self.labels.get(cell) {
                 Some(&label) => label as f64,
@@ -97,6 +94,7 @@ impl TargetBuilder {
         if self.kind != ColumnKind::Number {
             return Err(TrainError::TargetNotNumeric(self.name));
         }
+        // A feature would be clamped; of a clamped target the scores would lie.
         if self.values.iter().any(|value| value.abs() > MAX_MAGNITUDE) {
             return Err(TrainError::TargetTooLarge(self.name));
         }
@@ -157,8 +155,7 @@ fn canonical(value: f64) -> f64 {
 
 /// A few whole numbers that come again and again are treated as classes, unless the request names a task.
 fn looks_like_classes(distinct: &[f64], rows: usize) -> bool {
-    let few = distinct.len() <= MAX_INFERRED_CLASSES && distinct.len() * 2 <= rows;
-    few && distinct.iter().all(|value| value.fract() == 0.0)
+    are_classes(distinct.len(), rows) && distinct.iter().all(|value| value.fract() == 0.0)
 }
 
 fn class_value(kind: ColumnKind, text: String, value: f64) -> Value {

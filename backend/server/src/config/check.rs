@@ -35,8 +35,9 @@ impl Config {
     fn limits(&self) -> Vec<SettingsError> {
         let (upload, most) = (&self.upload, self.database.max_connections);
         let mut faults = Vec::new();
-        if upload.max_record_bytes > upload.max_uncompressed_bytes {
-            let found = bytesize::ByteSize::b(upload.max_record_bytes).to_string();
+        let record_bytes = upload.max_record_bytes as u64;
+        if record_bytes > upload.max_uncompressed_bytes {
+            let found = bytesize::ByteSize::b(record_bytes).to_string();
             faults.push(fault("UPLOAD__MAX_RECORD_BYTES", found, "no more than UPLOAD__MAX_UNCOMPRESSED_BYTES"));
         }
         // All workers send their heartbeats at the same time after a pause of the process, and one that has to wait for a

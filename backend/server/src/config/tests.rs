@@ -76,6 +76,7 @@ const ROWS: &[Row] = &[
     row("SERVER__HOST", &["0.0.0.0", "::1", "255.255.255.255"], &["localhost", "256.0.0.1", "127.0.0.1:80"]),
     row("SERVER__PORT", &["0", "65535"], &["-1", "65536", "8000.0"]),
     row("SERVER__SHUTDOWN_GRACE", &["100ms", "1m30s", "1h"], &["99ms", "0s", "1h 1s", "15"]),
+    row("SERVER__BLOCKING_THREADS", &["8", "512"], &["7", "513"]),
     row("SERVER__DRAIN", &["0s", "500ms", "1h"], &["1h 1s", "-1s"]),
     any_text("DATA__DIR"),
     row(
@@ -101,6 +102,8 @@ const ROWS: &[Row] = &[
     row("UPLOAD__MAX_UNCOMPRESSED_BYTES", &["65536", "16TiB"], &["65535", "16385GiB"])
         .with(&[("UPLOAD__MAX_RECORD_BYTES", "1KiB")]),
     row("UPLOAD__MAX_COLUMNS", &["1", "100000"], &["0", "100001"]),
+    row("UPLOAD__MAX_RATIO", &["2", "1100"], &["1", "1101", "2.5"]),
+    row("UPLOAD__MAX_PROCESSING_TIME", &["1ms", "1d"], &["999us", "0s", "25h"]),
     row("UPLOAD__MAX_RECORD_BYTES", &["1KiB", "64MiB"], &["1023", "65537KiB"]),
     row("UPLOAD__MAX_CONCURRENT", &["1", "10000"], &["0", "10001"]),
     row("UPLOAD__IDLE_TIMEOUT", &["100ms", "1h"], &["99ms", "61m"]),
@@ -135,6 +138,9 @@ const ROWS: &[Row] = &[
     row("TRAINING__LEASE", &["1s", "1d"], &["1ns", "999ms", "25h"]).with(&[("CLEANUP__ORPHAN_GRACE", "30d")]),
     row("TRAINING__MAX_QUEUED", &["1", "1000000"], &["0", "1000001"]),
     row("TRAINING__MAX_ROWS", &["1", "100000000"], &["0", "100000001"]),
+    row("TRAINING__MAX_FOLLOWERS", &["1", "100000"], &["0", "100001"]),
+    row("TRAINING__MAX_FOLLOWERS_PER_RUN", &["1", "100000"], &["0", "100001"]),
+    row("TRAINING__FOLLOWERS_KEEP_ALIVE", &["1s", "5m"], &["999ms", "301s"]),
     switch("TRAINING__ALLOW_FAKE"),
     switch("AI__ENABLED").with(&[("AI__BASE_URL", "http://h")]),
     url("AI__BASE_URL"),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use belfry_learning::excerpt::excerpt;
 use serde_json::json;
 
 use crate::config::RetentionConfig;
@@ -29,8 +30,7 @@ pub fn lifetime(requested: Option<&str>, retention: &RetentionConfig) -> Result<
 fn refusal(requested: &str, retention: &RetentionConfig) -> Error {
     let (least, most) = (retention.min_ttl.as_secs(), retention.max_ttl.as_secs());
     let or_never = if retention.allow_never { ", or `never`" } else { "" };
-    // Shown in a response, so truncated.
-    let found: String = requested.chars().take(40).collect();
+    let found = excerpt(requested);
     let expected = format!("a whole number of seconds from {least} to {most}{or_never}");
     let mut extras = serde_json::Map::new();
     extras.insert("found".into(), json!(found));

@@ -1,6 +1,7 @@
 //! An upload's bytes, stored, hashed and profiled at the same time as they come. Memory stays the same at any size.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use belfry_learning::profile::{CsvError, GzipProfiler, Limits, Profile, Profiler};
 use bytes::Bytes;
@@ -16,6 +17,9 @@ use crate::storage::Writer;
 
 /// What is taken in while the batch before is worked on.
 const BATCH_BYTES: usize = 512 << 10;
+
+/// What is profiled between two looks at the time. Unpacked it may be a thousand times as much.
+const PROFILED_BYTES: usize = 64 << 10;
 
 const GZIP: &[u8] = b"\x1F\x8B";
 
@@ -52,7 +56,7 @@ where
     let gzip = gzip || start == GZIP;
     let storage_key = format!("datasets/{id}");
     let writer = app.storage.write(&storage_key).await?;
-    let idle = Work { writer, hasher: Sha256::new(), profiler: AnyProfiler::new(gzip, &app.config.upload) };
+    let idle = Work { writer, hasher: Sha256::new(), profiling: Profiling::new(gzip, &app.config.upload) };
 
     let mut idle = Some(idle);
     let mut busy = std::pin::pin!(OptionFuture::from(None));
@@ -78,7 +82,7 @@ where
         format: if gzip { "csv.gz" } else { "csv" },
         size_bytes: source.seen_bytes,
         sha256: hex::encode(work.hasher.finalize()),
-        profile: work.profiler.finish().map_err(|error| refusal(&error))?,
+        profile: work.profiling.profiler.finish().map_err(|error| refusal(&error))?,
     })
 }
 
@@ -121,12 +125,12 @@ impl<S: Stream<Item = Result<Bytes>> + Unpin> Source<'_, S> {
 struct Work {
     writer: Writer,
     hasher: Sha256,
-    profiler: AnyProfiler,
+    profiling: Profiling,
 }
 
 impl Work {
     async fn process(self, batch: Arc<[Bytes]>) -> Result<Self> {
-        let Self { mut writer, mut hasher, mut profiler } = self;
+        let Self { mut writer, mut hasher, mut profiling } = self;
         // Threads are taken for a batch, not for an upload: uploads that wait for their clients hold none.
         let pieces = batch.clone();
         let hashing = spawn_blocking(move || {
@@ -134,16 +138,39 @@ impl Work {
             hasher
         });
         let pieces = batch.clone();
-        let profiling = spawn_blocking(move || {
-            pieces.iter().try_for_each(|piece| profiler.push(piece))?;
-            Ok::<_, CsvError>(profiler)
+        let profiled = spawn_blocking(move || {
+            pieces.iter().try_for_each(|piece| profiling.push(piece))?;
+            Ok::<_, Error>(profiling)
         });
         for piece in batch.iter() {
             writer.write(piece.clone()).await?;
         }
         let broken = |error| Error::Internal(anyhow::Error::new(error).context("a thread of an upload ended"));
-        let profiler = profiling.await.map_err(broken)?.map_err(|error| refusal(&error))?;
-        Ok(Self { writer, hasher: hashing.await.map_err(broken)?, profiler })
+        let profiling = profiled.await.map_err(broken)??;
+        Ok(Self { writer, hasher: hashing.await.map_err(broken)?, profiling })
+    }
+}
+
+/// A profiler and the time it has taken.
+struct Profiling {
+    profiler: AnyProfiler,
+    spent: Duration,
+    max_time: Duration,
+}
+
+impl Profiling {
+    fn new(gzip: bool, config: &UploadConfig) -> Self {
+        let profiler = AnyProfiler::new(gzip, config);
+        Self { profiler, spent: Duration::ZERO, max_time: config.max_processing_time }
+    }
+
+    fn push(&mut self, piece: &[u8]) -> Result<()> {
+        piece.chunks(PROFILED_BYTES).try_for_each(|part| {
+            let started = Instant::now();
+            self.profiler.push(part).map_err(|error| refusal(&error))?;
+            self.spent += started.elapsed();
+            if self.spent > self.max_time { Err(too_slow(self.max_time)) } else { Ok(()) }
+        })
     }
 }
 
@@ -156,8 +183,9 @@ impl AnyProfiler {
     fn new(gzip: bool, config: &UploadConfig) -> Self {
         let limits = Limits {
             max_columns: config.max_columns,
-            max_record_bytes: usize::try_from(config.max_record_bytes).unwrap_or(usize::MAX),
+            max_record_bytes: config.max_record_bytes,
             max_uncompressed_bytes: config.max_uncompressed_bytes,
+            max_ratio: config.max_ratio,
         };
         if gzip { Self::Gzip(GzipProfiler::new(limits).into()) } else { Self::Plain(Profiler::new(limits).into()) }
     }
@@ -188,4 +216,12 @@ fn refusal(error: &CsvError) -> Error {
         other => unreachable!("a struct is an object, not {other:?}"),
     };
     Error::Invalid { code: error.code.name(), detail: error.to_string(), extras }
+}
+
+/// 422 for a table that takes longer to read than it is worth.
+fn too_slow(max_time: Duration) -> Error {
+    let expected = format!("at most {}", humantime::format_duration(max_time));
+    let detail = format!("the table takes too long to read, expected {expected}");
+    let extras = serde_json::Map::from_iter([("expected".to_owned(), expected.into())]);
+    Error::Invalid { code: "processing_timeout", detail, extras }
 }

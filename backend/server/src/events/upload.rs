@@ -68,7 +68,7 @@ fn outcome(error: &Error) -> UploadOutcome {
     match error {
         Error::Incomplete | Error::Stalled(_) => UploadOutcome::Cancelled,
         // By its own size, or once unpacked.
-        error if error.code() == "too_large" => UploadOutcome::TooLarge,
+        error if matches!(error.code(), "too_large" | "compression_ratio") => UploadOutcome::TooLarge,
         error if error.is_server_fault() => UploadOutcome::Failed,
         _ => UploadOutcome::Rejected,
     }

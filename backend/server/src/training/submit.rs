@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use belfry_learning::algorithm::{Algorithm, Task};
 use belfry_learning::error::TrainError;
+use belfry_learning::excerpt::excerpt;
 use belfry_learning::params::{ParamError, Params};
 use belfry_learning::profile::{Column, ColumnKind};
 use belfry_learning::protocol::{RunSpec, TEST_FRACTIONS};
@@ -85,7 +86,7 @@ fn check_submission(submission: Submission, dataset_id: String, allow_fake: bool
     let name = submission.algorithm.as_deref().unwrap_or(Algorithm::default().name());
     let algorithm = Algorithm::parse(name, allow_fake).map_err(|error| {
         let known = Algorithm::ALL.map(Algorithm::name);
-        invalid("unknown_algorithm", error.to_string(), [("found", json!(name)), ("expected", json!(known))])
+        invalid("unknown_algorithm", error.to_string(), [("found", json!(error.found)), ("expected", json!(known))])
     })?;
     let task = submission.task.as_deref().map(str::parse::<Task>).transpose().map_err(|error| {
         let known = Task::VARIANTS;
@@ -121,18 +122,21 @@ fn check_submission(submission: Submission, dataset_id: String, allow_fake: bool
 /// Checks that the target is a column and fits the task, as far as its type shows.
 fn check_target(spec: &RunSpec, columns: &[Column]) -> Result<()> {
     let Some(column) = columns.iter().find(|column| column.name == spec.target) else {
-        let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).take(MAX_COLUMNS_SHOWN).collect();
-        let detail = format!("the dataset has no column `{}`, expected one of {}", spec.target, names.join(", "));
-        return Err(invalid("unknown_target", detail, [("found", json!(spec.target)), ("expected", json!(names))]));
+        let names: Vec<_> = columns.iter().map(|column| excerpt(&column.name)).take(MAX_COLUMNS_SHOWN).collect();
+        let found = excerpt(&spec.target);
+        let detail = format!("the dataset has no column `{found}`, expected one of {}", names.join(", "));
+        return Err(invalid("unknown_target", detail, [("found", json!(found)), ("expected", json!(names))]));
     };
     if column.kind == ColumnKind::Empty {
         return Err(refused(&TrainError::TargetEmpty(spec.target.clone())));
     }
-    if column.kind == ColumnKind::Text && spec.task == Some(Task::Regression) {
+    if column.kind != ColumnKind::Number && spec.task == Some(Task::Regression) {
         return Err(refused(&TrainError::TargetNotNumeric(spec.target.clone())));
     }
-    // A number may be a class or an amount; only training, which reads the values, can decide.
-    let task = spec.task.or((column.kind != ColumnKind::Number).then_some(Task::Classification));
+    // Other numbers may be amounts, or classes of a dataset that was uploaded before classes were counted. Training, which reads
+    // the values, decides.
+    let are_classes = column.kind != ColumnKind::Number || column.classes.is_some();
+    let task = spec.task.or(are_classes.then_some(Task::Classification));
     match task {
         Some(task) if !spec.algorithm.supports(task) => {
             let target = spec.target.clone();
@@ -155,6 +159,8 @@ fn invalid_params(error: &ParamError) -> Error {
 }
 
 fn invalid_parameter(parameter: &str, found: &Value, expected: &str) -> Error {
-    let extras = [("parameter", json!(parameter)), ("found", json!(found.to_string())), ("expected", json!(expected))];
+    let found = found.to_string();
+    let found = excerpt(&found);
+    let extras = [("parameter", json!(parameter)), ("found", json!(found)), ("expected", json!(expected))];
     invalid("invalid_parameter", format!("`{parameter}` is {found}, expected {expected}"), extras)
 }

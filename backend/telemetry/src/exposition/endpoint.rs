@@ -141,6 +141,14 @@ fn body(page: &'static Page, first: Bytes, rendering: Rendering) -> Body {
 }
 
 fn has_token(headers: &HeaderMap, token: &Secret) -> bool {
-    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    given.is_some_and(|given| given.as_bytes().ct_eq(token.expose().as_bytes()).into())
+    let Some(given) = headers.get(header::AUTHORIZATION).and_then(|value| bearer_token(value.to_str().ok()?)) else {
+        return false;
+    };
+    given.as_bytes().ct_eq(token.expose().as_bytes()).into()
+}
+
+/// The token in a header's value. The scheme's name is the same in any case, and spaces follow it (RFC 9110, section 11.4).
+fn bearer_token(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim_start_matches(' '))
 }

@@ -57,7 +57,7 @@ impl RequestGuard {
     }
 
     pub(super) fn measures_sizes(&self) -> bool {
-        self.series.sizes.is_some()
+        self.series.measures_sizes
     }
 
     /// Adds bytes of the response's body.
@@ -74,13 +74,15 @@ impl RequestGuard {
         if let Some(in_progress) = &series.in_progress {
             in_progress.decrement(1.0);
         }
-        if let Some((request_size, response_size)) = &series.sizes {
-            let received = self.received.as_ref().map_or(0, |received| received.load(Ordering::Relaxed));
-            request_size.record(received as f64);
-            response_size.record(self.sent as f64);
-        }
-        if !self.endless {
-            series.duration.record(self.started.elapsed().as_secs_f64());
+        if let Some(histograms) = series.histograms(self.response_status) {
+            if let Some((request_size, response_size)) = &histograms.sizes {
+                let received = self.received.as_ref().map_or(0, |received| received.load(Ordering::Relaxed));
+                request_size.record(received as f64);
+                response_size.record(self.sent as f64);
+            }
+            if !self.endless {
+                histograms.duration.record(self.started.elapsed().as_secs_f64());
+            }
         }
         series.count(self.status);
     }

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use arc_swap::ArcSwap;
 use axum::extract::{MatchedPath, Request};
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use hashbrown::{Equivalent, HashMap};
 
 use super::options::HttpOptions;
@@ -19,6 +19,9 @@ use crate::metric::HttpStatus;
 /// Status codes run from 100 to 999 (RFC 9110, section 15): nine classes of a hundred codes.
 const CLASSES: usize = 9;
 const CODES: usize = 100;
+
+const NOT_FOUND: u16 = StatusCode::NOT_FOUND.as_u16();
+const METHOD_NOT_ALLOWED: u16 = StatusCode::METHOD_NOT_ALLOWED.as_u16();
 
 /// The routes that have been requested. Read by every request without a lock, replaced when a new route is requested.
 pub(super) struct Routes {
@@ -58,12 +61,21 @@ impl Equivalent<RouteKey> for RouteQuery<'_> {
 pub(super) struct RouteSeries {
     method: RequestMethod,
     route: &'static str,
+    is_unmatched: bool,
     group_status_codes: bool,
+    pub(super) measures_sizes: bool,
     pub(super) in_progress: Option<metrics::Gauge>,
+    // A handle registers its series, of which a histogram has many, and a client can send every method to every path. So they
+    // are made when a request of this method was answered by the route, and not refused before it came to a handler.
+    histograms: OnceLock<Histograms>,
+    by_status: [OnceLock<ByCode>; CLASSES],
+}
+
+/// The histograms of one method of one route.
+pub(super) struct Histograms {
     pub(super) duration: metrics::Histogram,
     // Of the request and of the response.
     pub(super) sizes: Option<(metrics::Histogram, metrics::Histogram)>,
-    by_status: [OnceLock<ByCode>; CLASSES],
 }
 
 /// The counters of one class of status codes.
@@ -123,7 +135,9 @@ impl RouteSeries {
         (!is_left_out).then(|| Self {
             method: route.method,
             route: route.template,
+            is_unmatched: route.is_unmatched,
             group_status_codes: options.group_status_codes,
+            measures_sizes: options.sizes,
             in_progress: options.in_progress.then(|| {
                 if options.in_progress_labels {
                     HTTP_REQUESTS_IN_PROGRESS.with(labels)
@@ -131,10 +145,22 @@ impl RouteSeries {
                     HTTP_REQUESTS_IN_PROGRESS.without_labels()
                 }
             }),
-            duration: HTTP_REQUEST_DURATION_SECONDS.with(labels),
-            sizes: options.sizes.then(|| (HTTP_REQUEST_SIZE_BYTES.with(labels), HTTP_RESPONSE_SIZE_BYTES.with(labels))),
+            histograms: OnceLock::new(),
             by_status: [const { OnceLock::new() }; CLASSES],
         })
+    }
+
+    /// The histograms for a request that was answered with this status. A method that the route does not have, or a path
+    /// that no route has, is measured only if there are histograms already.
+    pub(super) fn histograms(&self, response_status: u16) -> Option<&Histograms> {
+        let is_refused = response_status == METHOD_NOT_ALLOWED || (self.is_unmatched && response_status == NOT_FOUND);
+        if is_refused { self.histograms.get() } else { Some(self.histograms.get_or_init(|| self.make_histograms())) }
+    }
+
+    fn make_histograms(&self) -> Histograms {
+        let labels = (self.method, self.route);
+        let sizes = || (HTTP_REQUEST_SIZE_BYTES.with(labels), HTTP_RESPONSE_SIZE_BYTES.with(labels));
+        Histograms { duration: HTTP_REQUEST_DURATION_SECONDS.with(labels), sizes: self.measures_sizes.then(sizes) }
     }
 
     /// Counts one request that ended with this status.

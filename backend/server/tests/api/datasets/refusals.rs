@@ -85,6 +85,50 @@ async fn a_gzip_bomb_is_refused_before_it_unfolds() {
 }
 
 #[tokio::test]
+async fn a_gzip_bomb_is_refused_by_its_ratio_or_its_time() {
+    let bomb = gzip("a,b\n".bytes().chain("1,2\n".repeat(5 << 20).bytes()).collect::<Vec<_>>().as_slice());
+    let server = Server::start_with(&[("UPLOAD__MAX_RATIO", "150")]).await;
+    let ratio = refused(&server, bomb.clone(), "compression_ratio").await;
+    assert_eq!(ratio["expected"], "at most 150 times", "{ratio}");
+    assert_outcomes(&server, &[("too_large", 1.0)]).await;
+    await_files(&server, 0).await;
+    let settings = [("UPLOAD__MAX_RATIO", "1100"), ("UPLOAD__MAX_PROCESSING_TIME", "1ms")];
+    let server = Server::start_with(&settings).await;
+    let time = refused(&server, bomb, "processing_timeout").await;
+    assert_eq!(time["expected"], "at most 1ms", "{time}");
+    await_files(&server, 0).await;
+}
+
+#[tokio::test]
+async fn what_a_client_sent_is_shown_in_part() {
+    let server = Server::start().await;
+    let dataset = upload(&server, "", TABLE).await;
+    let long = "x".repeat(1 << 20);
+    let run = |changes: Value| {
+        let mut run = json!({"dataset_id": dataset["id"], "target": "people"});
+        run.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        run
+    };
+    let runs = [
+        (run(json!({"target": long})), "unknown_target"),
+        (run(json!({"algorithm": long})), "unknown_algorithm"),
+        (run(json!({"task": long})), "unknown_task"),
+        (run(json!({"params": {long.clone(): 1}})), "invalid_parameter"),
+        (run(json!({"seed": long})), "invalid_parameter"),
+        (run(json!({long.clone(): 1})), "invalid_body"),
+        (run(json!({"task": [long]})), "invalid_body"),
+    ];
+    for (run, code) in runs {
+        let told = problem(server.post("/api/v1/runs", &run).await, UNPROCESSABLE, code).await;
+        assert!(told.to_string().len() < 4096, "{code}: {} bytes", told.to_string().len());
+        let words = told["detail"].as_str().unwrap();
+        assert!(words.contains("expected"), "the end of the sentence is there: {words}");
+    }
+    let header = refused(&server, format!("a,{}\n1\n", "n".repeat(100_000)), "ragged_row").await;
+    assert!(header.to_string().len() < 1024, "{header}");
+}
+
+#[tokio::test]
 async fn a_body_over_the_limit_is_refused_whether_or_not_it_says_so() {
     let server = Server::start_with(&[("UPLOAD__MAX_BYTES", "1MiB")]).await;
     let table = format!("a\n{}", "1\n".repeat(1 << 20));

@@ -67,6 +67,25 @@ async fn a_form_names_its_dataset_by_its_field_or_its_file() {
 }
 
 #[tokio::test]
+async fn columns_say_what_training_will_make_of_them() {
+    let server = Server::start().await;
+    let table = "id;price;rate;group\n9000000000001;1,5;inf;0\n9000000000002;2,25;1;1\n3;;2;1\n4;7;3;0\n";
+    let dataset = upload(&server, "", table).await;
+    let column = |index: usize| &dataset["columns"][index];
+    assert_eq!(column(1), &json!({"name": "price", "type": "number", "missing": 1, "decimal_mark": "comma"}));
+    assert_eq!(column(3), &json!({"name": "group", "type": "number", "missing": 0, "classes": 2}));
+    for (index, kind, code, count) in [(0, "number", "too_large", 2), (2, "text", "not_finite", 1)] {
+        let note = &column(index)["notes"][0];
+        assert_eq!(
+            (&column(index)["type"], &note["code"], &note["count"]),
+            (&json!(kind), &json!(code), &json!(count))
+        );
+        assert!(note["detail"].as_str().unwrap().contains("training takes each"), "{note}");
+    }
+    assert_eq!(server.json(&format!("/api/v1/datasets/{}", dataset["id"].as_str().unwrap())).await, dataset);
+}
+
+#[tokio::test]
 async fn a_large_form_arrives_byte_for_byte() {
     let server = Server::start().await;
     let table = format!("a,b\n{}", "1234.5,\"x\r\n--y\"\r\n".repeat(400_000));
@@ -186,6 +205,12 @@ async fn parts_of_the_content_can_be_read() {
     assert_eq!(resumed.status(), StatusCode::PARTIAL_CONTENT);
     let changed = get(&[("range", "bytes=5-8"), ("if-range", "\"other\"")]).await.unwrap();
     assert_eq!((changed.status(), changed.text().await.unwrap().as_str()), (StatusCode::OK, TABLE));
+
+    let wanted = get(&[("if-match", &etag)]).await.unwrap();
+    assert_eq!(wanted.status(), StatusCode::OK);
+    let another = get(&[("if-match", "\"other\""), ("if-none-match", &etag)]).await.unwrap();
+    problem(another, StatusCode::PRECONDITION_FAILED, "precondition_failed").await;
+    assert_eq!(get(&[("if-none-match", "*")]).await.unwrap().status(), StatusCode::NOT_MODIFIED);
 
     // A range is of a GET only.
     let head = server.client.request(Method::HEAD, &url).header("range", "bytes=5-8").send().await.unwrap();

@@ -46,12 +46,38 @@ async fn a_token_guards_the_metrics_page() {
     let asked = |token| server.client.get(format!("{}/metrics", server.url)).bearer_auth(token).send();
     assert_eq!(asked("wrong!").await.unwrap().status(), StatusCode::UNAUTHORIZED);
     assert_eq!(asked("s3cret").await.unwrap().status(), StatusCode::OK);
+    for (given, status) in [
+        ("bearer s3cret", StatusCode::OK),
+        ("BEARER  s3cret", StatusCode::OK),
+        ("Basic s3cret", StatusCode::UNAUTHORIZED),
+        ("Bearers3cret", StatusCode::UNAUTHORIZED),
+        ("bearer S3CRET", StatusCode::UNAUTHORIZED),
+    ] {
+        let request = server.client.get(format!("{}/metrics", server.url)).header("authorization", given);
+        assert_eq!(request.send().await.unwrap().status(), status, "{given:?}");
+    }
 }
 
 #[test]
 fn a_wrong_setting_stops_the_start_with_one_line_that_names_it() {
     let cases = [
         ("UPLOAD__MAX_BYTES", "many", "UPLOAD__MAX_BYTES: found `many`, expected a size such as 64MiB"),
+        (
+            "UPLOAD__MAX_RECORD_BYTES",
+            "64MiB1",
+            "UPLOAD__MAX_RECORD_BYTES: found `64MiB1`, expected a size from 1KiB to 64MiB",
+        ),
+        (
+            "UPLOAD__MAX_RECORD_BYTES",
+            "65MiB",
+            "UPLOAD__MAX_RECORD_BYTES: found `65MiB`, expected a size from 1KiB to 64MiB",
+        ),
+        ("UPLOAD__MAX_RATIO", "1", "UPLOAD__MAX_RATIO: found `1`, expected a whole number from 2 to 1100"),
+        (
+            "UPLOAD__MAX_PROCESSING_TIME",
+            "2d",
+            "UPLOAD__MAX_PROCESSING_TIME: found `2d`, expected a duration from 1ms to 1d",
+        ),
         ("UPLOAD__MAX_BYTE", "1", "UPLOAD__MAX_BYTE: found an unknown key, expected UPLOAD__MAX_BYTES perhaps"),
         ("PROMETHEUS__ENABLED", "maybe", "PROMETHEUS__ENABLED: found `maybe`, expected true or false"),
         ("SERVER__PORT", "99999", "SERVER__PORT: found `99999`, expected a whole number from 0 to 65535"),

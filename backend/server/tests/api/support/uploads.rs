@@ -41,16 +41,42 @@ pub async fn stored(response: Response) -> Value {
 /// A small table.
 pub const TABLE: &str = "city,people,coast\nGhent,265086,no\nOstend,,yes\n";
 
-/// A numeric table of about this many bytes, in pieces that are made as they are taken.
-pub fn table_pieces(bytes: usize) -> impl Iterator<Item = Bytes> + Send + 'static {
-    let piece = Bytes::from("1.25,-17,3.14159,1000000\n".repeat(2600));
-    let count = bytes.div_ceil(piece.len());
-    std::iter::once(Bytes::from_static(b"a,b,c,d\n")).chain(std::iter::repeat_n(piece, count))
+/// What a generated table is made of.
+#[derive(Clone, Copy, Debug)]
+pub enum Table {
+    /// Numbers.
+    Numbers,
+    /// The same, each in quotes.
+    QuotedNumbers,
+    /// Texts in quotes, some with delimiters, quotes or line ends.
+    QuotedTexts,
 }
 
-/// The same as a body; its length is not said beforehand.
+impl Table {
+    /// A table of about this many bytes, in pieces that are made as they are taken.
+    pub fn pieces(self, bytes: usize) -> impl Iterator<Item = Bytes> + Send + 'static {
+        let rows = match self {
+            Self::Numbers => "1.25,-17,3.14159,1000000\n",
+            Self::QuotedNumbers => "\"1.25\",\"-17\",\"3.14159\",\"1000000\"\n",
+            Self::QuotedTexts => {
+                "\"Ghent\",\"East Flanders, Belgium\",\"2020-01-31\",\"a \"\"quoted\"\" word\"\n\
+                 \"Ostend\",\"West Flanders\",\"2021-02-28\",\"two\nlines\"\n"
+            }
+        };
+        let piece = Bytes::from(rows.repeat(65_000 / rows.len()));
+        let count = bytes.div_ceil(piece.len());
+        std::iter::once(Bytes::from_static(b"a,b,c,d\n")).chain(std::iter::repeat_n(piece, count))
+    }
+}
+
+/// A generated table as a body; its length is not said beforehand.
+pub fn generated_table(table: Table, bytes: usize) -> Body {
+    Body::wrap_stream(futures::stream::iter(table.pieces(bytes).map(Ok::<_, std::io::Error>)))
+}
+
+/// One of numbers.
 pub fn generated(bytes: usize) -> Body {
-    Body::wrap_stream(futures::stream::iter(table_pieces(bytes).map(Ok::<_, std::io::Error>)))
+    generated_table(Table::Numbers, bytes)
 }
 
 /// An upload that has begun and goes on as the test tells it to.

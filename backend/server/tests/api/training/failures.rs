@@ -93,6 +93,51 @@ async fn what_can_be_known_before_is_refused_before() {
     assert_eq!(server.json("/api/v1/runs").await["items"], json!([]), "a refused run was queued");
 }
 
+#[tokio::test]
+async fn elastic_net_on_numbers_that_are_classes_is_refused_at_once() {
+    let server = Server::start().await;
+    let dataset_id = upload(&server, table(|row| (row % 3).to_string())).await;
+    let run = json!({"dataset_id": dataset_id, "target": "y", "algorithm": "elastic_net"});
+    problem(server.post("/api/v1/runs", &run).await, StatusCode::UNPROCESSABLE_ENTITY, "task_unsupported").await;
+    assert_eq!(server.json("/api/v1/runs").await["items"], json!([]));
+    // As amounts, they can be predicted.
+    let mut run = run;
+    run["task"] = json!("regression");
+    let id = submit(&server, run).await;
+    assert_eq!(await_end(&server, &id).await["outcome"], "completed");
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_an_object_of_json_is_refused() {
+    let server = Server::start().await;
+    let send = |content_type: Option<&str>, body: &'static str| {
+        let request = server.client.post(format!("{}/api/v1/runs", server.url)).body(body);
+        match content_type {
+            Some(content_type) => request.header("content-type", content_type).send(),
+            None => request.send(),
+        }
+    };
+    for content_type in [None, Some("text/plain"), Some("application/x-www-form-urlencoded")] {
+        let told = send(content_type, "{}").await.unwrap();
+        let told = problem(told, StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type").await;
+        let words = told["detail"].as_str().unwrap();
+        assert!(words.starts_with("Content-Type: found ") && words.ends_with("expected application/json"), "{told}");
+    }
+    let json = Some("application/json; charset=utf-8");
+    problem(send(json, "{\"a").await.unwrap(), StatusCode::BAD_REQUEST, "invalid_json").await;
+    for (body, says) in [
+        ("[]", "invalid type: array, expected an object"),
+        ("\"x\"", "expected an object"),
+        ("{\"dataset_id\": 1}", "dataset_id: invalid type: integer `1`, expected a string"),
+        ("{\"dataset_id\": {}}", "dataset_id: invalid type: object, expected a string"),
+        ("{\"dataset_id\": \"1\"}", "missing field `target`"),
+    ] {
+        let told = problem(send(json, body).await.unwrap(), StatusCode::UNPROCESSABLE_ENTITY, "invalid_body").await;
+        let words = told["detail"].as_str().unwrap();
+        assert!(words.contains(says) && !words.contains("struct") && !words.contains("deserialize"), "{told}");
+    }
+}
+
 /// Forty rows of two good columns and a target.
 fn table(target: impl Fn(usize) -> String) -> String {
     let mut csv = "a,b,y\n".to_owned();

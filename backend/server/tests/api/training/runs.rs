@@ -1,6 +1,6 @@
 //! Runs from their submission to their model, their progress, and their cancels.
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::api::support::runs::{
@@ -87,6 +87,37 @@ async fn a_model_is_downloaded_as_it_was_trained() {
 
     let again = server.client.get(format!("{}{path}", server.url)).header("if-none-match", tag).send().await.unwrap();
     assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+    let ask = |method: Method, name: &str, value: &str| {
+        server.client.request(method, format!("{}{path}", server.url)).header(name, value).send()
+    };
+    let part = ask(Method::GET, "range", "bytes=2-11").await.unwrap();
+    assert_eq!(
+        (part.status(), &part.headers()["accept-ranges"]),
+        (StatusCode::PARTIAL_CONTENT, &"bytes".parse().unwrap())
+    );
+    assert_eq!(part.bytes().await.unwrap(), bytes[2..12]);
+    let another = ask(Method::GET, "if-match", "\"other\"").await.unwrap();
+    problem(another, StatusCode::PRECONDITION_FAILED, "precondition_failed").await;
+    let head = ask(Method::HEAD, "range", "bytes=2-11").await.unwrap();
+    assert_eq!((head.status(), &head.headers()["content-length"]), (StatusCode::OK, &bytes.len().into()));
+}
+
+#[tokio::test]
+async fn decimal_commas_train_the_model_that_points_would() {
+    let server = Server::start().await;
+    let rows = (0..40).map(|row| format!("{row}.25;{}.5;{}\n", (row * 7) % 5, ["u", "v"][row % 2]));
+    let points = format!("a;b;y\n{}", rows.collect::<String>());
+    let mut models = Vec::new();
+    for table in [points.replace('.', ","), points] {
+        let dataset_id = upload(&server, table).await;
+        let id = submit(&server, json!({"dataset_id": dataset_id, "target": "y"})).await;
+        assert_eq!(await_end(&server, &id).await["outcome"], "completed");
+        let model = server.get(&format!("/api/v1/runs/{id}/model")).await.bytes().await.unwrap();
+        let answer =
+            server.post(&format!("/api/v1/runs/{id}/predict"), &json!({"rows": [{"a": 3.25, "b": 1.5}]})).await;
+        models.push((model, answer.text().await.unwrap()));
+    }
+    assert_eq!(models[0], models[1]);
 }
 
 #[tokio::test]
