@@ -112,6 +112,8 @@ require_valid_flags() {
 # The backend's variables that differ from the binary's defaults in native mode.
 set_backend_variables() {
   export SERVER__HOST=$BIND_ADDRESS SERVER__PORT=$BACKEND_PORT
+  # Links carry PUBLIC_HOST.
+  export SERVER__ALLOWED_HOSTS=${PUBLIC_HOST:-localhost},${SERVER__ALLOWED_HOSTS:-}
   export DATA__DIR=${DATA__DIR:-$state/data}
   export LOKI__ENABLED=${LOKI__ENABLED:-false}
   export PROMETHEUS__URL=${PROMETHEUS__URL:-http://$(host_port "$(local_address)" "$PROMETHEUS_PORT")}

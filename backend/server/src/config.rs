@@ -1,6 +1,7 @@
 //! Every setting, one struct a section. A variable's description and default are here and nowhere else.
 
 mod check;
+mod limits;
 mod recurrence;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use belfry_telemetry::settings::{self, Secret, SettingsError, between};
 use clap::{ArgAction, Args};
 use jiff::tz::TimeZone;
 
+pub use limits::{HostNames, LimitsConfig, Origins};
 pub use recurrence::Recurrence;
 
 /// The service's name, in labels and in the names of log files.
@@ -86,6 +88,9 @@ pub struct ServerConfig {
     /// Time before that in which everything is still served and `/readyz` answers 503, for a load balancer to notice.
     #[arg(id = "SERVER__DRAIN", default_value = "0s", value_parser = settings::duration_or_none)]
     pub drain: Duration,
+    /// What clients may cost.
+    #[command(flatten)]
+    pub limits: LimitsConfig,
 }
 
 /// `DATA__*`

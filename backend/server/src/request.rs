@@ -2,7 +2,8 @@
 
 use std::any::Any;
 
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::body::Body;
+use axum::extract::{FromRef, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use belfry_telemetry::error_text::panic_message;
@@ -10,6 +11,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::buffered_body::BodyBudget;
 use crate::error::Error;
 
 /// The largest JSON body; uploads have their own limit.
@@ -51,13 +53,19 @@ pub fn is_id(text: &str) -> bool {
     text.len() == uuid::fmt::Hyphenated::LENGTH && uuid::Uuid::try_parse(text).is_ok()
 }
 
-/// `axum::Json` whose refusals are problems.
+/// `axum::Json` whose refusals are problems, and whose body is read within the budget of the state.
 pub struct Json<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T>
+where
+    BodyBudget: FromRef<S>,
+{
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        let (head, body) = request.into_parts();
+        let bytes = BodyBudget::from_ref(state).read(body, JSON_LIMIT_BYTES).await?;
+        let request = Request::from_parts(head, Body::from(bytes));
         match axum::Json::<T>::from_request(request, state).await {
             Ok(axum::Json(value)) => Ok(Self(value)),
             Err(rejection) if rejection.status() == axum::http::StatusCode::UNPROCESSABLE_ENTITY => {

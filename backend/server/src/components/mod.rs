@@ -4,3 +4,4 @@ pub mod heartbeats;
 pub mod instance;
 pub mod model_cache;
 pub mod notifications;
+pub mod upload_slots;
