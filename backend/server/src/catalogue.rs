@@ -7,11 +7,20 @@ use belfry_telemetry::catalogue;
 use belfry_telemetry::catalogue::{LATENCY_SECONDS, SIZE_BYTES, WORK_SECONDS};
 
 use crate::labels::{
-    AlertChange, AlgorithmLabel, CleanupOutcome, PredictionOutcome, RequeueReason, RunStatus, Severity,
-    UnfinishedStatus, UploadOutcome,
+    AlertChange, AlgorithmLabel, CleanupOutcome, ConnectionCut, ConnectionRefusal, PredictionOutcome, RequestRefusal,
+    RequeueReason, RunStatus, Severity, UnfinishedStatus, UploadOutcome,
 };
 
 catalogue! {
+    /// Connections open now.
+    gauge HTTP_CONNECTIONS_OPEN = "http_connections_open" {};
+    /// Connections not served, by reason. Those that only asked `/livez`, `/readyz` or `/metrics` were served.
+    counter HTTP_CONNECTIONS_REFUSED_TOTAL = "http_connections_refused_total" { reason: ConnectionRefusal };
+    /// Connections cut, by reason.
+    counter HTTP_CONNECTIONS_CUT_TOTAL = "http_connections_cut_total" { reason: ConnectionCut };
+    /// Requests refused for how they were sent, by reason.
+    counter HTTP_REQUESTS_REFUSED_TOTAL = "http_requests_refused_total" { reason: RequestRefusal };
+
     /// Uploads ended, by outcome.
     counter UPLOADS_TOTAL = "belfry_uploads_total" { outcome: UploadOutcome };
     /// Size of stored uploads, as sent.

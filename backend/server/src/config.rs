@@ -1,6 +1,7 @@
 //! Every setting, one struct a section. A variable's description and default are here and nowhere else.
 
 mod check;
+mod limits;
 mod recurrence;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use belfry_telemetry::{Identity, TelemetrySettings};
 use clap::{ArgAction, Args};
 use jiff::tz::TimeZone;
 
+pub use limits::{HostNames, LimitsConfig, Origins};
 pub use recurrence::Recurrence;
 
 /// The service's name, in labels and in the names of log files.
@@ -97,6 +99,9 @@ pub struct ServerConfig {
     /// the container needs it.
     #[arg(id = "SERVER__BLOCKING_THREADS", default_value = "64", value_parser = between(LEAST_BLOCKING_THREADS, 512))]
     pub blocking_threads: usize,
+    /// What clients may cost.
+    #[command(flatten)]
+    pub limits: LimitsConfig,
 }
 
 /// `DATA__*`

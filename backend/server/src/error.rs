@@ -12,7 +12,8 @@ use belfry_telemetry::http::current_request_id;
 use headers::{ContentRange, HeaderMapExt, RetryAfter};
 use serde_json::{Map, Value, json};
 
-use crate::labels::Component;
+use crate::catalogue::HTTP_REQUESTS_REFUSED_TOTAL;
+use crate::labels::{Component, RequestRefusal};
 
 pub use belfry_telemetry::error_text::chain;
 
@@ -62,6 +63,18 @@ pub enum Error {
     /// The client stopped sending: 408.
     #[error("no request body data received for {0} s")]
     Stalled(u64),
+    /// The client sends, and too slowly: 408.
+    #[error("the request body came too slowly: expected {0}")]
+    TooSlow(String),
+    /// Bodies of others have taken the memory for them: 503 with Retry-After.
+    #[error("request bodies have taken all of SERVER__MAX_BUFFERED_BYTES")]
+    BuffersFull,
+    /// The request is for another host: 421.
+    #[error("Host: found {0}, expected an IP address, localhost or a name in SERVER__ALLOWED_HOSTS")]
+    UnknownHost(String),
+    /// A web page of another site sent it: 403.
+    #[error("{0}")]
+    CrossSite(&'static str),
     /// The requested range lies outside the content: 416.
     #[error("the range lies outside the {size_bytes} bytes")]
     Range { size_bytes: u64 },
@@ -105,7 +118,10 @@ impl Error {
             Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Stalled(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::Stalled(_) | Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::BuffersFull => StatusCode::SERVICE_UNAVAILABLE,
+            Self::UnknownHost(_) => StatusCode::MISDIRECTED_REQUEST,
+            Self::CrossSite(_) => StatusCode::FORBIDDEN,
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -128,6 +144,10 @@ impl Error {
             Self::Incomplete => "incomplete_body",
             Self::TooLarge { .. } => "too_large",
             Self::Stalled(_) => "stalled",
+            Self::TooSlow(_) => "too_slow",
+            Self::BuffersFull => "buffers_full",
+            Self::UnknownHost(_) => "unknown_host",
+            Self::CrossSite(_) => "cross_site",
             Self::Range { .. } => "range_not_satisfiable",
             Self::PreconditionFailed => "precondition_failed",
             Self::Busy(_) => "busy",
@@ -166,7 +186,31 @@ impl Error {
 
     /// Whether the fault is the server's, not the client's.
     pub fn is_server_fault(&self) -> bool {
-        self.status().is_server_error() && !matches!(self, Self::Busy(_))
+        self.status().is_server_error() && !matches!(self, Self::Busy(_) | Self::BuffersFull)
+    }
+
+    /// Why reading a request's body failed: it came too slowly, or not to its end.
+    pub fn from_body(error: &axum::Error) -> Self {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+        while let Some(error) = cause {
+            if let Some(Self::TooSlow(expected)) = error.downcast_ref::<Self>() {
+                return Self::TooSlow(expected.clone());
+            }
+            cause = error.source();
+        }
+        Self::Incomplete
+    }
+
+    /// Whether the request is refused for how it was sent, and why.
+    fn refusal(&self) -> Option<RequestRefusal> {
+        match self {
+            Self::Stalled(_) | Self::TooSlow(_) => Some(RequestRefusal::SlowBody),
+            Self::BuffersFull => Some(RequestRefusal::MaxBufferedBytes),
+            Self::BadRequest { code: "invalid_host", .. } => Some(RequestRefusal::InvalidHost),
+            Self::UnknownHost(_) => Some(RequestRefusal::UnknownHost),
+            Self::CrossSite(_) => Some(RequestRefusal::CrossSite),
+            _ => None,
+        }
     }
 }
 
@@ -269,6 +313,9 @@ impl IntoResponse for Error {
             ERRORS_TOTAL.with((self.code(), self.component())).increment(1);
             tracing::error!(code = self.code(), cause = chain(&self), "request failed");
         }
+        if let Some(reason) = self.refusal() {
+            HTTP_REQUESTS_REFUSED_TOTAL.with(reason).increment(1);
+        }
         let mut problem = Map::new();
         problem.insert("type".into(), json!("about:blank"));
         problem.insert("title".into(), json!(status.canonical_reason()));
@@ -281,7 +328,7 @@ impl IntoResponse for Error {
             Self::Invalid { extras, .. } => {
                 problem.extend(extras.into_iter().map(|(name, value)| (name, shortened(value))))
             }
-            Self::Busy(_) => headers.typed_insert(RetryAfter::delay(BUSY_PAUSE)),
+            Self::Busy(_) | Self::BuffersFull => headers.typed_insert(RetryAfter::delay(BUSY_PAUSE)),
             Self::Range { size_bytes } => headers.typed_insert(ContentRange::unsatisfied_bytes(size_bytes)),
             _ => {}
         }

@@ -110,6 +110,48 @@ pub enum RequeueReason {
     WorkerLost,
 }
 
+/// Why a connection was not served: the label `reason` of `http_connections_refused_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum ConnectionRefusal {
+    /// All clients together have as many as SERVER__MAX_CONNECTIONS allows.
+    MaxConnections,
+    /// The client's address has as many as SERVER__MAX_CONNECTIONS_PER_ADDRESS allows.
+    MaxConnectionsPerAddress,
+    /// The operating system did not hand it over, as when this process has no file descriptor left.
+    AcceptFailed,
+}
+
+/// Why a connection was cut: the label `reason` of `http_connections_cut_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum ConnectionCut {
+    /// A request's header was not complete in SERVER__HEADER_TIMEOUT.
+    HeaderTimeout,
+    /// No further request came in SERVER__IDLE_TIMEOUT.
+    IdleTimeout,
+    /// The client took nothing of its response in SERVER__WRITE_TIMEOUT.
+    WriteTimeout,
+    /// What came was not HTTP/1, or its header was too large.
+    Malformed,
+}
+
+/// Why a request was refused for how it was sent: the label `reason` of `http_requests_refused_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum RequestRefusal {
+    /// Its body came too slowly.
+    SlowBody,
+    /// JSON bodies have taken all of SERVER__MAX_BUFFERED_BYTES.
+    MaxBufferedBytes,
+    /// Its `Host` is missing, doubled or none.
+    InvalidHost,
+    /// Its `Host` is not in SERVER__ALLOWED_HOSTS.
+    UnknownHost,
+    /// A web page of another site sent it.
+    CrossSite,
+}
+
 /// How a request for predictions ended.
 #[derive(Clone, Copy, Debug, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]

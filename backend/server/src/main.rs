@@ -2,12 +2,14 @@
 
 mod alerts;
 mod backup;
+mod buffered_body;
 mod catalogue;
 mod check;
 mod client_call;
 mod components;
 mod conditional;
 mod config;
+mod cross_site;
 mod data_lock;
 mod database;
 mod database_gauges;
@@ -21,6 +23,7 @@ mod healthcheck;
 mod jobs;
 mod labels;
 mod leases;
+mod listener;
 mod private_files;
 mod request;
 mod resources;

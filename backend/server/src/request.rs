@@ -4,8 +4,9 @@ use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
 
+use axum::body::Body;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRef, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -16,6 +17,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::buffered_body::BodyBudget;
 use crate::error::Error;
 
 /// The largest JSON body; uploads have their own limit.
@@ -54,14 +56,20 @@ pub fn is_id(text: &str) -> bool {
     text.len() == uuid::fmt::Hyphenated::LENGTH && uuid::Uuid::try_parse(text).is_ok()
 }
 
-/// `axum::Json` whose refusals are problems.
+/// `axum::Json` whose refusals are problems, and whose body is read within the budget of the state.
 pub struct Json<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T>
+where
+    BodyBudget: FromRef<S>,
+{
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
         let content_type = request.headers().get(header::CONTENT_TYPE).cloned();
+        let (head, body) = request.into_parts();
+        let bytes = BodyBudget::from_ref(state).read(body, JSON_LIMIT_BYTES).await?;
+        let request = Request::from_parts(head, Body::from(bytes));
         match axum::Json::<Object<T>>::from_request(request, state).await {
             Ok(axum::Json(Object(value))) => Ok(Self(value)),
             Err(JsonRejection::MissingJsonContentType(_)) => {

@@ -1,12 +1,18 @@
 //! Every route of the API: method, path and handler. `GET /metrics` is added by [`Telemetry::observe`].
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post};
 use belfry_telemetry::Telemetry;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::CorsLayer;
 
+use crate::config::Origins;
+use crate::cross_site::{SitePolicy, refuse_other_sites};
 use crate::database::bounds::apply_request_timeout;
 use crate::request::{self, JSON_LIMIT_BYTES};
 use crate::scheduler::api as jobs;
@@ -15,7 +21,8 @@ use crate::{alerts, datasets, health, training};
 
 /// The whole API. Only handlers that just query the database have its timeout as a whole: receiving a body or reading from the
 /// file store may take longer.
-pub fn router(app: Shared, telemetry: &Telemetry) -> Router {
+pub fn router(app: Shared, sites: Arc<SitePolicy>, telemetry: &Telemetry) -> Router {
+    let origins = app.config.server.limits.cors_origins.clone();
     let with_database_timeout = Router::new()
         .route("/api/v1/datasets", get(datasets::list))
         .route("/api/v1/datasets/{id}", get(datasets::read))
@@ -52,6 +59,29 @@ pub fn router(app: Shared, telemetry: &Telemetry) -> Router {
         .method_not_allowed_fallback(request::not_allowed)
         .layer(DefaultBodyLimit::max(JSON_LIMIT_BYTES))
         .layer(CatchPanicLayer::custom(request::panicked))
+        .layer(from_fn_with_state(sites, refuse_other_sites))
         .with_state(app);
-    telemetry.observe(api)
+    // Without origins no answer says that a page may read it.
+    telemetry.observe(if origins.0.is_empty() { api } else { api.layer(cors(&origins)) })
+}
+
+/// What pages of these origins may send, and read of the answers. Credentials are not among it.
+fn cors(Origins(origins): &Origins) -> CorsLayer {
+    let request_id = HeaderName::from_static("x-request-id");
+    let origins = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
+    CorsLayer::new()
+        .allow_origin(origins.collect::<Vec<_>>())
+        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE])
+        .allow_headers([
+            header::CONTENT_TYPE,
+            header::CONTENT_ENCODING,
+            header::RANGE,
+            header::IF_MATCH,
+            header::IF_NONE_MATCH,
+            header::IF_RANGE,
+            HeaderName::from_static("last-event-id"),
+            request_id.clone(),
+        ])
+        .expose_headers([header::LOCATION, header::ETAG, header::CONTENT_RANGE, header::RETRY_AFTER, request_id])
+        .max_age(std::time::Duration::from_secs(3600))
 }

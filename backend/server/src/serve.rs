@@ -7,19 +7,21 @@ use std::time::Instant;
 use anyhow::Context;
 use belfry_telemetry::{Identity, Signals, Telemetry};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tower::make::Shared;
 
+use crate::buffered_body::BodyBudget;
 use crate::client_call::ServiceClient;
 use crate::components::heartbeats::WorkerHeartbeats;
 use crate::components::instance::Instance;
 use crate::components::model_cache::ModelCache;
 use crate::components::notifications::RunNotifications;
 use crate::components::run_feeds::{FollowerLimits, RunFeeds};
+use crate::components::upload_slots::UploadSlots;
 use crate::config::{Config, SERVICE};
+use crate::cross_site::SitePolicy;
 use crate::database::Database;
 use crate::leases::LeaseClock;
+use crate::listener::Listener;
 use crate::resources::{Resources, blocking_threads};
 use crate::router::router;
 use crate::scheduler::{self, Scheduler};
@@ -62,10 +64,14 @@ async fn run(config: Config, telemetry: &Telemetry, signals: &mut Signals) -> an
     let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
     let address = listener.local_addr().context("cannot read the listener's address")?;
     let (gate, shutdown) = (StartupGate::default(), Shutdown::new(&config.server));
-    let server = axum::serve(listener, Shared::new(gate.clone()))
-        .with_graceful_shutdown(shutdown.stopping.clone().cancelled_owned());
+    let limits = &config.server.limits;
+    let sites = Arc::new(SitePolicy::new(limits));
+    let server = Listener::new(gate.clone(), limits, sites.clone(), shutdown.stopping.clone());
     let mut tasks = JoinSet::new();
-    tasks.spawn(async move { server.await.context("the HTTP server failed") });
+    tasks.spawn(async move {
+        server.run(listener).await;
+        Ok(())
+    });
     tracing::info!(%address, "starting");
     let (allowed, threads) = (config.server.blocking_threads, blocking_threads(&config));
     if threads < allowed {
@@ -84,7 +90,7 @@ async fn run(config: Config, telemetry: &Telemetry, signals: &mut Signals) -> an
     };
     let (instance, dead) = training::open_instance(&config).await?;
     let app = assemble(config, database, telemetry, shutdown, instance)?;
-    gate.open(router(app.clone(), telemetry));
+    gate.open(router(app.clone(), sites, telemetry));
     tasks.spawn(app.scheduler.clone().run_due_jobs(dead.iter().map(|dead| dead.id.clone()).collect()));
     tasks.spawn(training::run_workers(app.clone(), dead));
     tasks.spawn(health::watch(app.clone()));
@@ -144,6 +150,7 @@ fn assemble(
         client: &ServiceClient::new()?,
         started: telemetry.started(),
     };
+    let limits = &config.server.limits;
     Ok(Arc::new(App {
         checks: health::checks(&dependencies),
         resources,
@@ -152,7 +159,8 @@ fn assemble(
         scheduler,
         lease_clock,
         started: Instant::now(),
-        upload_slots: Semaphore::new(config.upload.max_concurrent),
+        upload_slots: UploadSlots::new(config.upload.max_concurrent, limits.min_body_rate),
+        body_budget: BodyBudget::new(limits.max_buffered_bytes, limits.body_timeout),
         run_notifications: RunNotifications::default(),
         run_feeds: Arc::new(RunFeeds::new(FollowerLimits {
             total: config.training.max_followers,

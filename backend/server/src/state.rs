@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::extract::FromRef;
 use belfry_telemetry::health::Checks;
-use tokio::sync::Semaphore;
 
+use crate::buffered_body::BodyBudget;
 use crate::components::heartbeats::WorkerHeartbeats;
 use crate::components::instance::Instance;
 use crate::components::model_cache::ModelCache;
 use crate::components::notifications::RunNotifications;
 use crate::components::run_feeds::RunFeeds;
+use crate::components::upload_slots::UploadSlots;
 use crate::config::Config;
 use crate::database::Database;
 use crate::leases::LeaseClock;
@@ -36,7 +38,9 @@ pub struct App {
     /// The heartbeats of the training workers of this process.
     pub worker_heartbeats: Arc<WorkerHeartbeats>,
     /// Uploads that may be in flight at the same time.
-    pub upload_slots: Semaphore,
+    pub upload_slots: UploadSlots,
+    /// The memory for JSON bodies.
+    pub body_budget: BodyBudget,
     /// Runs due jobs.
     pub scheduler: Arc<Scheduler>,
     /// Says when leases can be judged.
@@ -55,3 +59,9 @@ pub struct App {
 
 /// The state of every router.
 pub type Shared = Arc<App>;
+
+impl FromRef<Shared> for BodyBudget {
+    fn from_ref(app: &Shared) -> Self {
+        app.body_budget.clone()
+    }
+}

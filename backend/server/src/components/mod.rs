@@ -6,3 +6,4 @@ pub mod model_cache;
 pub mod notifications;
 pub mod own_thread;
 pub mod run_feeds;
+pub mod upload_slots;

@@ -1,6 +1,7 @@
 //! `POST /api/v1/datasets`: a CSV file, plain or compressed, as the body or in a form.
 
 use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tracing::Instrument;
@@ -37,11 +38,18 @@ pub async fn upload(State(app): State<Shared>, request: Request) -> Result<Respo
 }
 
 async fn receive_body(app: &App, id: &str, request: Request) -> Result<(Received, DatasetPlan)> {
-    let (mut head, body) = request.into_parts();
+    let (head, body) = request.into_parts();
     // Whatever is refused from here on is refused with its body read, so that the client sees the response.
     let body = Incoming::new(body, &head.headers, app.shutdown.stopping.clone());
-    let busy = |_| Error::Busy("as many uploads as are allowed are in flight".to_owned());
-    let _slot = app.upload_slots.try_acquire().map_err(busy)?;
+    let Some(slot) = app.upload_slots.acquire(body.progress()) else {
+        return Err(Error::Busy("as many uploads as are allowed are in flight".to_owned()));
+    };
+    let rate = app.config.server.limits.min_body_rate;
+    let given_away = || Error::TooSlow(format!("{rate} bytes per second while others wait"));
+    slot.run(receive_in_slot(app, id, head, body)).await.unwrap_or_else(|| Err(given_away()))
+}
+
+async fn receive_in_slot(app: &App, id: &str, mut head: Parts, body: Incoming) -> Result<(Received, DatasetPlan)> {
     let Query(requested) = Query::<UploadOptions>::from_request_parts(&mut head, &()).await?;
     let kind = Kind::read(&head.headers)?;
     let limit_bytes = app.config.upload.max_bytes;

@@ -8,6 +8,7 @@
 pub mod alert;
 pub mod backup;
 pub mod cleanup;
+pub mod connection;
 pub mod jobs;
 pub mod snapshot;
 #[cfg(test)]

@@ -11,6 +11,7 @@ use strum::VariantNames;
 use super::alert::{AlertRaised, AlertResolved};
 use super::backup::DatabaseSaved;
 use super::cleanup::{CleanupCycle, CleanupLag, ExpiredDatasetNotRemoved, ExpiredDatasetRemoved};
+use super::connection::{AcceptFailed, ConnectionCutOff, ConnectionRefused, connection_open};
 use super::jobs::{ClockJumped, FileLost, JobAborted, JobFailed};
 use super::snapshot::RunsCounted;
 use super::training::{
@@ -20,7 +21,7 @@ use super::training::{
 };
 use super::upload::{DatasetDeleted, DatasetTotals, Upload};
 use crate::error::Error;
-use crate::labels::{RunStatus, Severity};
+use crate::labels::{ConnectionCut, ConnectionRefusal, RunStatus, Severity};
 
 /// The series that `emits` moves, with the values of durations left out, which no test can know.
 fn series(emits: impl FnOnce()) -> Vec<String> {
@@ -43,6 +44,19 @@ fn an_upload_that_is_stored() {
 }
 
 #[test]
+fn a_connection_that_is_open_refused_or_cut() {
+    assert_eq!(series(|| std::mem::forget(connection_open())), ["http_connections_open 1"]);
+    let refused = ConnectionRefused { reason: ConnectionRefusal::MaxConnections };
+    let expected = [r#"http_connections_refused_total{reason="max_connections"} 1"#];
+    assert_eq!(series(|| refused.emit()), expected);
+    let error = std::io::Error::from(std::io::ErrorKind::OutOfMemory);
+    let expected = [r#"http_connections_refused_total{reason="accept_failed"} 1"#];
+    assert_eq!(series(|| AcceptFailed { error: &error }.emit()), expected);
+    let expected = [r#"http_connections_cut_total{reason="idle_timeout"} 1"#];
+    assert_eq!(series(|| ConnectionCutOff { reason: ConnectionCut::IdleTimeout }.emit()), expected);
+}
+
+#[test]
 fn an_upload_in_flight() {
     assert_eq!(series(|| std::mem::forget(Upload::begin())), ["belfry_uploads_in_progress 1"]);
 }
@@ -59,6 +73,7 @@ fn an_upload_that_ends_in_an_error_or_is_dropped() {
     let by = |error: Error| series(|| Upload::begin().ended_by(&error));
     assert_eq!(by(Error::Incomplete), ended("cancelled"));
     assert_eq!(by(Error::Stalled(30)), ended("cancelled"));
+    assert_eq!(by(Error::TooSlow("more".to_owned())), ended("cancelled"));
     assert_eq!(by(Error::TooLarge { limit_bytes: 1 }), ended("too_large"));
     assert_eq!(by(Error::UnsupportedMediaType("text/html".to_owned())), ended("rejected"));
     assert_eq!(by(Error::Storage(anyhow::anyhow!("gone"))), ended("failed"));

@@ -66,7 +66,7 @@ impl Drop for Upload {
 
 fn outcome(error: &Error) -> UploadOutcome {
     match error {
-        Error::Incomplete | Error::Stalled(_) => UploadOutcome::Cancelled,
+        Error::Incomplete | Error::Stalled(_) | Error::TooSlow(_) => UploadOutcome::Cancelled,
         // By its own size, or once unpacked.
         error if matches!(error.code(), "too_large" | "compression_ratio") => UploadOutcome::TooLarge,
         error if error.is_server_fault() => UploadOutcome::Failed,

@@ -31,7 +31,8 @@ async fn read_some(stream: &mut TcpStream) -> String {
 #[tokio::test]
 async fn a_client_that_asks_first_is_answered_before_it_sends() {
     let server = Server::start_with(&[("UPLOAD__MAX_BYTES", "1MiB")]).await;
-    let head = "POST /api/v1/datasets HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nExpect: 100-continue\r\n";
+    let head =
+        "POST /api/v1/datasets HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nExpect: 100-continue\r\n";
     let mut stream = connect(&server).await;
     stream.write_all(format!("{head}Content-Length: 99999999\r\n\r\n").as_bytes()).await.unwrap();
     let answer = read_all(&mut stream).await;
@@ -53,7 +54,7 @@ async fn a_client_that_sends_on_after_its_refusal_still_gets_it() {
     let mut stream = connect(&server).await;
     let length = 64 << 20;
     let head = format!(
-        "POST /api/v1/datasets HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: {length}\r\n\r\n"
+        "POST /api/v1/datasets HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: {length}\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     let piece = "1,2\n".repeat(1 << 18);
@@ -62,7 +63,7 @@ async fn a_client_that_sends_on_after_its_refusal_still_gets_it() {
     }
     let answer = read_some(&mut stream).await;
     assert!(answer.starts_with("HTTP/1.1 422 ") && answer.contains("no_header"), "{answer}");
-    stream.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    stream.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
     let answer = read_all(&mut stream).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "the connection is of further use: {answer}");
 }
@@ -79,7 +80,10 @@ async fn a_disconnect_half_way_is_cancelled_and_leaves_nothing() {
     ];
     for (count, head) in heads.iter().enumerate() {
         let mut stream = connect(&server).await;
-        stream.write_all(format!("POST /api/v1/datasets HTTP/1.1\r\nHost: x\r\n{head}").as_bytes()).await.unwrap();
+        stream
+            .write_all(format!("POST /api/v1/datasets HTTP/1.1\r\nHost: localhost\r\n{head}").as_bytes())
+            .await
+            .unwrap();
         await_files(&server, 1).await;
         assert_eq!(server.metric("belfry_uploads_in_progress").await, Some(1.0));
         drop(stream);
@@ -93,8 +97,7 @@ async fn a_disconnect_half_way_is_cancelled_and_leaves_nothing() {
 async fn a_client_that_stands_still_is_told_so() {
     let server = Server::start_with(&[("UPLOAD__IDLE_TIMEOUT", "1s")]).await;
     let mut stream = connect(&server).await;
-    let head =
-        "POST /api/v1/datasets HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: 1000\r\n\r\na,b\n";
+    let head = "POST /api/v1/datasets HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: 1000\r\n\r\na,b\n";
     let started = Instant::now();
     stream.write_all(head.as_bytes()).await.unwrap();
     let answer = read_some(&mut stream).await;
@@ -108,8 +111,7 @@ async fn a_client_that_stands_still_is_told_so() {
 async fn a_slow_client_is_not_idle_and_is_refused_at_a_first_fault() {
     let server = Server::start_with(&[("UPLOAD__IDLE_TIMEOUT", "1s")]).await;
     let mut stream = connect(&server).await;
-    let head =
-        "POST /api/v1/datasets HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: 1000000\r\n\r\na,b\n";
+    let head = "POST /api/v1/datasets HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: 1000000\r\n\r\na,b\n";
     stream.write_all(head.as_bytes()).await.unwrap();
     for _ in 0..6 {
         tokio::time::sleep(Duration::from_millis(400)).await;
@@ -124,7 +126,7 @@ async fn a_slow_client_is_not_idle_and_is_refused_at_a_first_fault() {
 async fn more_uploads_than_allowed_are_sent_away_for_now() {
     let server = Server::start_with(&[("UPLOAD__MAX_CONCURRENT", "1")]).await;
     let mut stream = connect(&server).await;
-    let head = "POST /api/v1/datasets HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: 10\r\n\r\na,b\n";
+    let head = "POST /api/v1/datasets HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: 10\r\n\r\na,b\n";
     stream.write_all(head.as_bytes()).await.unwrap();
     server.await_metric("belfry_uploads_in_progress", 1.0).await;
     let answer = send(&server, "text/csv", TABLE).await;

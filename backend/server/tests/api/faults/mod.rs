@@ -2,6 +2,7 @@
 
 mod clock;
 mod database;
+mod hostile;
 mod kills;
 mod storage;
 mod vanished_host;

@@ -1,0 +1,130 @@
+//! What a connection is doing, as its stream, its bodies and its handler tell.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::task::AtomicWaker;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Nothing has come since then.
+    Silent { since: Instant, requests: u64 },
+    /// A header began to come then.
+    Header { since: Instant },
+    /// A request is answered, or its body still read.
+    Answering,
+}
+
+/// Shared by all who deal with one connection.
+pub struct Activity {
+    state: Mutex<State>,
+    /// Wakes the stream when a phase begins in which it has a deadline.
+    waker: AtomicWaker,
+    stopping: CancellationToken,
+}
+
+struct State {
+    phase: Phase,
+    /// Requests whose headers were complete.
+    requests: u64,
+    /// The client may still be sending what nobody reads.
+    unread: bool,
+    lingering: bool,
+}
+
+impl Activity {
+    /// Of a connection that was just accepted.
+    pub fn new(stopping: CancellationToken) -> Self {
+        let phase = Phase::Silent { since: Instant::now(), requests: 0 };
+        let state = State { phase, requests: 0, unread: false, lingering: false };
+        Self { state: Mutex::new(state), waker: AtomicWaker::new(), stopping }
+    }
+
+    fn with<T>(&self, use_state: impl FnOnce(&mut State) -> T) -> T {
+        // No code that can panic runs under the lock.
+        use_state(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The phase, of which `waker` is told when it ends elsewhere.
+    pub fn phase(&self, waker: &std::task::Waker) -> Phase {
+        self.waker.register(waker);
+        self.with(|state| state.phase)
+    }
+
+    /// Bytes came.
+    pub fn receive(&self) {
+        self.with(|state| {
+            if let Phase::Silent { .. } = state.phase {
+                state.phase = Phase::Header { since: Instant::now() };
+            }
+        });
+    }
+
+    /// How many headers were complete by now.
+    pub fn requests(&self) -> u64 {
+        self.with(|state| state.requests)
+    }
+
+    /// The same, unless a request is being answered.
+    pub fn requests_ended(&self) -> Option<u64> {
+        self.with(|state| (state.phase != Phase::Answering).then_some(state.requests))
+    }
+
+    /// Whether a request is being answered.
+    pub fn is_answering(&self) -> bool {
+        self.with(|state| state.phase == Phase::Answering)
+    }
+
+    /// A request's header is complete. Its exchange ends when all clones of the returned value are dropped.
+    pub fn begin_exchange(activity: &Arc<Self>) -> Arc<Exchange> {
+        activity.with(|state| {
+            state.phase = Phase::Answering;
+            state.requests += 1;
+            state.unread = false;
+        });
+        Arc::new(Exchange { activity: activity.clone() })
+    }
+
+    /// The client may still be sending what nobody reads.
+    pub fn leave_unread(&self) {
+        self.with(|state| state.unread = true);
+    }
+
+    /// Whether to read on for a while before the connection is closed. Closed at once, it would be reset, and the client
+    /// would lose the answer that it has not read.
+    pub fn linger(&self) -> bool {
+        let stopping = self.stopping.is_cancelled();
+        self.with(|state| {
+            state.lingering = state.unread && !stopping;
+            state.lingering
+        })
+    }
+
+    /// Whether the connection is only open for the client to read its answer.
+    pub fn is_lingering(&self) -> bool {
+        self.with(|state| state.lingering)
+    }
+}
+
+/// One request and its response.
+pub struct Exchange {
+    activity: Arc<Activity>,
+}
+
+impl Exchange {
+    /// The request's body was dropped before its end.
+    pub fn leave_unread(&self) {
+        self.activity.leave_unread();
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.activity.with(|state| {
+            state.phase = Phase::Silent { since: Instant::now(), requests: state.requests };
+        });
+        self.activity.waker.wake();
+    }
+}
