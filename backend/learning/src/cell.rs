@@ -101,13 +101,19 @@ pub fn boolean(cell: &[u8]) -> Option<bool> {
 /// Whether a cell is an optional sign and digits with at most one point: surely a finite number, known without
 /// computing its value. Nearly every numeric cell is one.
 pub fn is_plain_decimal(cell: &[u8]) -> bool {
+    is_plain_decimal_with(cell, b'.')
+}
+
+/// The same with another mark before the decimals.
+#[inline]
+pub(crate) fn is_plain_decimal_with(cell: &[u8], mark: u8) -> bool {
     let digits = match cell {
         [b'+' | b'-', rest @ ..] => rest,
         all => all,
     };
     let mut points = 0;
     for &byte in digits {
-        if byte == b'.' {
+        if byte == mark {
             points += 1;
         } else if !byte.is_ascii_digit() {
             return false;

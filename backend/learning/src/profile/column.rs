@@ -94,7 +94,7 @@ impl ColumnState {
     #[inline]
     pub(crate) fn observe(&mut self, cell: &[u8]) {
         // While decimal commas are possible, what a point means is looked at.
-        let is_plain = cell::is_plain_decimal(cell) && (!self.may_have_commas || memchr::memchr(b'.', cell).is_none());
+        let is_plain = cell::is_plain_decimal(cell) && (!self.may_have_commas || !cell.contains(&b'.'));
         if is_plain && (self.may_be_number || self.may_have_commas) {
             self.observe_decimal(cell, cell.len());
         } else {
@@ -107,28 +107,30 @@ impl ColumnState {
     #[inline]
     pub(crate) fn observe_decimal(&mut self, cell: &[u8], digits: usize) {
         self.may_be_boolean = false;
-        if self.whole_values.are_few() || digits > SURELY_SMALL {
+        if digits > SURELY_SMALL || (self.whole_values.are_few() && !self.whole_values.knows(cell)) {
             self.observe_decimal_value(cell);
         }
     }
 
     #[inline(never)]
     fn observe_decimal_value(&mut self, cell: &[u8]) {
-        if self.whole_values.insert_digits(cell) {
-            return;
-        }
         if let Some(value) = cell::number(cell) {
-            self.observe_value(value);
+            self.observe_value(cell, value);
         }
     }
 
-    fn observe_value(&mut self, value: f64) {
-        self.whole_values.insert(value);
+    fn observe_value(&mut self, cell: &[u8], value: f64) {
+        if self.whole_values.are_few() {
+            self.whole_values.insert_cell(cell, value);
+        }
         self.too_large += u64::from(value.abs() > MAX_MAGNITUDE);
     }
 
     #[inline(never)]
     pub(crate) fn observe_other(&mut self, cell: &[u8]) {
+        if self.is_usual_with_comma(cell) {
+            return;
+        }
         let cell = cell.trim_ascii();
         if cell::is_missing(cell) {
             self.missing += 1;
@@ -138,6 +140,17 @@ impl ColumnState {
             self.observe_number(cell);
         }
         self.may_be_boolean = self.may_be_boolean && cell::boolean(cell).is_some();
+    }
+
+    /// Whether a cell with a decimal comma says nothing new of a column that surely has them.
+    #[inline]
+    fn is_usual_with_comma(&self, cell: &[u8]) -> bool {
+        self.commas == Marks::Clear
+            && self.may_have_commas
+            && !self.may_be_number
+            && !self.whole_values.are_few()
+            && cell.len() <= SURELY_SMALL
+            && cell::is_plain_decimal_with(cell, b',')
     }
 
     /// A trimmed value of a column that has had only numbers.
@@ -150,14 +163,14 @@ impl ColumnState {
                     // A clear point, or any in a column that has commas.
                     self.may_have_commas = self.may_be_number && self.points == Marks::Ambiguous;
                 }
-                self.observe_value(value);
+                self.observe_value(cell, value);
             }
             None => {
                 self.may_be_number = false;
                 match cell::number_with_comma(cell).filter(|_| self.may_have_commas && self.points == Marks::None) {
                     Some(value) => {
                         self.commas = self.commas.and(cell, b',');
-                        self.observe_value(value);
+                        self.observe_value(cell, value);
                     }
                     None => self.may_have_commas = false,
                 }

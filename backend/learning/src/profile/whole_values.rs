@@ -16,11 +16,17 @@ pub(super) struct WholeValues {
     small: u64,
     /// The bits of the others.
     others: Vec<u64>,
+    /// The last cell that was not one of one or two digits, and its length: columns often repeat themselves.
+    last: [u8; MAX_KEPT_BYTES],
+    last_length: usize,
 }
+
+/// Longer cells are read each time.
+const MAX_KEPT_BYTES: usize = 16;
 
 impl Default for WholeValues {
     fn default() -> Self {
-        Self { are_few: true, small: 0, others: Vec::new() }
+        Self { are_few: true, small: 0, others: Vec::new(), last: [0; MAX_KEPT_BYTES], last_length: 0 }
     }
 }
 
@@ -31,15 +37,22 @@ impl WholeValues {
         self.are_few
     }
 
-    /// Takes a cell of one or two digits, as most classes are; false for any other.
-    pub(super) fn insert_digits(&mut self, cell: &[u8]) -> bool {
-        let value = match cell {
-            [digit @ b'0'..=b'9'] => digit - b'0',
-            [tens @ b'0'..=b'5', digit @ b'0'..=b'9'] => (tens - b'0') * 10 + (digit - b'0'),
-            _ => return false,
-        };
-        self.insert_small(value.into());
-        true
+    /// Whether the value of this cell, which is a plain decimal, is surely among those seen. Told without computing it.
+    #[inline]
+    pub(super) fn knows(&self, cell: &[u8]) -> bool {
+        match small_value(cell) {
+            Some(value) => self.small >> value & 1 == 1,
+            None => cell == &self.last[..self.last_length],
+        }
+    }
+
+    /// Takes a cell with this value.
+    pub(super) fn insert_cell(&mut self, cell: &[u8], value: f64) {
+        if small_value(cell).is_none() && cell.len() <= MAX_KEPT_BYTES {
+            self.last[..cell.len()].copy_from_slice(cell);
+            self.last_length = cell.len();
+        }
+        self.insert(value);
     }
 
     /// Takes any value.
@@ -77,12 +90,22 @@ impl WholeValues {
 
     /// Forgets all values: their number does not matter.
     pub(super) fn give_up(&mut self) {
-        *self = Self { are_few: false, small: 0, others: Vec::new() };
+        *self = Self { are_few: false, ..Self::default() };
     }
 
     /// How many different ones there were.
     pub(super) fn count(&self) -> Option<usize> {
         self.are_few.then(|| self.distinct())
+    }
+}
+
+/// The value of a cell of one or two digits, as most classes are, up to 59.
+#[inline]
+fn small_value(cell: &[u8]) -> Option<u32> {
+    match *cell {
+        [digit @ b'0'..=b'9'] => Some(u32::from(digit - b'0')),
+        [tens @ b'0'..=b'5', digit @ b'0'..=b'9'] => Some(u32::from((tens - b'0') * 10 + (digit - b'0'))),
+        _ => None,
     }
 }
 
@@ -100,10 +123,12 @@ mod tests {
     fn equal_values_are_one_however_written() {
         assert_eq!(count([0.0, -0.0, 1.0, 63.0, 64.0, 64.0, -1.0, 2008.0]), Some(6));
         let mut seen = WholeValues::default();
-        assert!(seen.insert_digits(b"7") && seen.insert_digits(b"07") && seen.insert_digits(b"42"));
-        assert!(!seen.insert_digits(b"64") && !seen.insert_digits(b"-1") && !seen.insert_digits(b"1.0"));
-        seen.insert(7.0);
-        assert_eq!(seen.count(), Some(2));
+        for (cell, value) in [("7", 7.0), ("07", 7.0), ("42", 42.0), ("7.0", 7.0), ("2008", 2008.0)] {
+            seen.insert_cell(cell.as_bytes(), value);
+            assert!(seen.knows(cell.as_bytes()), "{cell}");
+        }
+        assert_eq!(seen.count(), Some(3));
+        assert!(!seen.knows(b"8") && !seen.knows(b"64") && !seen.knows(b"-7") && !seen.knows(b"200"));
     }
 
     #[test]

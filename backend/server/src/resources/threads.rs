@@ -42,7 +42,7 @@ mod tests {
         // As docker-compose.yml has it, also on a large machine.
         assert_eq!(within_limit(&config, 512, 128), 64);
         assert_eq!(within_limit(&config, 100, 2), 61);
-        assert_eq!(within_limit(&config, 50, 2), LEAST_BLOCKING_THREADS);
+        assert_eq!(within_limit(&config, 40, 2), LEAST_BLOCKING_THREADS);
         let many = [("SERVER__BLOCKING_THREADS", "512"), ("DATABASE__URL", "postgres://database")];
         let many = Config::read(many.map(|(name, value)| (name.to_owned(), value.to_owned()))).unwrap();
         assert_eq!(within_limit(&many, 512, 2), 481);
