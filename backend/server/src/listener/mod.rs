@@ -7,6 +7,7 @@
 //! - `body.rs`: how slowly a request's body may come
 //! - `activity.rs`: what a connection is doing, which those two need to know
 //! - `own_answers.rs`: the refusals that hyper itself writes, as problems
+//! - `memory.rs`: memory that goes back to the system after a crowd of connections
 //! - `pace.rs`: a least rate over windows of time
 //!
 //! HTTP/2 is not spoken: nothing here needs it, and its streams and settings would need bounds of their own.
@@ -14,6 +15,7 @@
 mod activity;
 mod admission;
 mod body;
+mod memory;
 mod own_answers;
 mod pace;
 mod stream;
@@ -45,6 +47,7 @@ use crate::labels::{ConnectionCut, ConnectionRefusal};
 use activity::Activity;
 use admission::{Admission, Admitted, Reserved};
 use body::{AnsweringBody, PacedBody};
+use memory::EndedConnections;
 use stream::BoundedStream;
 
 /// The most that is buffered of a connection in each direction.
@@ -77,6 +80,7 @@ pub struct Listener<S> {
     limits: LimitsConfig,
     sites: Arc<SitePolicy>,
     admission: Arc<Admission>,
+    ended: EndedConnections,
     stopping: CancellationToken,
 }
 
@@ -88,12 +92,14 @@ where
     /// Serves `service` within `limits`.
     pub fn new(service: S, limits: &LimitsConfig, sites: Arc<SitePolicy>, stopping: CancellationToken) -> Self {
         let admission = Arc::new(Admission::new(limits.max_connections, limits.max_connections_per_address));
-        Self { service, limits: limits.clone(), sites, admission, stopping }
+        Self { service, limits: limits.clone(), sites, admission, ended: EndedConnections::default(), stopping }
     }
 
     /// Accepts connections until the shutdown begins, and returns when all of them have ended.
     pub async fn run(self, listener: TcpListener) {
         let (shared, connections) = (Arc::new(self), TaskTracker::new());
+        let releasing = shared.clone();
+        tokio::spawn(async move { releasing.stopping.run_until_cancelled(releasing.ended.release_memory()).await });
         while let Some(accepted) = shared.stopping.run_until_cancelled(listener.accept()).await {
             match accepted {
                 Ok((stream, address)) => {
@@ -122,6 +128,7 @@ where
         let evicted = reserved.as_ref().map_or_else(CancellationToken::new, |reserved| reserved.evicted());
         // A connection that is evicted has asked for nothing yet.
         evicted.run_until_cancelled(self.clone().converse(stream, reserved.clone())).await;
+        self.ended.count();
         if let Some(reserved) = reserved.filter(|reserved| !reserved.was_served()) {
             ConnectionRefused { reason: reserved.reason }.emit();
         }

@@ -42,12 +42,13 @@ const READ: [&str; 13] = [
 ];
 
 /// What a process has done by the time it is first scraped, and so may be above 0.
-const MOVED: [(&str, &str); 12] = [
+const MOVED: [(&str, &str); 13] = [
     ("belfry_cleanup_", "the first cycle runs at the start"),
     ("belfry_training_workers", "the workers are up"),
     ("db_query_duration_seconds", "the schema was brought up to date"),
     ("db_connection_acquire_duration_seconds", "connections were taken for that"),
     ("host_network_", "counts since the machine started"),
+    ("http_connections_open", "the page is read through one"),
     ("log_events_total{level=\"debug\"}", "where LOG__LEVEL asks for it"),
     ("log_events_total{level=\"info\"}", "the start is logged"),
     ("log_events_total{level=\"warn\"}", "a machine that is almost full is warned of"),
