@@ -3,17 +3,8 @@
 use std::time::Duration;
 
 use axum::http::uri::Authority;
-use belfry_telemetry::settings::{self, between};
-use bytesize::ByteSize;
+use belfry_telemetry::settings::{self, between, bytes_between, duration_between};
 use clap::Args;
-
-const KIB: u64 = 1024;
-const MIB: u64 = 1024 * KIB;
-const TIB: u64 = 1024 * 1024 * MIB;
-
-/// The shortest and the longest wait for a client.
-const SHORTEST: Duration = Duration::from_millis(100);
-const LONGEST: Duration = Duration::from_secs(3600);
 
 /// `SERVER__*`
 #[derive(Args, Clone, Debug)]
@@ -26,27 +17,27 @@ pub struct LimitsConfig {
     #[arg(id = "SERVER__MAX_CONNECTIONS_PER_ADDRESS", default_value = "256", value_parser = between(1_usize, 100_000))]
     pub max_connections_per_address: usize,
     /// Time from a request's first byte, or from connecting, to the end of its header.
-    #[arg(id = "SERVER__HEADER_TIMEOUT", default_value = "10s", value_parser = duration_between(SHORTEST, LONGEST))]
+    #[arg(id = "SERVER__HEADER_TIMEOUT", default_value = "10s", value_parser = duration_between("100ms", "1h"))]
     pub header_timeout: Duration,
     /// The largest header of a request, with its first line.
-    #[arg(id = "SERVER__MAX_HEADER_BYTES", default_value = "16KiB", value_parser = bytes_between(KIB, 64 * KIB))]
+    #[arg(id = "SERVER__MAX_HEADER_BYTES", default_value = "16KiB", value_parser = bytes_between("1KiB", "64KiB"))]
     pub max_header_bytes: u64,
     /// How long a connection stays open between two requests.
-    #[arg(id = "SERVER__IDLE_TIMEOUT", default_value = "75s", value_parser = duration_between(SHORTEST, LONGEST))]
+    #[arg(id = "SERVER__IDLE_TIMEOUT", default_value = "75s", value_parser = duration_between("100ms", "1h"))]
     pub idle_timeout: Duration,
     /// A JSON body must be complete in this time; of any other body, each such time of waiting must bring
     /// SERVER__MIN_BODY_RATE.
-    #[arg(id = "SERVER__BODY_TIMEOUT", default_value = "30s", value_parser = duration_between(SHORTEST, LONGEST))]
+    #[arg(id = "SERVER__BODY_TIMEOUT", default_value = "30s", value_parser = duration_between("100ms", "1h"))]
     pub body_timeout: Duration,
     /// The least that a request body must bring per second, on average over SERVER__BODY_TIMEOUT.
-    #[arg(id = "SERVER__MIN_BODY_RATE", default_value = "1KiB", value_parser = bytes_between(1, TIB))]
+    #[arg(id = "SERVER__MIN_BODY_RATE", default_value = "1KiB", value_parser = bytes_between("1B", "1TiB"))]
     pub min_body_rate: u64,
     /// A connection whose client takes nothing of what waits for it is cut after this time.
-    #[arg(id = "SERVER__WRITE_TIMEOUT", default_value = "30s", value_parser = duration_between(SHORTEST, LONGEST))]
+    #[arg(id = "SERVER__WRITE_TIMEOUT", default_value = "30s", value_parser = duration_between("100ms", "1h"))]
     pub write_timeout: Duration,
     /// Memory for all JSON bodies together while they come in, the first 16 KiB of each not counted; further ones are
     /// answered 503 with Retry-After.
-    #[arg(id = "SERVER__MAX_BUFFERED_BYTES", default_value = "32MiB", value_parser = bytes_between(2 * MIB, TIB))]
+    #[arg(id = "SERVER__MAX_BUFFERED_BYTES", default_value = "32MiB", value_parser = bytes_between("2MiB", "1TiB"))]
     pub max_buffered_bytes: u64,
     /// Names by which clients may call this server, separated by commas, besides IP addresses, `localhost` and names below
     /// it; `*` allows any. Another `Host` is answered 421, since a web page can point a name of its own at this address.
@@ -95,28 +86,6 @@ fn origins(text: &str) -> Result<Origins, String> {
     };
     let all = items(text).map(origin).collect::<Option<Vec<String>>>();
     all.map(Origins).ok_or_else(|| "origins such as https://app.example, separated by commas".to_owned())
-}
-
-/// A parser for durations from `least` to `most`.
-fn duration_between(
-    least: Duration,
-    most: Duration,
-) -> impl Fn(&str) -> Result<Duration, String> + Clone + Send + Sync + 'static {
-    move |text| match settings::duration(text) {
-        Ok(duration) if (least..=most).contains(&duration) => Ok(duration),
-        _ => {
-            let shown = humantime::format_duration;
-            Err(format!("a duration from {} to {}", shown(least), shown(most)))
-        }
-    }
-}
-
-/// A parser for sizes from `least` to `most` bytes.
-fn bytes_between(least: u64, most: u64) -> impl Fn(&str) -> Result<u64, String> + Clone + Send + Sync + 'static {
-    move |text| match settings::bytes(text) {
-        Ok(size) if (least..=most).contains(&size) => Ok(size),
-        _ => Err(format!("a size from {} to {}", ByteSize::b(least), ByteSize::b(most))),
-    }
 }
 
 #[cfg(test)]
