@@ -85,7 +85,7 @@ take_lock() {
   if [[ -e $state/lock && -O $state ]]; then
     chmod go-rwx -- "$state"
   else
-    mkdir -p -m 700 -- "$state"
+    (umask 077 && mkdir -p -- "$state")
   fi
   exec {lock}>"$state/lock"
   flock -n "$lock" || die "another ./run.sh is at work on $state"
