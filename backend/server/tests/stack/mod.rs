@@ -145,7 +145,7 @@ fn a_part_is_recorded_before_its_program_runs() {
         source scripts/processes.sh
         state=$1
         take_lock
-        start_part probe print sh -c 'cat "$0"; echo "$$"; exec sleep 300' "$state/pids/probe"
+        start_part probe print 5 sh -c 'cat "$0"; echo "$$"; exec sleep 300' "$state/pids/probe"
         running_pid probe
         until [[ $(wc -l <"$state/logs/probe.log") == 2 ]]; do sleep 0.01; done
         stop_part probe 5

@@ -65,12 +65,12 @@ fn a_wrong_setting_stops_the_start_with_one_line_that_names_it() {
         (
             "UPLOAD__MAX_RECORD_BYTES",
             "64MiB1",
-            "UPLOAD__MAX_RECORD_BYTES: found `64MiB1`, expected a size from 1KiB to 64MiB",
+            "UPLOAD__MAX_RECORD_BYTES: found `64MiB1`, expected a size such as 64MiB, from 1KiB to 64MiB",
         ),
         (
             "UPLOAD__MAX_RECORD_BYTES",
             "65MiB",
-            "UPLOAD__MAX_RECORD_BYTES: found `65MiB`, expected a size from 1KiB to 64MiB",
+            "UPLOAD__MAX_RECORD_BYTES: found `65MiB`, expected a size such as 64MiB, from 1KiB to 64MiB",
         ),
         ("UPLOAD__MAX_RATIO", "1", "UPLOAD__MAX_RATIO: found `1`, expected a whole number from 2 to 1100"),
         (
