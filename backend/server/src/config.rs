@@ -172,7 +172,7 @@ pub struct UploadConfig {
     /// Uploads at the same time; further ones are answered 503 with Retry-After.
     #[arg(id = "UPLOAD__MAX_CONCURRENT", default_value = "16", value_parser = between(1_usize, 10_000))]
     pub max_concurrent: usize,
-    /// Idle time after which an upload is aborted (408).
+    /// Idle time after which an upload is aborted (408). SERVER__BODY_TIMEOUT holds for uploads as well.
     #[arg(id = "UPLOAD__IDLE_TIMEOUT", default_value = "30s", value_parser = duration_between("100ms", "1h"))]
     pub idle_timeout: Duration,
 }

@@ -22,7 +22,8 @@ pub struct LimitsConfig {
     /// The largest header of a request, with its first line.
     #[arg(id = "SERVER__MAX_HEADER_BYTES", default_value = "16KiB", value_parser = bytes_between("1KiB", "64KiB"))]
     pub max_header_bytes: u64,
-    /// How long a connection stays open between two requests.
+    /// How long a connection stays open between two requests. Should be longer than the same time of a proxy in front, which
+    /// would otherwise send a request on a connection that is just being closed.
     #[arg(id = "SERVER__IDLE_TIMEOUT", default_value = "75s", value_parser = duration_between("100ms", "1h"))]
     pub idle_timeout: Duration,
     /// A JSON body must be complete in this time; of any other body, each such time of waiting must bring

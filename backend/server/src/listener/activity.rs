@@ -32,13 +32,15 @@ struct State {
     /// The client may still be sending what nobody reads.
     unread: bool,
     lingering: bool,
+    /// Part of a response still waits for the client, though its body has been handed over.
+    unwritten: bool,
 }
 
 impl Activity {
     /// Of a connection that was just accepted.
     pub fn new(stopping: CancellationToken) -> Self {
         let phase = Phase::Silent { since: Instant::now(), requests: 0 };
-        let state = State { phase, requests: 0, unread: false, lingering: false };
+        let state = State { phase, requests: 0, unread: false, lingering: false, unwritten: false };
         Self { state: Mutex::new(state), waker: AtomicWaker::new(), stopping }
     }
 
@@ -50,7 +52,32 @@ impl Activity {
     /// The phase, of which `waker` is told when it ends elsewhere.
     pub fn phase(&self, waker: &std::task::Waker) -> Phase {
         self.waker.register(waker);
-        self.with(|state| state.phase)
+        self.with(|state| match state.phase {
+            Phase::Silent { .. } if state.unwritten => Phase::Answering,
+            phase => phase,
+        })
+    }
+
+    /// The client does not take what is written as fast as it comes.
+    pub fn wait_for_client(&self) {
+        self.with(|state| state.unwritten = true);
+    }
+
+    /// All that was written has gone out: only now a silence begins.
+    pub fn finish_writing(&self) {
+        let silent = self.with(|state| {
+            let waited = std::mem::take(&mut state.unwritten);
+            match &mut state.phase {
+                Phase::Silent { since, .. } if waited => {
+                    *since = Instant::now();
+                    true
+                }
+                _ => false,
+            }
+        });
+        if silent {
+            self.waker.wake();
+        }
     }
 
     /// Bytes came.
@@ -72,19 +99,20 @@ impl Activity {
         self.with(|state| (state.phase != Phase::Answering).then_some(state.requests))
     }
 
-    /// Whether a request is being answered.
+    /// Whether a request is being answered, or its response still written.
     pub fn is_answering(&self) -> bool {
-        self.with(|state| state.phase == Phase::Answering)
+        self.with(|state| state.phase == Phase::Answering || state.unwritten)
     }
 
     /// A request's header is complete. Its exchange ends when all clones of the returned value are dropped.
     pub fn begin_exchange(activity: &Arc<Self>) -> Arc<Exchange> {
-        activity.with(|state| {
+        let number = activity.with(|state| {
             state.phase = Phase::Answering;
             state.requests += 1;
             state.unread = false;
+            state.requests
         });
-        Arc::new(Exchange { activity: activity.clone() })
+        Arc::new(Exchange { activity: activity.clone(), number })
     }
 
     /// The client may still be sending what nobody reads.
@@ -111,20 +139,59 @@ impl Activity {
 /// One request and its response.
 pub struct Exchange {
     activity: Arc<Activity>,
+    /// Which of the connection's requests it is. What is left of a body may be dropped after the next one has begun.
+    number: u64,
 }
 
 impl Exchange {
     /// The request's body was dropped before its end.
     pub fn leave_unread(&self) {
-        self.activity.leave_unread();
+        self.activity.with(|state| state.unread |= state.requests == self.number);
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
         self.activity.with(|state| {
-            state.phase = Phase::Silent { since: Instant::now(), requests: state.requests };
+            if state.requests == self.number {
+                state.phase = Phase::Silent { since: Instant::now(), requests: state.requests };
+            }
         });
         self.activity.waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    fn phase(activity: &Activity) -> Phase {
+        activity.phase(Waker::noop())
+    }
+
+    #[tokio::test]
+    async fn a_response_that_is_still_written_is_no_silence() {
+        let activity = Arc::new(Activity::new(CancellationToken::new()));
+        let exchange = Activity::begin_exchange(&activity);
+        activity.wait_for_client();
+        drop(exchange);
+        assert_eq!((phase(&activity), activity.is_answering()), (Phase::Answering, true));
+        activity.finish_writing();
+        assert!(matches!(phase(&activity), Phase::Silent { requests: 1, .. }) && !activity.is_answering());
+    }
+
+    #[tokio::test]
+    async fn the_rest_of_a_request_does_not_end_the_next() {
+        let activity = Arc::new(Activity::new(CancellationToken::new()));
+        let first = Activity::begin_exchange(&activity);
+        let second = Activity::begin_exchange(&activity);
+        first.leave_unread();
+        drop(first);
+        assert_eq!((phase(&activity), activity.linger()), (Phase::Answering, false));
+        second.leave_unread();
+        drop(second);
+        assert!(matches!(phase(&activity), Phase::Silent { requests: 2, .. }) && activity.linger());
     }
 }

@@ -149,10 +149,10 @@ impl Reserved {
         self.served.load(Ordering::Relaxed)
     }
 
-    /// A probe's header has come: it can no longer be evicted. Returns whether it may be answered.
+    /// A probe's header has come. Returns whether it may be answered; then it can no longer be evicted.
     pub fn begin_answer(&self) -> bool {
-        self.stop_waiting();
         let Ok(permit) = self.admission.answering.clone().try_acquire_owned() else { return false };
+        self.stop_waiting();
         *self.answering.lock().unwrap_or_else(PoisonError::into_inner) = Some(permit);
         self.served.store(true, Ordering::Relaxed);
         true

@@ -59,6 +59,9 @@ const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 /// How long a connection over the bounds may take for its header, and to take its answer.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The longest that such a connection stays, however slowly its client reads: others wait for its place.
+const RESERVED_TIME: Duration = Duration::from_secs(10);
+
 /// How long a header that has begun may take once the server stops.
 const LAST_HEADER: Duration = Duration::from_secs(1);
 
@@ -126,8 +129,13 @@ where
             Admitted::Reserved(reserved) => (Some(Arc::new(reserved)), None),
         };
         let evicted = reserved.as_ref().map_or_else(CancellationToken::new, |reserved| reserved.evicted());
-        // A connection that is evicted has asked for nothing yet.
-        evicted.run_until_cancelled(self.clone().converse(stream, reserved.clone())).await;
+        // A connection that is evicted is not being answered.
+        let conversation = evicted.run_until_cancelled(self.clone().converse(stream, reserved.clone()));
+        if reserved.is_some() {
+            let _ = tokio::time::timeout(RESERVED_TIME, conversation).await;
+        } else {
+            conversation.await;
+        }
         self.ended.count();
         if let Some(reserved) = reserved.filter(|reserved| !reserved.was_served()) {
             ConnectionRefused { reason: reserved.reason }.emit();
@@ -179,9 +187,9 @@ where
         let path = request.uri().path();
         let is_probe = PROBES.contains(&path);
         let refusal = match &reserved {
-            // The page of metrics is not under the layers of the API's routes.
-            None if path == "/metrics" => self.sites.check_host(&request).err(),
             Some(reserved) if !is_probe || !reserved.begin_answer() => Some(busy(reserved.reason)),
+            // The page of metrics is not under the layers of the API's routes.
+            _ if path == "/metrics" => self.sites.check_host(&request).err(),
             _ => None,
         };
         let answer = match refusal {

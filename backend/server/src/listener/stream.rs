@@ -98,6 +98,7 @@ impl BoundedStream {
                 Poll::Ready(written)
             }
             Poll::Pending => loop {
+                self.activity.wait_for_client();
                 let deadline = self.write_pace.wait(Instant::now());
                 ready!(self.write_timer.poll_until(deadline, context));
                 if self.write_pace.is_too_slow(Instant::now()) {
@@ -200,6 +201,7 @@ impl AsyncWrite for BoundedStream {
         let this = self.get_mut();
         ready!(this.poll_replacement(context))?;
         ready!(Pin::new(&mut this.stream).poll_flush(context))?;
+        this.activity.finish_writing();
         if let Some(requests) = this.activity.requests_ended() {
             this.flushed_requests = Some(requests);
         }

@@ -62,7 +62,12 @@ pub async fn run_worker(app: Shared, number: usize) {
                 }
                 continue;
             }
-            Ok(None) => POLL_INTERVAL,
+            Ok(None) => {
+                // The run whose process could not be started has gone to another worker, or was cancelled.
+                app.worker_heartbeats.record_start_failure(number, None);
+                start_pause = START_PAUSES.0;
+                POLL_INTERVAL
+            }
             Err(error) => {
                 log_background_failure("claiming a run failed", &error);
                 ERROR_PAUSE

@@ -15,7 +15,9 @@ const REQUEUED: &str = r#"belfry_training_requeues_total{reason="not_started"}"#
 
 #[tokio::test]
 async fn a_run_without_a_process_waits_at_no_cost() {
-    let server = Server::start_with(&[FAKE, ("TRAINING__MAX_ATTEMPTS", "1")]).await;
+    // Few connections, which are open: each connection to SQLite needs a thread.
+    let few_connections = [("DATABASE__MAX_CONNECTIONS", "2"), ("TRAINING__WORKERS", "1")];
+    let server = Server::start_with(&[&[FAKE, ("TRAINING__MAX_ATTEMPTS", "1")], &few_connections[..]].concat()).await;
     let dataset_id = upload_shipped(&server, "iris.csv").await;
     let started = Instant::now();
     let Some(limit) = ProcessLimit::impose(&server) else { return };
