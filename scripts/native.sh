@@ -122,9 +122,9 @@ require_valid_flags() {
 set_backend_variables() {
   export SERVER__HOST=$BIND_ADDRESS SERVER__PORT=$BACKEND_PORT
   # As Prometheus names the target.
-  export APP__INSTANCE=${APP__INSTANCE:-$(host_port "$(local_address)" "$BACKEND_PORT")}
+  [[ -n ${APP__INSTANCE_FILE:-} ]] || export APP__INSTANCE=${APP__INSTANCE:-$(host_port "$(local_address)" "$BACKEND_PORT")}
   # Links carry PUBLIC_HOST.
-  export SERVER__ALLOWED_HOSTS=${PUBLIC_HOST:-localhost},${SERVER__ALLOWED_HOSTS:-}
+  [[ -n ${SERVER__ALLOWED_HOSTS_FILE:-} ]] || export SERVER__ALLOWED_HOSTS=${PUBLIC_HOST:-localhost},${SERVER__ALLOWED_HOSTS:-}
   export DATA__DIR=${DATA__DIR:-$state/data}
   export LOKI__ENABLED=${LOKI__ENABLED:-false}
   export PROMETHEUS__URL=${PROMETHEUS__URL:-http://$(host_port "$(local_address)" "$PROMETHEUS_PORT")}

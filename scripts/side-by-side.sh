@@ -85,8 +85,8 @@ stop_groups() {
   done
 }
 
-# yield_processor NICENESS: what this shell starts from now on leaves the processor to the groups that do not yield as much.
-yield_processor() { renice --priority "$1" --pid "$BASHPID" >/dev/null; }
+# yield_processor NICENESS: what this shell starts from now on runs at this niceness, or at a higher one if it has that already.
+yield_processor() { (($(nice) >= $1)) || renice --priority "$1" --pid "$BASHPID" >/dev/null; }
 
 # mark NAME and await_mark NAME: one group waits for a part of another one.
 mark() { touch -- "$test_logs/mark-$1"; }

@@ -350,7 +350,7 @@ stop_test_stacks() {
 # Waits for a ./run.sh of the test that is still starting or stopping it.
 stop_test_stack() {
   local folder=$1 deadline=$((SECONDS + 120))
-  until BELFRY_STATE=$folder BELFRY_ENV_FILE=/dev/null ./run.sh down </dev/null; do
+  until COMPOSE_PROJECT_NAME=belfry-no-containers BELFRY_STATE=$folder BELFRY_ENV_FILE=/dev/null ./run.sh down </dev/null; do
     ((SECONDS < deadline)) || return 1
     sleep 1
   done

@@ -29,7 +29,7 @@ const DROP_GRACE: Duration = Duration::from_secs(3);
 /// [`shut_down`](Self::shut_down) delivers what is pending and returns whether that succeeded. Dropped without it, also by an
 /// error or a panic in `main`, it delivers all the same and blocks for up to three seconds.
 ///
-/// ```
+/// ```standalone_crate
 /// use axum::{Router, body::Body, extract::Request, routing::get};
 /// use belfry_telemetry::{Identity, Telemetry, TelemetrySettings, settings};
 /// use std::time::Duration;

@@ -69,7 +69,7 @@ impl TelemetrySettings {
 
 /// Why telemetry could not start.
 ///
-/// ```
+/// ```standalone_crate
 /// use belfry_telemetry::{StartError, Telemetry};
 ///
 /// // Not inside a Tokio runtime.

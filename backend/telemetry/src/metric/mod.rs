@@ -159,7 +159,7 @@ pub(crate) fn switch_to_local_recorders() {
 
 /// Whether emits reach a recorder.
 ///
-/// ```
+/// ```standalone_crate
 /// use belfry_telemetry::metric;
 ///
 /// // What only metrics need is not computed without them; nothing is installed here.

@@ -33,7 +33,7 @@ pub(crate) use value::{Distribution, HistogramOptions, Value};
 
 /// Why a registry could not be installed.
 ///
-/// ```
+/// ```standalone_crate
 /// use belfry_telemetry::{InstallError, StartError, Telemetry};
 ///
 /// belfry_telemetry::catalogue! {
