@@ -109,7 +109,8 @@ async fn times_missed_while_the_server_is_down_are_counted() {
     let start = |index: usize| after[index]["started_at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
     let first = after.len() - before as usize - 1;
     let gap = start(first - 1).duration_since(start(first)).as_secs_f64();
-    assert!(gap > 2.5, "the turns were made up for: {gap} s from one run to the next");
+    // Turns that are made up for follow at once; on a busy machine the first of two begins late.
+    assert!(gap > 1.5, "the turns were made up for: {gap} s from one run to the next");
 }
 
 #[tokio::test]
