@@ -88,7 +88,6 @@ can_check() {
 
 # Seconds that a part has to stop by itself before it is killed; require_valid_settings sets the backend's.
 declare -A part_grace=([backend]=60)
-default_grace=30
 # What a stop may take beyond the backend's own limit, on a busy machine.
 grace_margin=5
 

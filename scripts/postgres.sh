@@ -23,8 +23,8 @@ start_postgres() {
   password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
   printf '%s\n' "$password" >"$postgres_folder/password"
   ((EUID == 0)) && chown -R postgres: "$postgres_folder"
-  # md5, because a client without optimisation needs most of its time for the 4096 rounds of SCRAM, at each of thousands of connections. The
-  # stack in containers connects by SCRAM.
+  # md5, because the 4096 rounds of SCRAM take an unoptimised client long, at each of thousands of connections. The stack in
+  # containers connects by SCRAM.
   as_postgres "$(postgres_program initdb)" --pgdata "$postgres_folder/data" --username belfry \
     --auth md5 --pwfile "$postgres_folder/password" --encoding UTF8 --locale C.UTF-8 >/dev/null
   port=$(free_port)

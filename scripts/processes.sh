@@ -36,12 +36,15 @@ recorded_fingerprint() {
   echo "$fingerprint"
 }
 
+# The seconds that a part has to stop by itself, unless it was started with others.
+default_grace=30
+
 # The seconds that the part has to stop by itself, by the settings that it was started with: those of now may be others.
 recorded_grace() {
   local grace=''
   was_started "$1" && read -r _ _ _ _ grace <"$(pid_file "$1")"
   # An older run.sh recorded none.
-  echo "${grace:-30}"
+  echo "${grace:-$default_grace}"
 }
 
 # start_part NAME FINGERPRINT GRACE PROGRAM ARGUMENTS...

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Runs groups of the tests' steps side by side: what waits for the network need not wait for the compiler as well. Each group is a shell of its own, with its output in a file that is shown when the group ends.
+# Runs groups of the tests' steps side by side: what waits for the network need not wait for the compiler as well. Each group
+# is a shell of its own, with its output in a file that is shown when the group ends.
 
 # Process id of each running group -> its name.
 declare -A groups=()

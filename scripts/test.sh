@@ -188,8 +188,8 @@ missing_parser_packages() {
   /usr/bin/python3 -c 'import prometheus_client.openmetrics' >/dev/null 2>&1 || echo python3-prometheus-client
 }
 
-# test_workspace quick|service|crates: `service` is the server's API tests and `crates` all others. Some tests need a real Prometheus, its Python client or
-# valgrind, which `quick` does not install.
+# test_workspace quick|service|crates: `service` is the server's API tests and `crates` all others. Some tests need a real
+# Prometheus, its Python client or valgrind, which `quick` does not install.
 test_workspace() {
   local name left_out=() programs=()
   case $1 in
