@@ -89,28 +89,28 @@ async fn a_due_job_that_waits_runs_when_the_run_in_progress_ends() {
 
 #[tokio::test]
 async fn times_missed_while_the_server_is_down_are_counted() {
-    let mut server = Server::start_with(&[("CLEANUP__INTERVAL", "3s")]).await;
+    let mut server = Server::start_with(&[("CLEANUP__INTERVAL", "6s")]).await;
     await_runs(&server, "ttl_cleanup", 1).await;
     assert_eq!(server.stop().await, Some(0));
     let database = server.database().await;
-    // Ten seconds go by.
-    let shift = "UPDATE jobs SET next_due_at = next_due_at - 10000000 WHERE job_name = 'ttl_cleanup'";
+    // Twenty seconds go by.
+    let shift = "UPDATE jobs SET next_due_at = next_due_at - 20000000 WHERE job_name = 'ttl_cleanup'";
     assert_eq!(sqlx::query(shift).execute(&database).await.unwrap().rows_affected(), 1);
     let due = "SELECT next_due_at FROM jobs WHERE job_name = 'ttl_cleanup'";
     let due: i64 = sqlx::query_scalar(due).fetch_one(&database).await.unwrap();
     let runs = "SELECT COUNT(*) FROM job_runs WHERE job_name = 'ttl_cleanup'";
     let before: i64 = sqlx::query_scalar(runs).fetch_one(&database).await.unwrap();
-    let least = (jiff::Timestamp::now().as_microsecond() - due) / 3_000_000;
+    let least = (jiff::Timestamp::now().as_microsecond() - due) / 6_000_000;
     server.start_again(&[]);
     let after = await_runs(&server, "ttl_cleanup", before as usize + 2).await;
-    let most = (jiff::Timestamp::now().as_microsecond() - due) / 3_000_000;
+    let most = (jiff::Timestamp::now().as_microsecond() - due) / 6_000_000;
     let missed = server.metric(r#"scheduler_job_misses_total{job_name="ttl_cleanup"}"#).await.unwrap() as i64;
     assert!(least >= 2 && (least..=most).contains(&missed), "{missed} of {least} to {most} are counted");
     let start = |index: usize| after[index]["started_at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
     let first = after.len() - before as usize - 1;
     let gap = start(first - 1).duration_since(start(first)).as_secs_f64();
-    // Turns that are made up for follow at once; on a busy machine the first of two begins late.
-    assert!(gap > 1.5, "the turns were made up for: {gap} s from one run to the next");
+    // On a busy machine the first of the two begins up to a second late.
+    assert!(gap > 5.0, "the turns were made up for: {gap} s from one run to the next");
 }
 
 #[tokio::test]
