@@ -61,6 +61,8 @@ fn applies(query: &Query) -> bool {
         "node_",
         "probe_",
         "errors_total",
+        "http_connections_",
+        "http_requests_refused_total",
         "ALERTS",
         "alert",
     ];
