@@ -2,8 +2,8 @@
 //!
 //! Which path a connection will ask is not known when it is accepted. So one over the bounds is accepted all the same,
 //! has little time for its header, and is answered only if that is a probe's. Of those that have not sent a header yet
-//! only the newest stay, and so do of those that are being answered: a probe sends its header and takes its answer at once,
-//! and a crowd of connections that do neither cannot take its place.
+//! only the newest stay, and the same holds for those that are being answered: a probe sends its header and takes its answer
+//! at once, and a crowd of connections that do neither cannot take its place.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
