@@ -172,7 +172,7 @@ pub struct UploadConfig {
     /// Uploads at the same time; further ones are answered 503 with Retry-After.
     #[arg(id = "UPLOAD__MAX_CONCURRENT", default_value = "16", value_parser = between(1_usize, 10_000))]
     pub max_concurrent: usize,
-    /// Idle time after which an upload is aborted (408). SERVER__BODY_TIMEOUT holds for uploads as well.
+    /// Idle time after which an upload is aborted (408). At most SERVER__BODY_TIMEOUT, which holds for uploads as well.
     #[arg(id = "UPLOAD__IDLE_TIMEOUT", default_value = "30s", value_parser = duration_between("100ms", "1h"))]
     pub idle_timeout: Duration,
 }
@@ -286,11 +286,12 @@ pub struct TrainingConfig {
     /// The most rows a run may train on.
     #[arg(id = "TRAINING__MAX_ROWS", default_value = "1000000", value_parser = between(1_u64, 100_000_000))]
     pub max_rows: u64,
-    /// Clients that may follow the events of runs at the same time; further ones are answered 503 with Retry-After.
-    #[arg(id = "TRAINING__MAX_FOLLOWERS", default_value = "500", value_parser = between(1_usize, 100_000))]
+    /// Clients that may follow the events of runs at the same time; further ones are answered 503 with Retry-After. Each takes
+    /// a connection: fewer than SERVER__MAX_CONNECTIONS_PER_ADDRESS leave some to the other clients of a proxy.
+    #[arg(id = "TRAINING__MAX_FOLLOWERS", default_value = "200", value_parser = between(1_usize, 100_000))]
     pub max_followers: usize,
     /// The same for one run.
-    #[arg(id = "TRAINING__MAX_FOLLOWERS_PER_RUN", default_value = "250", value_parser = between(1_usize, 100_000))]
+    #[arg(id = "TRAINING__MAX_FOLLOWERS_PER_RUN", default_value = "100", value_parser = between(1_usize, 100_000))]
     pub max_followers_per_run: usize,
     /// How long the events of a run may be silent before a comment is sent, by which a client sees that the connection is alive.
     #[arg(id = "TRAINING__FOLLOWERS_KEEP_ALIVE", default_value = "15s", value_parser = duration_between("1s", "5m"))]
@@ -350,6 +351,13 @@ impl Config {
         }
         // Port 0 is another one with every start.
         Identity::default_instance(Some(self.server.port).filter(|port| *port != 0))
+    }
+
+    /// The connections that one address may have, if followers of runs may take all of them.
+    pub fn connections_below_followers(&self) -> Option<usize> {
+        let limits = &self.server.limits;
+        let connections = limits.max_connections.min(limits.max_connections_per_address);
+        (self.training.max_followers >= connections).then_some(connections)
     }
 
     /// The variables of this process that are most likely settings with a misspelt section.

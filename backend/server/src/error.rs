@@ -27,8 +27,8 @@ const MAX_EXTRA_ITEMS: usize = 100;
 /// What handlers return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// When a client may try again that found no free slot.
-const BUSY_PAUSE: Duration = Duration::from_secs(5);
+/// When a client may try again that found no free slot, or a dependency that was not available.
+const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -81,10 +81,14 @@ pub enum Error {
     /// The content is another one than the client wants: 412.
     #[error("the content is not the one that If-Match names")]
     PreconditionFailed,
-    /// Full for now: 503 with Retry-After.
+    /// Busy for now: 503 with Retry-After.
     #[error("{0}")]
     Busy(String),
-    /// The database failed: 503 when it cannot be reached or is locked, 507 when its disk is full, else 500.
+    /// The same because of a limit of the settings; counted by its reason.
+    #[error("{detail}")]
+    LimitReached { reason: RequestRefusal, detail: String },
+    /// The database failed: 503 with Retry-After when it cannot be reached or is locked, or when this machine has no thread
+    /// left for a further connection to SQLite; 507 when its disk is full, else 500.
     #[error("the database is not available")]
     Database(#[source] sqlx::Error),
     /// The file store failed: 503, or 507 when it is full.
@@ -124,7 +128,7 @@ impl Error {
             Self::CrossSite(_) => StatusCode::FORBIDDEN,
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
-            Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy(_) | Self::LimitReached { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Database(error) if is_unreachable(error) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Database(error) if is_database_full(error) => StatusCode::INSUFFICIENT_STORAGE,
             Self::Database(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -150,7 +154,7 @@ impl Error {
             Self::CrossSite(_) => "cross_site",
             Self::Range { .. } => "range_not_satisfiable",
             Self::PreconditionFailed => "precondition_failed",
-            Self::Busy(_) => "busy",
+            Self::Busy(_) | Self::LimitReached { .. } => "busy",
             Self::Database(error) if is_database_full(error) => "database_full",
             Self::Database(_) => "database_unavailable",
             Self::Storage(cause) if is_full(cause) => "storage_full",
@@ -186,15 +190,23 @@ impl Error {
 
     /// Whether the fault is the server's, not the client's.
     pub fn is_server_fault(&self) -> bool {
-        self.status().is_server_error() && !matches!(self, Self::Busy(_) | Self::BuffersFull)
+        self.status().is_server_error()
+            && !matches!(self, Self::Busy(_) | Self::LimitReached { .. } | Self::BuffersFull)
     }
 
-    /// Why reading a request's body failed: it came too slowly, or not to its end.
+    /// Why reading a request's body failed: it came too slowly, breaks the rules of HTTP, or did not come to its end.
     pub fn from_body(error: &axum::Error) -> Self {
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
         while let Some(error) = cause {
             if let Some(Self::TooSlow(expected)) = error.downcast_ref::<Self>() {
                 return Self::TooSlow(expected.clone());
+            }
+            // What hyper says of chunks and trailers that it cannot read; of a body that ends early it says another kind.
+            if let Some(kind) = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind)
+                && matches!(kind, std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData)
+            {
+                let detail = "the body breaks the rules of chunks or trailers (RFC 9112, section 7.1)".to_owned();
+                return Self::BadRequest { code: "malformed_body", detail };
             }
             cause = error.source();
         }
@@ -206,7 +218,9 @@ impl Error {
         match self {
             Self::Stalled(_) | Self::TooSlow(_) => Some(RequestRefusal::SlowBody),
             Self::BuffersFull => Some(RequestRefusal::MaxBufferedBytes),
+            Self::LimitReached { reason, .. } => Some(*reason),
             Self::BadRequest { code: "invalid_host", .. } => Some(RequestRefusal::InvalidHost),
+            Self::BadRequest { code: "malformed_body", .. } => Some(RequestRefusal::MalformedBody),
             Self::UnknownHost(_) => Some(RequestRefusal::UnknownHost),
             Self::CrossSite(_) => Some(RequestRefusal::CrossSite),
             _ => None,
@@ -328,9 +342,12 @@ impl IntoResponse for Error {
             Self::Invalid { extras, .. } => {
                 problem.extend(extras.into_iter().map(|(name, value)| (name, shortened(value))))
             }
-            Self::Busy(_) | Self::BuffersFull => headers.typed_insert(RetryAfter::delay(BUSY_PAUSE)),
             Self::Range { size_bytes } => headers.typed_insert(ContentRange::unsatisfied_bytes(size_bytes)),
             _ => {}
+        }
+        // A limit that was met, or a dependency that may be back soon.
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.typed_insert(RetryAfter::delay(RETRY_PAUSE));
         }
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         (status, headers, Value::Object(problem).to_string()).into_response()

@@ -83,9 +83,10 @@ const ROWS: &[Row] = &[
     row("SERVER__HEADER_TIMEOUT", &["100ms", "1h"], &["99ms", "61m"]),
     row("SERVER__MAX_HEADER_BYTES", &["1KiB", "64KiB"], &["1023", "65537"]),
     row("SERVER__IDLE_TIMEOUT", &["100ms", "1h"], &["99ms", "61m"]),
-    row("SERVER__BODY_TIMEOUT", &["100ms", "1h"], &["99ms", "61m"]),
+    row("SERVER__BODY_TIMEOUT", &["100ms", "1h"], &["99ms", "61m"]).with(&[("UPLOAD__IDLE_TIMEOUT", "100ms")]),
     row("SERVER__MIN_BODY_RATE", &["1", "1TiB"], &["0", "1025GiB"]),
     row("SERVER__WRITE_TIMEOUT", &["100ms", "1h"], &["99ms", "61m"]),
+    row("SERVER__MIN_RESPONSE_RATE", &["1", "1TiB"], &["0", "1025GiB"]),
     row("SERVER__MAX_BUFFERED_BYTES", &["2MiB", "1TiB"], &["2097151", "1025GiB"]),
     row("SERVER__ALLOWED_HOSTS", &["a", "a.example,B,*"], &["a:80", "http://a", "a b"]),
     row("SERVER__CORS_ORIGINS", &["http://a", "https://a.example,http://b:1"], &["*", "a", "https://a/x", "ftp://a"]),
@@ -117,7 +118,7 @@ const ROWS: &[Row] = &[
     row("UPLOAD__MAX_PROCESSING_TIME", &["1ms", "1d"], &["999us", "0s", "25h"]),
     row("UPLOAD__MAX_RECORD_BYTES", &["1KiB", "64MiB"], &["1023", "65537KiB"]),
     row("UPLOAD__MAX_CONCURRENT", &["1", "10000"], &["0", "10001"]),
-    row("UPLOAD__IDLE_TIMEOUT", &["100ms", "1h"], &["99ms", "61m"]),
+    row("UPLOAD__IDLE_TIMEOUT", &["100ms", "1h"], &["99ms", "61m"]).with(&[("SERVER__BODY_TIMEOUT", "1h")]),
     row("RETENTION__TTL", &["1s", "3650d"], &["999ms", "3651d"])
         .with(&[("RETENTION__MIN_TTL", "1s"), ("RETENTION__MAX_TTL", "3650d")]),
     row("RETENTION__MIN_TTL", &["1s", "3650d"], &["999ms", "3651d"])
@@ -281,6 +282,10 @@ fn contradictions_are_refused() {
             "UPLOAD__MAX_RECORD_BYTES: found 512.0 KiB, expected no more than UPLOAD__MAX_UNCOMPRESSED_BYTES",
         ),
         (
+            &[("SERVER__BODY_TIMEOUT", "29s")],
+            "UPLOAD__IDLE_TIMEOUT: found 30s, expected no more than SERVER__BODY_TIMEOUT",
+        ),
+        (
             &[("TRAINING__WORKERS", "9")],
             "DATABASE__MAX_CONNECTIONS: found 8, expected at least one for each of TRAINING__WORKERS",
         ),
@@ -308,6 +313,19 @@ fn all_contradictions_are_listed_at_once() {
     let config: Config = settings::read(variables).unwrap();
     let named: Vec<String> = config.contradictions().into_iter().map(|fault| fault.variable).collect();
     assert_eq!(named, ["RETENTION__TTL", "DATABASE__MAX_CONNECTIONS", "AI__BASE_URL"]);
+}
+
+#[test]
+fn followers_that_may_take_all_connections_are_warned_of() {
+    let cases: [(Variables, Option<usize>); 4] = [
+        (&[], None),
+        (&[("TRAINING__MAX_FOLLOWERS", "256")], Some(256)),
+        (&[("SERVER__MAX_CONNECTIONS", "200")], Some(200)),
+        (&[("TRAINING__MAX_FOLLOWERS", "256"), ("SERVER__MAX_CONNECTIONS_PER_ADDRESS", "300")], None),
+    ];
+    for (variables, expected) in cases {
+        assert_eq!(read(variables).unwrap().connections_below_followers(), expected, "{variables:?}");
+    }
 }
 
 #[test]
