@@ -174,7 +174,7 @@ fn assemble(
             total: config.training.max_followers,
             of_one_run: config.training.max_followers_per_run,
         })),
-        model_cache: ModelCache::default(),
+        model_cache: ModelCache::new(config.training.model_cache),
         shutdown,
         config,
         database,

@@ -150,6 +150,7 @@ const ROWS: &[Row] = &[
     row("TRAINING__LEASE", &["1s", "1d"], &["1ns", "999ms", "25h"]).with(&[("CLEANUP__ORPHAN_GRACE", "30d")]),
     row("TRAINING__MAX_QUEUED", &["1", "1000000"], &["0", "1000001"]),
     row("TRAINING__MAX_ROWS", &["1", "100000000"], &["0", "100000001"]),
+    row("TRAINING__MODEL_CACHE", &["1MiB", "1TiB"], &["1048575B", "1025GiB"]),
     row("TRAINING__MAX_FOLLOWERS", &["1", "100000"], &["0", "100001"]),
     row("TRAINING__MAX_FOLLOWERS_PER_RUN", &["1", "100000"], &["0", "100001"]),
     row("TRAINING__FOLLOWERS_KEEP_ALIVE", &["1s", "5m"], &["999ms", "301s"]),
