@@ -54,10 +54,13 @@ def main():
     )
     samples = []
     began = time.monotonic()
-    while demo.poll() is None:
-        values, requests = read(arguments.backend)
-        samples.append((values, requests))
-        time.sleep(EVERY_SECONDS)
+    try:
+        while demo.poll() is None:
+            samples.append(read(arguments.backend))
+            time.sleep(EVERY_SECONDS)
+    finally:
+        if demo.poll() is None:
+            demo.terminate()
     if demo.returncode != 0:
         sys.exit(f"the demo ended with status {demo.returncode}")
     if len(samples) < 2 * PARTS:

@@ -82,7 +82,8 @@ async fn run(config: Config, telemetry: &Telemetry, signals: &mut Signals) -> an
         tracing::warn!(
             followers,
             connections,
-            "clients that follow runs may take all connections of an address: behind a proxy nobody else is served then"
+            "clients that follow runs may take all connections, so that behind a proxy nobody else is served: lower \
+             TRAINING__MAX_FOLLOWERS, or raise SERVER__MAX_CONNECTIONS_PER_ADDRESS and SERVER__MAX_CONNECTIONS"
         );
     }
 

@@ -117,6 +117,7 @@ impl Model {
             return Err(ModelError::Version { found });
         }
         let mut model: Self = serde_json::from_slice(bytes).map_err(ModelError::NotAModel)?;
+        model.features.iter_mut().for_each(Feature::shrink);
         if let Body::Trees(ensemble) = &mut model.body {
             ensemble.shrink();
         }
@@ -132,12 +133,13 @@ impl Model {
         serde_json::to_vec(self).map_err(ModelError::NotAModel)
     }
 
-    /// Bytes of memory that its trees take; 0 without trees. All other parts are smaller in memory than in the file.
-    pub fn tree_bytes(&self) -> usize {
-        match &self.body {
+    /// Bytes of memory that its trees and the levels of its columns take. All other parts are smaller in memory than in the file.
+    pub fn memory_bytes(&self) -> usize {
+        let body = match &self.body {
             Body::Trees(ensemble) => ensemble.memory_bytes(),
             Body::Linear(_) => 0,
-        }
+        };
+        body + self.features.iter().map(Feature::memory_bytes).sum::<usize>()
     }
 
     /// The algorithm that trained it.

@@ -24,7 +24,7 @@ pub struct ModelCache {
 #[derive(Clone)]
 struct CachedModel {
     model: Arc<Model>,
-    /// What it takes in memory at most: its trees, and as much as its file for the rest.
+    /// What it takes in memory at most: its trees and texts, and as much as its file for the rest.
     bytes: u64,
 }
 
@@ -67,7 +67,7 @@ impl ModelCache {
         let cached = self.models.get_or_insert_async(run_id, async {
             let _permit = self.loads.acquire().await.map_err(|closed| Error::Internal(closed.into()))?;
             let model = load.await?;
-            let bytes = file_bytes.saturating_add(model.tree_bytes() as u64).max(1);
+            let bytes = file_bytes.saturating_add(model.memory_bytes() as u64).max(1);
             Ok::<_, Error>(CachedModel { model: Arc::new(model), bytes })
         });
         cached.await.map(|cached| cached.model)
@@ -99,8 +99,8 @@ mod tests {
     #[tokio::test]
     async fn models_are_kept_within_the_bound_by_what_they_take() {
         let (one, file_bytes) = model();
-        assert!(one.tree_bytes() >= TREES * 32, "a node takes 32 bytes, {} were counted", one.tree_bytes());
-        let of_each = file_bytes + one.tree_bytes() as u64;
+        assert!(one.memory_bytes() >= TREES * 32, "a node takes 32 bytes, {} were counted", one.memory_bytes());
+        let of_each = file_bytes + one.memory_bytes() as u64;
         let cache = ModelCache::new(3 * of_each);
         for run in 0..20 {
             let loaded = cache.get_or_load(&run.to_string(), file_bytes, async { Ok(model().0) }).await;

@@ -43,7 +43,8 @@ impl Config {
         // The other one would end the upload before.
         let (idle, waiting) = (upload.idle_timeout, self.server.limits.body_timeout);
         if idle > waiting {
-            faults.push(fault("UPLOAD__IDLE_TIMEOUT", as_text(idle), "no more than SERVER__BODY_TIMEOUT"));
+            let expected = format!("no more than SERVER__BODY_TIMEOUT, which is {}", as_text(waiting));
+            faults.push(fault("UPLOAD__IDLE_TIMEOUT", as_text(idle), &expected));
         }
         // All workers send their heartbeats at the same time after a pause of the process, and one that has to wait for a
         // connection may lose its run.

@@ -75,7 +75,8 @@ pub struct TrainingConfig {
     /// The most rows a run may train on.
     #[arg(id = "TRAINING__MAX_ROWS", default_value = "1000000", value_parser = between(1_u64, 100_000_000))]
     pub max_rows: u64,
-    /// Memory for models that were asked for predictions, so that the next request need not read them again.
+    /// Memory for models that were asked for predictions, so that the next request need not read them again. A model that
+    /// takes more is read for each request.
     #[arg(id = "TRAINING__MODEL_CACHE", default_value = "64MiB", value_parser = bytes_between("1MiB", "1TiB"))]
     pub model_cache: u64,
     /// Clients that may follow the events of runs at the same time; further ones are answered 503 with Retry-After. Each takes

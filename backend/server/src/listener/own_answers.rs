@@ -1,8 +1,8 @@
 //! The refusals that hyper writes itself, before there is a request: 400, 414 and 431, each with an empty body. Here they
 //! become problems as all others are.
 //!
-//! hyper has no hook for them, and says 431 of a target that is too long as well. But what it writes while no request is open, and all responses are flushed, can only be one.
-//! Behind a pipelined response in the same write the refusal stays as hyper has it.
+//! hyper has no hook for them, and says 431 of a target that is too long as well. But what it writes while no request is open,
+//! and all responses are flushed, can only be one. Behind a pipelined response in the same write the refusal stays as hyper has it.
 
 use axum::http::StatusCode;
 use serde_json::json;

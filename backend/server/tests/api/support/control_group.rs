@@ -64,9 +64,23 @@ fn make_group(controller: &str, settings: &[Setting]) -> io::Result<PathBuf> {
         let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
         controllers.split(',').any(|other| other == controller).then(|| path.trim_start_matches('/').to_owned())
     });
+    remove_left_over(&mount.join(own.as_deref().unwrap_or_default()));
+    remove_left_over(&mount);
     let name = format!("belfry-test-{}", uuid::Uuid::now_v7().simple());
     let made = make_group_at(&mount.join(own.unwrap_or_default()).join(&name), settings);
     made.or_else(|_| make_group_at(&mount.join(&name), settings))
+}
+
+/// Removes the groups of tests that were killed. The kernel refuses for those in which something lives.
+fn remove_left_over(parent: &Path) {
+    for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
+        let is_ours = entry.file_name().to_str().is_some_and(|name| name.starts_with("belfry-test-"));
+        let made = entry.metadata().and_then(|metadata| metadata.modified());
+        // A new one may be about to be lived in.
+        if is_ours && made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age > Duration::from_secs(3600))) {
+            let _ = std::fs::remove_dir(entry.path());
+        }
+    }
 }
 
 fn make_group_at(folder: &Path, settings: &[Setting]) -> io::Result<PathBuf> {

@@ -35,6 +35,7 @@ impl ProcessLimit {
         match made {
             Ok(()) => Some(Self::Group(group)),
             Err(error) => {
+                remove_group(&group);
                 skipped(&format!("cannot limit the processes of a server here: {error}"));
                 None
             }

@@ -107,7 +107,7 @@ async fn a_reader_that_takes_nothing_is_cut() {
 
 #[tokio::test]
 async fn a_reader_above_the_least_rate_gets_all() {
-    let rate = [("SERVER__WRITE_TIMEOUT", "1s"), ("SERVER__MIN_RESPONSE_RATE", "64KiB")];
+    let rate = [("SERVER__WRITE_TIMEOUT", "3s"), ("SERVER__MIN_RESPONSE_RATE", "32KiB")];
     let server = Server::start_with(&rate).await;
     let dataset = upload(&server, "", generated(2 << 20)).await;
     let path = format!("/api/v1/datasets/{}/content", dataset["id"].as_str().unwrap());

@@ -45,7 +45,7 @@ pub struct Attack {
     pub tasks: JoinSet<()>,
 }
 
-/// How many of a kind must be counted at least: metric, reason, number.
+/// How many of a kind must be counted at least: metric, reason, number. Of several reasons, joined by `|`, the sum.
 pub type Refusals<'r> = &'r [(&'r str, &'r str, f64)];
 
 /// A server that is attacked, and what it has acknowledged.
@@ -70,7 +70,10 @@ pub async fn withstand(settings: &[(&str, &str)], refusals: Refusals<'_>, attack
     target.does_honest_work().await;
     for (metric, reason, least) in refusals {
         eventually(&format!("{metric} for {reason} is at least {least}"), PATIENCE, async || {
-            let found = counted(&target.server, metric, reason).await;
+            let mut found = 0.0;
+            for reason in reason.split('|') {
+                found += counted(&target.server, metric, reason).await;
+            }
             if found >= *least { Ok(()) } else { Err(format!("{found}")) }
         })
         .await;
