@@ -14,7 +14,9 @@ start_group() {
   (
     set +m
     group=$name
-    trap 'finish_group "$name"' EXIT
+    # The name as it is now: at the end it may be a variable of a step.
+    # shellcheck disable=SC2064
+    trap "finish_group $name" EXIT
     "$@"
   ) >"$test_logs/$name.out" 2>&1 </dev/null &
   groups[$!]=$name
