@@ -72,8 +72,18 @@ load_environment() {
 
 is_port() { [[ $1 =~ ^[0-9]{1,5}$ ]] && ((10#$1 >= 1 && 10#$1 <= 65535)); }
 
-# Native mode writes all its files here; git ignores the folder.
+# Native mode and the tests write all their files here; git ignores the folder.
 choose_state_folder() {
   state=${BELFRY_STATE:-$project_root/.belfry}
   [[ $state == /* ]] || state=$project_root/$state
+}
+
+# Data, logs and settings with secrets are in it, so it is closed to others from the beginning. One that is there already is
+# closed if it is the project's own or has a lock of ours; another may be a folder of others, named by mistake.
+make_state_folder() {
+  if [[ ! -e $state ]]; then
+    (umask 077 && mkdir -p -- "$state")
+  elif [[ -O $state && ($state == "$project_root/.belfry" || -e $state/lock) ]]; then
+    chmod go-rwx -- "$state"
+  fi
 }

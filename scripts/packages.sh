@@ -43,6 +43,7 @@ apt_install() {
 }
 
 package_log() {
+  make_state_folder
   mkdir -p -- "$state/logs"
   echo "$state/logs/packages.log"
 }

@@ -84,12 +84,7 @@ stop_part() {
 
 # One `up` or `down` at a time: two would start each part twice.
 take_lock() {
-  # Data, logs and settings with secrets are in it. One without a lock may be a folder of others, named by mistake.
-  if [[ -e $state/lock && -O $state ]]; then
-    chmod go-rwx -- "$state"
-  else
-    (umask 077 && mkdir -p -- "$state")
-  fi
+  make_state_folder
   exec {lock}>"$state/lock"
   flock -n "$lock" || die "another ./run.sh is at work on $state"
 }

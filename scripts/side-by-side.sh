@@ -14,7 +14,9 @@ start_group() {
   (
     set +m
     group=$name
-    trap finish_group EXIT
+    # The name as it is now: at the end it may be a variable of a step.
+    # shellcheck disable=SC2064
+    trap "finish_group $name" EXIT
     "$@"
   ) >"$test_logs/$name.out" 2>&1 </dev/null &
   groups[$!]=$name
@@ -23,14 +25,32 @@ start_group() {
 
 # Also runs when the group is stopped.
 finish_group() {
-  local result=$?
+  local result=$? name=$1
   trap - EXIT
   stop_test_stacks
   stop_postgres
   stop_test_engine
   end_step
   ((result == 0)) || printf '%s\n' "$current_step" >>"$test_logs/failed"
+  echo "$result" >"$test_logs/result-$name.new"
+  mv -- "$test_logs/result-$name.new" "$test_logs/result-$name"
   exit "$result"
+}
+
+# Not by `wait -n`, which loses the status of one of two groups that end at the same moment.
+has_ended() { [[ -e $test_logs/result-${groups[$1]} ]] || ! kill -0 "$1" 2>/dev/null; }
+
+# Waits for a group to end, and sets `ended` to its process id.
+await_any_group() {
+  local id
+  while sleep 0.5; do
+    for id in "${!groups[@]}"; do
+      if has_ended "$id"; then
+        ended=$id
+        return 0
+      fi
+    done
+  done
 }
 
 # Waits for all groups and shows the output of each as it ends. The first that fails stops the others.
@@ -39,9 +59,10 @@ await_groups() {
   show_progress &
   progress_id=$!
   while ((${#groups[@]} > 0)); do
-    result=0
-    wait -n -p ended "${!groups[@]}" || result=$?
+    await_any_group
     name=${groups[$ended]}
+    # A group that was killed has left none.
+    result=$(cat -- "$test_logs/result-$name" 2>/dev/null || echo 137)
     unset "groups[$ended]"
     mark "$name-ended"
     show_group "$name" "$result"

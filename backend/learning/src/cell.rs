@@ -29,6 +29,9 @@ impl DecimalMark {
 /// The texts that denote a missing value, in lower case; the comparison ignores case.
 pub const MISSING: [&str; 8] = ["", "na", "n/a", "nan", "null", "none", "?", "-"];
 
+/// Bytes of the longest of them.
+pub(crate) const LONGEST_MISSING: usize = 4;
+
 /// A decimal of at most this many digits and no exponent is finite whatever its digits: the greatest `f64` has 309.
 pub(crate) const SURELY_FINITE: usize = 300;
 
@@ -98,47 +101,12 @@ pub fn boolean(cell: &[u8]) -> Option<bool> {
     }
 }
 
-/// Whether a cell is an optional sign and digits with at most one point: surely a finite number, known without
-/// computing its value. Nearly every numeric cell is one.
-pub fn is_plain_decimal(cell: &[u8]) -> bool {
-    is_plain_decimal_with(cell, b'.')
-}
-
-/// The same with another mark before the decimals.
-#[inline]
-pub(crate) fn is_plain_decimal_with(cell: &[u8], mark: u8) -> bool {
-    let digits = match cell {
-        [b'+' | b'-', rest @ ..] => rest,
-        all => all,
-    };
-    let mut points = 0;
-    for &byte in digits {
-        if byte == mark {
-            points += 1;
-        } else if !byte.is_ascii_digit() {
-            return false;
-        }
-    }
-    points <= 1 && digits.len() > points && digits.len() <= SURELY_FINITE
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_plain_decimal_is_a_number() {
-        for cell in ["0", "-1", "+2", "3.5", ".5", "5.", "-.25", "007", &"9".repeat(300)] {
-            assert!(is_plain_decimal(cell.as_bytes()), "{cell}");
-            assert!(number(cell.as_bytes()).is_some(), "{cell}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_plain_decimal_is_left_to_the_parser() {
-        for cell in ["", "-", ".", "+.", "1.2.3", "1e5", "--1", "1 2", "x", "1,5"] {
-            assert!(!is_plain_decimal(cell.as_bytes()), "{cell}");
-        }
+    fn what_is_no_finite_number_is_none() {
         assert_eq!(number(b"1e5"), Some(1e5));
         for cell in ["inf", "-infinity", "nan", "1e999", "1,5", "0x10", "1_000"] {
             assert_eq!(number(cell.as_bytes()), None, "{cell}");
@@ -170,6 +138,7 @@ mod tests {
         for text in MISSING {
             assert!(is_missing(text.as_bytes()) && is_missing(text.to_ascii_uppercase().as_bytes()), "{text}");
         }
+        assert_eq!(MISSING.iter().map(|text| text.len()).max(), Some(LONGEST_MISSING));
     }
 
     #[test]

@@ -6,5 +6,6 @@ mod child;
 mod models;
 mod params;
 mod profile;
+mod profile_reference;
 mod support;
 mod training;

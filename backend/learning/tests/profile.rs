@@ -19,7 +19,7 @@ fn profile_in(pieces: usize, bytes: &[u8], limits: Limits) -> Result<Profile, Cs
 }
 
 /// Profiles whole and in pieces of 1, 2, 3 and 7 bytes, which must make no difference.
-fn profile_with(bytes: &[u8], limits: Limits) -> Result<Profile, CsvError> {
+pub(crate) fn profile_with(bytes: &[u8], limits: Limits) -> Result<Profile, CsvError> {
     let whole = profile_in(usize::MAX, bytes, limits);
     for pieces in [1, 2, 3, 7] {
         assert_eq!(profile_in(pieces, bytes, limits), whole, "in pieces of {pieces}");

@@ -18,7 +18,7 @@ catalogue! {
     counter HTTP_CONNECTIONS_REFUSED_TOTAL = "http_connections_refused_total" { reason: ConnectionRefusal };
     /// Connections cut, by reason.
     counter HTTP_CONNECTIONS_CUT_TOTAL = "http_connections_cut_total" { reason: ConnectionCut };
-    /// Requests refused for how they were sent, by reason.
+    /// Requests refused for how they were sent or for a limit that they met, by reason.
     counter HTTP_REQUESTS_REFUSED_TOTAL = "http_requests_refused_total" { reason: RequestRefusal };
 
     /// Uploads ended, by outcome.

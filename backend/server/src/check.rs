@@ -42,9 +42,10 @@ fn checked() -> Result<Config, Vec<String>> {
     let texts = |faults: Vec<SettingsError>| faults.iter().map(ToString::to_string).collect::<Vec<_>>();
     let mut variables = settings::environment::<Config>().map_err(|fault| texts(vec![fault]))?;
     let mut faults = Config::misspelt_in_env();
+    let mut reader = settings::reader::<Config>();
     // Reading stops at the first fault, so it is read again without that variable.
     let config = loop {
-        let fault = match settings::read::<Config>(variables.clone()) {
+        let fault = match reader.read(variables.clone()) {
             Ok(config) => break config,
             Err(fault) => fault,
         };

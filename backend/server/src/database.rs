@@ -194,7 +194,11 @@ pub mod testing {
 
     /// A database of its own: SQLite in `folder`, or one on the PostgreSQL server of `BELFRY_TEST_DATABASE_URL`.
     pub async fn fresh(folder: &Path) -> Database {
-        let mut variables = vec![("DATA__DIR".to_owned(), folder.display().to_string())];
+        let mut variables = vec![
+            ("DATA__DIR".to_owned(), folder.display().to_string()),
+            // Other tests keep the disk busy.
+            ("DATABASE__ACQUIRE_TIMEOUT".to_owned(), "1m".to_owned()),
+        ];
         if let Ok(url) = std::env::var("BELFRY_TEST_DATABASE_URL") {
             let name = format!("belfry_{}", uuid::Uuid::now_v7().simple());
             let pool = sqlx::PgPool::connect(&url).await.unwrap();

@@ -1,34 +1,20 @@
-//! One error enum and its answer: `application/problem+json` (RFC 9457) with a stable code and a safe sentence.
-//!
-//! The cause is logged once, here, with the request's id; the client never sees it.
+//! One error enum: the status and the stable code of each, and what may be done about it. How it is answered and logged is in
+//! `problem.rs`.
 
-use std::time::Duration;
+mod database_errors;
+mod problem;
 
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use belfry_learning::excerpt::shorten_message;
-use belfry_telemetry::catalogue::{DB_ERRORS_TOTAL, DatabaseErrorKind, ERRORS_TOTAL};
-use belfry_telemetry::http::current_request_id;
-use headers::{ContentRange, HeaderMapExt, RetryAfter};
-use serde_json::{Map, Value, json};
+use axum::http::StatusCode;
+use belfry_telemetry::catalogue::{DB_ERRORS_TOTAL, DatabaseErrorKind};
+use serde_json::{Map, Value};
 
-use crate::catalogue::HTTP_REQUESTS_REFUSED_TOTAL;
 use crate::labels::{Component, RequestRefusal};
+use database_errors::{is_database_full, is_unreachable, kind};
 
 pub use belfry_telemetry::error_text::chain;
 
-/// The longest detail of a problem. It may show what a client sent, which may be as long as a body.
-const MAX_DETAIL_BYTES: usize = 2048;
-
-/// The longest text among the further fields of a problem, and the most items of a list.
-const MAX_EXTRA_BYTES: usize = 512;
-const MAX_EXTRA_ITEMS: usize = 100;
-
 /// What handlers return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// When a client may try again that found no free slot.
-const BUSY_PAUSE: Duration = Duration::from_secs(5);
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -81,10 +67,14 @@ pub enum Error {
     /// The content is another one than the client wants: 412.
     #[error("the content is not the one that If-Match names")]
     PreconditionFailed,
-    /// Full for now: 503 with Retry-After.
+    /// Busy for now: 503 with Retry-After.
     #[error("{0}")]
     Busy(String),
-    /// The database failed: 503 when it cannot be reached or is locked, 507 when its disk is full, else 500.
+    /// The same because of a limit of the settings; counted by its reason.
+    #[error("{detail}")]
+    LimitReached { reason: RequestRefusal, detail: String },
+    /// The database failed: 503 with Retry-After when it cannot be reached or is locked, or when this machine has no thread
+    /// left for a further connection to SQLite; 507 when its disk is full, else 500.
     #[error("the database is not available")]
     Database(#[source] sqlx::Error),
     /// The file store failed: 503, or 507 when it is full.
@@ -124,7 +114,7 @@ impl Error {
             Self::CrossSite(_) => StatusCode::FORBIDDEN,
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
-            Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy(_) | Self::LimitReached { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Database(error) if is_unreachable(error) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Database(error) if is_database_full(error) => StatusCode::INSUFFICIENT_STORAGE,
             Self::Database(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -150,7 +140,7 @@ impl Error {
             Self::CrossSite(_) => "cross_site",
             Self::Range { .. } => "range_not_satisfiable",
             Self::PreconditionFailed => "precondition_failed",
-            Self::Busy(_) => "busy",
+            Self::Busy(_) | Self::LimitReached { .. } => "busy",
             Self::Database(error) if is_database_full(error) => "database_full",
             Self::Database(_) => "database_unavailable",
             Self::Storage(cause) if is_full(cause) => "storage_full",
@@ -186,15 +176,23 @@ impl Error {
 
     /// Whether the fault is the server's, not the client's.
     pub fn is_server_fault(&self) -> bool {
-        self.status().is_server_error() && !matches!(self, Self::Busy(_) | Self::BuffersFull)
+        self.status().is_server_error()
+            && !matches!(self, Self::Busy(_) | Self::LimitReached { .. } | Self::BuffersFull)
     }
 
-    /// Why reading a request's body failed: it came too slowly, or not to its end.
+    /// Why reading a request's body failed: it came too slowly, breaks the rules of HTTP, or did not come to its end.
     pub fn from_body(error: &axum::Error) -> Self {
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
         while let Some(error) = cause {
             if let Some(Self::TooSlow(expected)) = error.downcast_ref::<Self>() {
                 return Self::TooSlow(expected.clone());
+            }
+            // What hyper says of chunks and trailers that it cannot read; of a body that ends early it says another kind.
+            if let Some(kind) = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind)
+                && matches!(kind, std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData)
+            {
+                let detail = "the body breaks the rules of chunks or trailers (RFC 9112, section 7.1)".to_owned();
+                return Self::BadRequest { code: "malformed_body", detail };
             }
             cause = error.source();
         }
@@ -206,7 +204,9 @@ impl Error {
         match self {
             Self::Stalled(_) | Self::TooSlow(_) => Some(RequestRefusal::SlowBody),
             Self::BuffersFull => Some(RequestRefusal::MaxBufferedBytes),
+            Self::LimitReached { reason, .. } => Some(*reason),
             Self::BadRequest { code: "invalid_host", .. } => Some(RequestRefusal::InvalidHost),
+            Self::BadRequest { code: "malformed_body", .. } => Some(RequestRefusal::MalformedBody),
             Self::UnknownHost(_) => Some(RequestRefusal::UnknownHost),
             Self::CrossSite(_) => Some(RequestRefusal::CrossSite),
             _ => None,
@@ -227,67 +227,6 @@ impl From<object_store::Error> for Error {
     }
 }
 
-fn is_unreachable(error: &sqlx::Error) -> bool {
-    matches!(kind(error), DatabaseErrorKind::Timeout | DatabaseErrorKind::Connection)
-}
-
-fn kind(error: &sqlx::Error) -> DatabaseErrorKind {
-    match error {
-        sqlx::Error::PoolTimedOut => DatabaseErrorKind::Timeout,
-        sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => DatabaseErrorKind::Timeout,
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
-            DatabaseErrorKind::Connection
-        }
-        sqlx::Error::Database(error) => database_kind(error.as_ref()),
-        _ => DatabaseErrorKind::Other,
-    }
-}
-
-fn database_kind(error: &dyn sqlx::error::DatabaseError) -> DatabaseErrorKind {
-    use sqlx::error::ErrorKind;
-    match error.kind() {
-        ErrorKind::UniqueViolation
-        | ErrorKind::ForeignKeyViolation
-        | ErrorKind::NotNullViolation
-        | ErrorKind::CheckViolation => DatabaseErrorKind::Constraint,
-        _ => match error.code().as_deref().map(Code::parse_code) {
-            // Class 08 is connection trouble, 57P0x a server that shuts down or starts; too many connections; a replica.
-            Some(Code::Postgres(code)) if code.starts_with("08") || code.starts_with("57P") => {
-                DatabaseErrorKind::Connection
-            }
-            Some(Code::Postgres("53300" | "25006")) => DatabaseErrorKind::Connection,
-            // SQLITE_BUSY and SQLITE_LOCKED: another writer takes too long.
-            Some(Code::Sqlite(5 | 6)) => DatabaseErrorKind::Timeout,
-            // SQLITE_READONLY, SQLITE_IOERR and SQLITE_CANTOPEN: its file is out of reach.
-            Some(Code::Sqlite(8 | 10 | 14)) => DatabaseErrorKind::Connection,
-            _ => DatabaseErrorKind::Other,
-        },
-    }
-}
-
-/// Whether the database has no room left: PostgreSQL's disk_full, SQLITE_FULL.
-fn is_database_full(error: &sqlx::Error) -> bool {
-    let sqlx::Error::Database(error) = error else { return false };
-    matches!(error.code().as_deref().map(Code::parse_code), Some(Code::Postgres("53100") | Code::Sqlite(13)))
-}
-
-/// An engine's own code.
-enum Code<'c> {
-    /// A SQLSTATE: five characters.
-    Postgres(&'c str),
-    /// A primary result code: the lowest byte of the extended one.
-    Sqlite(u32),
-}
-
-impl<'c> Code<'c> {
-    fn parse_code(code: &'c str) -> Self {
-        match code.parse::<u32>() {
-            Ok(number) if code.len() < 5 => Self::Sqlite(number & 0xff),
-            _ => Self::Postgres(code),
-        }
-    }
-}
-
 /// Whether a chain of causes ends in a full disk or quota.
 fn is_full(cause: &anyhow::Error) -> bool {
     cause.chain().any(|cause| cause.downcast_ref().is_some_and(is_disk_full))
@@ -295,44 +234,4 @@ fn is_full(cause: &anyhow::Error) -> bool {
 
 fn is_disk_full(error: &std::io::Error) -> bool {
     matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
-}
-
-/// A field of a problem, cut to what a person reads.
-fn shortened(value: Value) -> Value {
-    match value {
-        Value::String(text) => Value::String(shorten_message(&text, MAX_EXTRA_BYTES).into_owned()),
-        Value::Array(items) => items.into_iter().take(MAX_EXTRA_ITEMS).map(shortened).collect(),
-        other => other,
-    }
-}
-
-impl IntoResponse for Error {
-    fn into_response(self) -> Response {
-        let status = self.status();
-        if self.is_server_fault() {
-            ERRORS_TOTAL.with((self.code(), self.component())).increment(1);
-            tracing::error!(code = self.code(), cause = chain(&self), "request failed");
-        }
-        if let Some(reason) = self.refusal() {
-            HTTP_REQUESTS_REFUSED_TOTAL.with(reason).increment(1);
-        }
-        let mut problem = Map::new();
-        problem.insert("type".into(), json!("about:blank"));
-        problem.insert("title".into(), json!(status.canonical_reason()));
-        problem.insert("status".into(), json!(status.as_u16()));
-        problem.insert("code".into(), json!(self.code()));
-        problem.insert("detail".into(), json!(shorten_message(&self.to_string(), MAX_DETAIL_BYTES)));
-        problem.insert("request_id".into(), json!(current_request_id()));
-        let mut headers = HeaderMap::new();
-        match self {
-            Self::Invalid { extras, .. } => {
-                problem.extend(extras.into_iter().map(|(name, value)| (name, shortened(value))))
-            }
-            Self::Busy(_) | Self::BuffersFull => headers.typed_insert(RetryAfter::delay(BUSY_PAUSE)),
-            Self::Range { size_bytes } => headers.typed_insert(ContentRange::unsatisfied_bytes(size_bytes)),
-            _ => {}
-        }
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        (status, headers, Value::Object(problem).to_string()).into_response()
-    }
 }

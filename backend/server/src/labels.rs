@@ -130,18 +130,21 @@ pub enum ConnectionCut {
     HeaderTimeout,
     /// No further request came in SERVER__IDLE_TIMEOUT.
     IdleTimeout,
-    /// The client took nothing of its response in SERVER__WRITE_TIMEOUT.
+    /// The client took less of its response than SERVER__MIN_RESPONSE_RATE in SERVER__WRITE_TIMEOUT.
     WriteTimeout,
     /// What came was not HTTP/1, or its header was too large.
     Malformed,
 }
 
-/// Why a request was refused for how it was sent: the label `reason` of `http_requests_refused_total`.
+/// Why a request was refused for how it was sent, or for a limit that it met: the label `reason` of
+/// `http_requests_refused_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum RequestRefusal {
     /// Its body came too slowly.
     SlowBody,
+    /// Its body was not as HTTP/1.1 has it, such as a chunk without a size.
+    MalformedBody,
     /// JSON bodies have taken all of SERVER__MAX_BUFFERED_BYTES.
     MaxBufferedBytes,
     /// Its `Host` is missing, doubled or none.
@@ -150,6 +153,12 @@ pub enum RequestRefusal {
     UnknownHost,
     /// A web page of another site sent it.
     CrossSite,
+    /// As many uploads as UPLOAD__MAX_CONCURRENT allows are in flight, and keep up.
+    MaxUploads,
+    /// As many clients follow runs, or this run, as TRAINING__MAX_FOLLOWERS or TRAINING__MAX_FOLLOWERS_PER_RUN allows.
+    MaxFollowers,
+    /// As many runs as TRAINING__MAX_QUEUED allows wait.
+    MaxQueued,
 }
 
 /// How a request for predictions ended.

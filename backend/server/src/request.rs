@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRef, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use belfry_learning::excerpt::excerpt;
 use belfry_telemetry::error_text::panic_message;
@@ -67,16 +67,22 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
         let content_type = request.headers().get(header::CONTENT_TYPE).cloned();
+        let unsupported = || {
+            let found = content_type.as_ref();
+            let found = found.map_or("none".to_owned(), |found| shown(&String::from_utf8_lossy(found.as_bytes())));
+            Error::UnsupportedMediaType(format!("Content-Type: found {found}, expected application/json"))
+        };
+        // Before a body is read that will not be used.
+        if !content_type.as_ref().is_some_and(is_json) {
+            return Err(unsupported());
+        }
         let (head, body) = request.into_parts();
         let bytes = BodyBudget::from_ref(state).read(body, JSON_LIMIT_BYTES).await?;
         let request = Request::from_parts(head, Body::from(bytes));
         match axum::Json::<Object<T>>::from_request(request, state).await {
             Ok(axum::Json(Object(value))) => Ok(Self(value)),
-            Err(JsonRejection::MissingJsonContentType(_)) => {
-                let found =
-                    content_type.map_or("none".to_owned(), |found| shown(&String::from_utf8_lossy(found.as_bytes())));
-                Err(Error::UnsupportedMediaType(format!("Content-Type: found {found}, expected application/json")))
-            }
+            // Such as one with a malformed parameter.
+            Err(JsonRejection::MissingJsonContentType(_)) => Err(unsupported()),
             Err(JsonRejection::JsonDataError(error)) => Err(Error::invalid("invalid_body", reason(&error))),
             Err(JsonRejection::JsonSyntaxError(error)) => {
                 Err(Error::BadRequest { code: "invalid_json", detail: reason(&error) })
@@ -88,6 +94,13 @@ where
             Err(_) => Err(Error::Incomplete),
         }
     }
+}
+
+/// Whether a media type is JSON's, or ends in `+json` (RFC 6839).
+fn is_json(content_type: &HeaderValue) -> bool {
+    let essence = content_type.to_str().ok().and_then(|text| text.split(';').next()).unwrap_or_default();
+    let essence = essence.trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
 /// A value that is read from a JSON object only: a struct would be read from an array of its fields, too.

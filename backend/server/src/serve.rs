@@ -77,6 +77,15 @@ async fn run(config: Config, telemetry: &Telemetry, signals: &mut Signals) -> an
     if threads < allowed {
         tracing::warn!(threads, allowed, "fewer threads for blocking work than allowed, because of the process limit");
     }
+    if let Some(connections) = config.connections_below_followers() {
+        let followers = config.training.max_followers;
+        tracing::warn!(
+            followers,
+            connections,
+            "clients that follow runs may take all connections, so that behind a proxy nobody else is served: lower \
+             TRAINING__MAX_FOLLOWERS, or raise SERVER__MAX_CONNECTIONS_PER_ADDRESS and SERVER__MAX_CONNECTIONS"
+        );
+    }
 
     let opening = async {
         // Before the database is opened, which a restore may be about to replace.
@@ -160,13 +169,13 @@ fn assemble(
         lease_clock,
         started: Instant::now(),
         upload_slots: UploadSlots::new(config.upload.max_concurrent, limits.min_body_rate),
-        body_budget: BodyBudget::new(limits.max_buffered_bytes, limits.body_timeout),
+        body_budget: BodyBudget::new(limits.max_buffered_bytes, limits.body_timeout, limits.min_body_rate),
         run_notifications: RunNotifications::default(),
         run_feeds: Arc::new(RunFeeds::new(FollowerLimits {
             total: config.training.max_followers,
             of_one_run: config.training.max_followers_per_run,
         })),
-        model_cache: ModelCache::default(),
+        model_cache: ModelCache::new(config.training.model_cache),
         shutdown,
         config,
         database,

@@ -43,6 +43,9 @@ const PARTS_IN_FLIGHT: usize = 2;
 
 const READ_BYTES: usize = 256 << 10;
 
+/// What a reader is given at once. There may be as many readers as connections, each with a client that takes its time.
+const DOWNLOAD_BYTES: usize = 64 << 10;
+
 /// The file store.
 #[derive(Clone, Debug)]
 pub struct Storage {
@@ -123,13 +126,14 @@ impl Storage {
         let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
         let found = self.store.get_opts(&key.into(), options).await?;
         let length = found.range.end - found.range.start;
-        // object_store reads local files 8 KiB at a time, each on another thread.
+        // object_store reads local files 8 KiB at a time, each on another thread. Each client of a download that does not
+        // read has up to three such buffers: of the file, of the stream, and of the connection.
         Ok(match found.payload {
             GetResultPayload::File(file, path) => {
                 let mut file = tokio::fs::File::from_std(file);
                 let positioned = file.seek(SeekFrom::Start(found.range.start)).await;
                 positioned.map_err(|error| failed(&path, error))?;
-                let pieces = ReaderStream::with_capacity(file.take(length), READ_BYTES);
+                let pieces = ReaderStream::with_capacity(file.take(length), DOWNLOAD_BYTES);
                 pieces.map_err(move |error| failed(&path, error)).boxed()
             }
             GetResultPayload::Stream(pieces) => pieces,

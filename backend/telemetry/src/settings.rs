@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::Read;
+use std::marker::PhantomData;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgMatches, Command};
@@ -125,9 +126,9 @@ pub(crate) fn needs_feature(variable: &str, feature: &str) -> SettingsError {
     }
 }
 
-fn is_in_a_section(variable: &str, known: &[&str]) -> bool {
+fn is_in_a_section(variable: &str, known: &[impl AsRef<str>]) -> bool {
     let section = variable.split_once("__").map(|(section, _)| section);
-    section.is_some_and(|section| known.iter().any(|known| known.split("__").next() == Some(section)))
+    section.is_some_and(|section| known.iter().any(|known| known.as_ref().split("__").next() == Some(section)))
 }
 
 /// Reads `T` from `variables`, usually the [`environment`] of the process.
@@ -135,31 +136,64 @@ fn is_in_a_section(variable: &str, known: &[&str]) -> bool {
 /// `X_FILE` stands for `X` and names a file that holds its value. An empty value counts as unset. A variable that
 /// begins with a section of `T` and is not one of its keys is an error: most often it is misspelt.
 pub fn read<T: clap::Args>(variables: impl IntoIterator<Item = (String, String)>) -> Result<T, SettingsError> {
-    let command = command::<T>();
-    let known: Vec<&str> = command.get_arguments().filter_map(|argument| argument.get_long()).collect();
-    let mut values: BTreeMap<&str, String> = BTreeMap::new();
-    for (variable, value) in variables {
-        if !is_in_a_section(&variable, &known) || value.is_empty() {
-            continue;
+    reader().read(variables)
+}
+
+/// What [`read`]s `T` more than once.
+pub fn reader<T: clap::Args>() -> Reader<T> {
+    let mut command = command::<T>();
+    // Otherwise the first reading does, and checks each pair of arguments for conflicts in a debug build.
+    command.build();
+    let known = command.get_arguments().filter_map(|argument| argument.get_long().map(str::to_owned)).collect();
+    Reader { command, known, settings: PhantomData }
+}
+
+/// Reads `T` any number of times, without working out each time which variables there are.
+///
+/// ```
+/// use belfry_telemetry::{http::HttpOptions, settings};
+///
+/// let mut reader = settings::reader::<HttpOptions>();
+/// for (value, valid) in [("true", true), ("maybe", false)] {
+///     let set = [("HTTP_METRICS__SIZES".to_owned(), value.to_owned())];
+///     assert_eq!(reader.read(set).is_ok(), valid);
+/// }
+/// ```
+pub struct Reader<T> {
+    command: Command,
+    known: Vec<String>,
+    settings: PhantomData<fn() -> T>,
+}
+
+impl<T: clap::Args> Reader<T> {
+    /// What [`read`] does.
+    pub fn read(&mut self, variables: impl IntoIterator<Item = (String, String)>) -> Result<T, SettingsError> {
+        let Self { command, known, .. } = self;
+        let mut values: BTreeMap<&str, String> = BTreeMap::new();
+        for (variable, value) in variables {
+            if !is_in_a_section(&variable, known) || value.is_empty() {
+                continue;
+            }
+            let (key, value) = if let Some(key) = known.iter().find(|known| **known == variable) {
+                (key, value)
+            } else if let Some(key) = known.iter().find(|known| variable.strip_suffix("_FILE") == Some(known.as_str()))
+            {
+                (key, read_file(&variable, &value, is_secret(key, command))?)
+            } else {
+                return Err(misspelt::unknown_key(&variable, command));
+            };
+            if values.insert(key, value).is_some() {
+                return Err(SettingsError {
+                    variable: key.to_owned(),
+                    found: format!("both {key} and {key}_FILE"),
+                    expected: "one of the two".to_owned(),
+                });
+            }
         }
-        let (key, value) = if let Some(key) = known.iter().find(|known| **known == variable) {
-            (*key, value)
-        } else if let Some(key) = known.iter().find(|known| variable.strip_suffix("_FILE") == Some(**known)) {
-            (*key, read_file(&variable, &value, is_secret(key, &command))?)
-        } else {
-            return Err(misspelt::unknown_key(&variable, &command));
-        };
-        if values.insert(key, value).is_some() {
-            return Err(SettingsError {
-                variable: key.to_owned(),
-                found: format!("both {key} and {key}_FILE"),
-                expected: "one of the two".to_owned(),
-            });
-        }
+        let arguments: Vec<String> = values.iter().map(|(key, value)| format!("--{key}={value}")).collect();
+        let parsed = command.try_get_matches_from_mut(arguments);
+        parsed.and_then(|matches: ArgMatches| T::from_arg_matches(&matches)).map_err(|error| refused(&error, command))
     }
-    let arguments: Vec<String> = values.iter().map(|(key, value)| format!("--{key}={value}")).collect();
-    let parsed = command.clone().try_get_matches_from(arguments);
-    parsed.and_then(|matches: ArgMatches| T::from_arg_matches(&matches)).map_err(|error| refused(&error, &command))
 }
 
 /// The variables of `T`, each an argument of this command: for `.env.example` and for tests.

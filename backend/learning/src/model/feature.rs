@@ -34,6 +34,19 @@ impl Feature {
         Self { name, kind, fill }
     }
 
+    pub(crate) fn shrink(&mut self) {
+        if let FeatureKind::Text { levels } = &mut self.kind {
+            levels.shrink_to_fit();
+        }
+    }
+
+    /// Bytes of memory that its levels take, each with the allocator's header.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let FeatureKind::Text { levels } = &self.kind else { return size_of::<Self>() };
+        let texts: usize = levels.iter().map(|level| size_of::<String>() + (level.len() + 16).max(32)).sum();
+        size_of::<Self>() + texts
+    }
+
     /// The column's name.
     pub fn name(&self) -> &str {
         &self.name

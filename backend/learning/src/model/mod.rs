@@ -116,7 +116,11 @@ impl Model {
             let found = format!("{} {}", preamble.format, preamble.format_version);
             return Err(ModelError::Version { found });
         }
-        let model: Self = serde_json::from_slice(bytes).map_err(ModelError::NotAModel)?;
+        let mut model: Self = serde_json::from_slice(bytes).map_err(ModelError::NotAModel)?;
+        model.features.iter_mut().for_each(Feature::shrink);
+        if let Body::Trees(ensemble) = &mut model.body {
+            ensemble.shrink();
+        }
         model.check()?;
         Ok(model)
     }
@@ -127,6 +131,15 @@ impl Model {
     /// Only if JSON cannot hold it, which [`Model::load`] and training rule out.
     pub fn save(&self) -> Result<Vec<u8>, ModelError> {
         serde_json::to_vec(self).map_err(ModelError::NotAModel)
+    }
+
+    /// Bytes of memory that its trees and the levels of its columns take. All other parts are smaller in memory than in the file.
+    pub fn memory_bytes(&self) -> usize {
+        let body = match &self.body {
+            Body::Trees(ensemble) => ensemble.memory_bytes(),
+            Body::Linear(_) => 0,
+        };
+        body + self.features.iter().map(Feature::memory_bytes).sum::<usize>()
     }
 
     /// The algorithm that trained it.

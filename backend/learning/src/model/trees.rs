@@ -64,6 +64,23 @@ impl Tree {
         self.value[node]
     }
 
+    /// Gives back what the lists reserved while they grew, which may be as much again as they hold.
+    fn shrink(&mut self) {
+        let Self { feature, threshold, left, right, missing, value } = self;
+        for list in [feature, left, right, missing] {
+            list.shrink_to_fit();
+        }
+        threshold.shrink_to_fit();
+        value.shrink_to_fit();
+    }
+
+    /// Bytes in memory, with the allocator's header of each list.
+    fn memory_bytes(&self) -> usize {
+        const ALLOCATION: usize = 16;
+        let nodes = self.value.len();
+        size_of::<Self>() + 4 * (nodes * size_of::<u32>() + ALLOCATION) + 2 * (nodes * size_of::<f64>() + ALLOCATION)
+    }
+
     fn check(&self, features: usize) -> Result<(), &'static str> {
         let nodes = self.value.len();
         let lengths = [self.feature.len(), self.threshold.len(), self.left.len(), self.right.len(), self.missing.len()];
@@ -121,6 +138,15 @@ impl Ensemble {
         }
         let share = if self.mean { (self.trees.len() / outputs).max(1) as f64 } else { 1.0 };
         sums.iter().zip(&self.base).map(|(sum, base)| base + sum / share).collect()
+    }
+
+    pub(crate) fn shrink(&mut self) {
+        self.trees.shrink_to_fit();
+        self.trees.iter_mut().for_each(Tree::shrink);
+    }
+
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.trees.iter().map(Tree::memory_bytes).sum()
     }
 
     pub(crate) fn check(&self, features: usize) -> Result<(), &'static str> {

@@ -3,11 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::notes::{ColumnNote, NoteCode};
+use super::scan::{Field, Shape};
 use super::whole_values::WholeValues;
 use crate::cell::{self, DecimalMark, MAX_MAGNITUDE};
-
-/// A number with at most this many digits before its point is not beyond [`MAX_MAGNITUDE`].
-const SURELY_SMALL: usize = 12;
 
 /// What a column's values are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -61,6 +59,8 @@ pub(crate) struct ColumnState {
     too_large: u64,
     points: Marks,
     commas: Marks,
+    /// The shape that a further cell may have, as well as a whole number's, without telling of the column's marks.
+    settled_shape: Shape,
     whole_values: WholeValues,
 }
 
@@ -87,50 +87,35 @@ impl ColumnState {
             too_large: 0,
             points: Marks::None,
             commas: Marks::None,
+            settled_shape: if may_have_commas { Shape::Whole } else { Shape::WithPoint },
             whole_values: WholeValues::default(),
         }
     }
 
+    /// Takes a cell.
     #[inline]
-    pub(crate) fn observe(&mut self, cell: &[u8]) {
-        // While decimal commas are possible, what a point means is looked at.
-        let is_plain = cell::is_plain_decimal(cell) && (!self.may_have_commas || !cell.contains(&b'.'));
-        if is_plain && (self.may_be_number || self.may_have_commas) {
-            self.observe_decimal(cell, cell.len());
-        } else {
+    pub(super) fn observe(&mut self, cell: &[u8], field: &Field) {
+        if field.shape != Shape::Other && (field.shape == Shape::Whole || field.shape == self.settled_shape) {
+            self.may_be_boolean = false;
+            if field.may_be_large || !self.whole_values.need_not_see(field.key) {
+                self.observe_decimal_value(cell, field);
+            }
+        } else if !self.is_text() || !is_surely_present(cell) {
             self.observe_other(cell);
         }
     }
 
-    /// A cell already known to be a plain decimal with at most this many digits before its point, in a table without
-    /// decimal commas.
-    #[inline]
-    pub(crate) fn observe_decimal(&mut self, cell: &[u8], digits: usize) {
-        self.may_be_boolean = false;
-        if digits > SURELY_SMALL || (self.whole_values.are_few() && !self.whole_values.knows(cell)) {
-            self.observe_decimal_value(cell);
+    #[inline(never)]
+    fn observe_decimal_value(&mut self, cell: &[u8], field: &Field) {
+        let mark = if field.shape == Shape::WithComma { DecimalMark::Comma } else { DecimalMark::Point };
+        if let Some(value) = cell::number_with(cell, mark) {
+            self.whole_values.insert_decimal(field.key, value);
+            self.too_large += u64::from(value.abs() > MAX_MAGNITUDE);
         }
     }
 
     #[inline(never)]
-    fn observe_decimal_value(&mut self, cell: &[u8]) {
-        if let Some(value) = cell::number(cell) {
-            self.observe_value(cell, value);
-        }
-    }
-
-    fn observe_value(&mut self, cell: &[u8], value: f64) {
-        if self.whole_values.are_few() {
-            self.whole_values.insert_cell(cell, value);
-        }
-        self.too_large += u64::from(value.abs() > MAX_MAGNITUDE);
-    }
-
-    #[inline(never)]
-    pub(crate) fn observe_other(&mut self, cell: &[u8]) {
-        if self.is_usual_with_comma(cell) {
-            return;
-        }
+    fn observe_other(&mut self, cell: &[u8]) {
         let cell = cell.trim_ascii();
         if cell::is_missing(cell) {
             self.missing += 1;
@@ -142,15 +127,10 @@ impl ColumnState {
         self.may_be_boolean = self.may_be_boolean && cell::boolean(cell).is_some();
     }
 
-    /// Whether a cell with a decimal comma says nothing new of a column that surely has them.
+    /// Whether no value can change what the column is.
     #[inline]
-    fn is_usual_with_comma(&self, cell: &[u8]) -> bool {
-        self.commas == Marks::Clear
-            && self.may_have_commas
-            && !self.may_be_number
-            && !self.whole_values.are_few()
-            && cell.len() <= SURELY_SMALL
-            && cell::is_plain_decimal_with(cell, b',')
+    fn is_text(&self) -> bool {
+        !(self.may_be_number || self.may_have_commas || self.may_be_boolean)
     }
 
     /// A trimmed value of a column that has had only numbers.
@@ -163,14 +143,14 @@ impl ColumnState {
                     // A clear point, or any in a column that has commas.
                     self.may_have_commas = self.may_be_number && self.points == Marks::Ambiguous;
                 }
-                self.observe_value(cell, value);
+                self.observe_value(value);
             }
             None => {
                 self.may_be_number = false;
                 match cell::number_with_comma(cell).filter(|_| self.may_have_commas && self.points == Marks::None) {
                     Some(value) => {
                         self.commas = self.commas.and(cell, b',');
-                        self.observe_value(cell, value);
+                        self.observe_value(value);
                     }
                     None => self.may_have_commas = false,
                 }
@@ -179,6 +159,16 @@ impl ColumnState {
         if !self.may_be_number && !self.may_have_commas {
             self.whole_values.give_up();
         }
+        if !self.may_have_commas {
+            self.settled_shape = Shape::WithPoint;
+        } else if !self.may_be_number && self.commas == Marks::Clear {
+            self.settled_shape = Shape::WithComma;
+        }
+    }
+
+    fn observe_value(&mut self, value: f64) {
+        self.whole_values.insert(value);
+        self.too_large += u64::from(value.abs() > MAX_MAGNITUDE);
     }
 
     /// Whether its values are numbers and surely have decimal commas.
@@ -230,4 +220,10 @@ impl Marks {
     fn and(self, cell: &[u8], mark: u8) -> Self {
         if self == Self::Clear || !cell::may_be_thousands(cell, mark) { Self::Clear } else { Self::Ambiguous }
     }
+}
+
+/// Whether a cell is too long to denote a missing value, without white space around it.
+#[inline]
+fn is_surely_present(cell: &[u8]) -> bool {
+    cell.len() > cell::LONGEST_MISSING && matches!(cell, [first, .., last] if *first > b' ' && *last > b' ')
 }

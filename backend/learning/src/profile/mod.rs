@@ -12,6 +12,7 @@ mod notes;
 mod records;
 mod scan;
 mod whole_values;
+mod word;
 
 use serde::{Deserialize, Serialize};
 

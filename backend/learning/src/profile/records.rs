@@ -1,8 +1,8 @@
 //! The body of a table: framing records and showing their cells to the columns.
 //!
-//! There are three lanes. A record that lies in one piece is split where it lies, by a search for delimiters or, where it
-//! has quotes, field by field. Any other goes through `csv-core`, which remembers where it was from piece to piece. All
-//! see the same records; a test pushes the same files whole and byte by byte and compares.
+//! There are two lanes. A record that lies in one piece is split where it lies. Any other goes through `csv-core`, which
+//! remembers where it was from piece to piece, and so does one that is to be refused. Both see the same records; a test
+//! pushes the same files whole and byte by byte and compares.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use csv_core::ReadRecordResult;
 
 use super::column::ColumnState;
 use super::error::{CsvError, CsvErrorCode};
-use super::scan::{Field, scan_field, split_record};
+use super::scan::{Field, Scanner};
 use super::{Limits, Profile};
 use crate::cell;
 
@@ -19,7 +19,8 @@ pub(crate) struct Records {
     limits: Limits,
     delimiter: u8,
     reader: csv_core::Reader,
-    /// The fields of the last record that was split where it lay.
+    scanner: Scanner,
+    /// The fields of the last record that was split where it lay, one for each column.
     split: Vec<Field>,
     columns: Vec<ColumnState>,
     rows: u64,
@@ -41,6 +42,7 @@ impl Records {
             limits,
             delimiter,
             reader: csv_core::ReaderBuilder::new().delimiter(delimiter).build(),
+            scanner: Scanner::new(delimiter, may_have_decimal_commas(delimiter)),
             split: Vec::new(),
             columns: Vec::new(),
             rows: 0,
@@ -64,39 +66,26 @@ impl Records {
         (self.open_bytes > 0).then_some((self.ends_len, name))
     }
 
-    pub(crate) fn feed(&mut self, mut chunk: &[u8]) -> Result<(), CsvError> {
-        while let Some(&first) = chunk.first() {
-            if self.open_bytes > 0 {
-                let taken = self.feed_slowly(chunk)?;
-                chunk = &chunk[taken..];
-                continue;
-            }
-            if first == b'\n' || first == b'\r' {
-                self.line += u64::from(first == b'\n');
-                chunk = &chunk[1..];
-                continue;
-            }
-            self.record_line = self.line;
-            match memchr::memchr3(b'\n', b'\r', b'"', chunk) {
-                Some(end) if chunk[end] != b'"' => {
-                    self.check_length(end)?;
-                    self.take_plain_record(&chunk[..end])?;
-                    self.line += u64::from(chunk[end] == b'\n');
-                    chunk = &chunk[end + 1..];
+    pub(crate) fn feed(&mut self, chunk: &[u8]) -> Result<(), CsvError> {
+        // `self.line` includes the line ends before `counted`: counting many at once costs less than at each record.
+        let (mut at, mut counted) = (0, 0);
+        while let Some(&first) = chunk.get(at) {
+            if self.open_bytes == 0 {
+                if first == b'\n' || first == b'\r' {
+                    at += 1;
+                    continue;
                 }
-                Some(_) => {
-                    let taken = match self.take_quoted_record(chunk)? {
-                        Some(taken) => taken,
-                        None => self.feed_slowly(chunk)?,
-                    };
-                    chunk = &chunk[taken..];
+                if let Some(taken) = self.take_whole_record(&chunk[at..]) {
+                    at += taken;
+                    continue;
                 }
-                None => {
-                    let taken = self.feed_slowly(chunk)?;
-                    chunk = &chunk[taken..];
-                }
+                self.line += line_ends(&chunk[counted..at]);
+                self.record_line = self.line;
             }
+            at += self.feed_slowly(&chunk[at..])?;
+            counted = at;
         }
+        self.line += line_ends(&chunk[counted..]);
         Ok(())
     }
 
@@ -138,7 +127,7 @@ impl Records {
         self.open_bytes += taken;
         self.fields_len += written;
         self.ends_len += ended;
-        self.line += memchr::memchr_iter(b'\n', &chunk[..taken]).count() as u64;
+        self.line += line_ends(&chunk[..taken]);
         match result {
             ReadRecordResult::Record => {
                 let (fields, ends) = (std::mem::take(&mut self.fields), std::mem::take(&mut self.ends));
@@ -166,61 +155,15 @@ impl Records {
         }
     }
 
-    /// Takes a record with quotes that lies in `chunk`; returns how many bytes. `None` if it is for the slow lane.
-    fn take_quoted_record(&mut self, chunk: &[u8]) -> Result<Option<usize>, CsvError> {
-        if self.columns.is_empty() {
-            return Ok(None);
-        }
-        let (max_columns, max_bytes) = (self.limits.max_columns, self.limits.max_record_bytes);
-        let Some(end) = split_record(chunk, self.delimiter, max_columns, max_bytes, &mut self.split) else {
-            return Ok(None);
-        };
-        if self.split.len() != self.columns.len() {
-            return Err(self.ragged(self.split.len()));
-        }
-        let is_plain = !self.may_have_decimal_commas();
+    /// Takes the record that `bytes` begin with and returns its length with the first byte of its line end. `None` if it is
+    /// for the slow lane.
+    fn take_whole_record(&mut self, bytes: &[u8]) -> Option<usize> {
+        let end = self.scanner.split_record(bytes, self.limits.max_record_bytes, &mut self.split)?;
         for (column, field) in self.columns.iter_mut().zip(&self.split) {
-            let cell = field.bytes(chunk);
-            match field.digits().before_point() {
-                Some(digits) if is_plain => column.observe_decimal(cell, digits),
-                Some(_) => column.observe(cell),
-                None => column.observe_other(cell),
-            }
+            column.observe(field.bytes(bytes), field);
         }
         self.rows += 1;
-        self.line += memchr::memchr_iter(b'\n', &chunk[..=end]).count() as u64;
-        Ok(Some(end + 1))
-    }
-
-    fn take_plain_record(&mut self, record: &[u8]) -> Result<(), CsvError> {
-        if self.columns.is_empty() {
-            let delimiter = self.delimiter;
-            return self.take_header(record.split(|&byte| byte == delimiter));
-        }
-        let is_plain = !self.may_have_decimal_commas();
-        let mut index = 0;
-        let mut rest = record;
-        loop {
-            let (length, digits) = scan_field(rest, self.delimiter);
-            if let Some(column) = self.columns.get_mut(index) {
-                let cell = &rest[..length];
-                match digits.before_point() {
-                    Some(digits) if is_plain => column.observe_decimal(cell, digits),
-                    Some(_) => column.observe(cell),
-                    None => column.observe_other(cell),
-                }
-            }
-            index += 1;
-            match rest.get(length + 1..) {
-                Some(after) => rest = after,
-                None => break,
-            }
-        }
-        if index != self.columns.len() {
-            return Err(self.ragged(index));
-        }
-        self.rows += 1;
-        Ok(())
+        Some(end + 1)
     }
 
     fn take_parsed_record(&mut self, fields: &[u8], ends: &[usize]) -> Result<(), CsvError> {
@@ -233,7 +176,7 @@ impl Records {
             return Err(self.ragged(ends.len()));
         }
         for (column, cell) in self.columns.iter_mut().zip(cells) {
-            column.observe(cell);
+            column.observe(cell, &self.scanner.scan_cell(cell));
         }
         self.rows += 1;
         Ok(())
@@ -244,7 +187,7 @@ impl Records {
         if cells.len() > self.limits.max_columns {
             return Err(self.too_many_columns());
         }
-        let has_commas = self.may_have_decimal_commas();
+        let has_commas = may_have_decimal_commas(self.delimiter);
         let is_number =
             |cell: &&[u8]| cell::number(cell).is_some() || (has_commas && cell::number_with_comma(cell).is_some());
         if cells.iter().all(is_number) {
@@ -271,12 +214,8 @@ impl Records {
             }
             self.columns.push(ColumnState::new(name, has_commas));
         }
+        self.split = vec![Field::default(); self.columns.len()];
         Ok(())
-    }
-
-    /// Whether numbers may have a decimal comma: where it does not separate columns, but a semicolon does.
-    fn may_have_decimal_commas(&self) -> bool {
-        self.delimiter == b';'
     }
 
     /// Bytes of the record in progress at most.
@@ -314,4 +253,13 @@ impl Records {
         CsvError::new(CsvErrorCode::RaggedRow, self.record_line, found, expected)
             .at_column(at, self.columns.get(at).map(|column| column.name.as_str()))
     }
+}
+
+/// Whether numbers may have a decimal comma: where it does not separate columns, but a semicolon does.
+fn may_have_decimal_commas(delimiter: u8) -> bool {
+    delimiter == b';'
+}
+
+fn line_ends(bytes: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', bytes).count() as u64
 }

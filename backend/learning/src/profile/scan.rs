@@ -1,202 +1,231 @@
 //! The fields of a record that lies in one piece, found where they lie, and which of them are plain decimals.
 
+use super::word::{ByteSet, Word};
 use crate::cell::SURELY_FINITE;
 
-/// A field of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Field {
-    /// Where it begins, without its quote.
-    start: u32,
-    /// Without its quotes. A field with doubled quotes is one quote: neither is a number, a truth value or missing.
-    length: u32,
-    digits: Digits,
+/// What is known of a table before its fields are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scanner {
+    delimiter: u8,
+    /// The bits in which a mark before decimals may differ from a point.
+    mark_bits: u8,
 }
 
-/// The digits before the point of a plain decimal, as [`crate::cell::is_plain_decimal`] has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Digits(u16);
+/// A field of a record, or a cell. It is filled in place: returned from where it is found, it would be copied in parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Field {
+    /// Without its quotes. A field with doubled quotes is one quote: neither is a number, a truth value or missing.
+    start: usize,
+    end: usize,
+    /// The bytes of a plain decimal, if they are fewer than eight, which tell it from any other; otherwise 0.
+    pub(super) key: u64,
+    pub(super) shape: Shape,
+    /// Whether more than [`SURELY_SMALL`] digits stand before the mark of a plain decimal.
+    pub(super) may_be_large: bool,
+}
 
-impl Digits {
-    const NOT_DECIMAL: Self = Self(u16::MAX);
+/// A plain decimal is an optional sign and digits with at most one decimal mark among them. It is surely a finite number,
+/// and nearly every numeric cell is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Shape {
+    /// No plain decimal.
+    #[default]
+    Other,
+    /// A plain decimal without a mark.
+    Whole,
+    WithPoint,
+    WithComma,
+}
 
-    pub(super) fn before_point(self) -> Option<usize> {
-        (self != Self::NOT_DECIMAL).then_some(usize::from(self.0))
+impl Shape {
+    #[inline]
+    fn with_mark(mark: u8) -> Self {
+        if mark == b',' { Self::WithComma } else { Self::WithPoint }
     }
 }
+
+/// A number with at most this many digits before its mark is not beyond [`MAX_MAGNITUDE`](crate::cell::MAX_MAGNITUDE).
+const SURELY_SMALL: usize = 12;
 
 impl Field {
-    fn new(start: usize, end: usize, digits: Digits) -> Option<Self> {
-        let (start, length) = (u32::try_from(start).ok()?, u32::try_from(end - start).ok()?);
-        Some(Self { start, length, digits })
-    }
-
+    #[inline]
     pub(super) fn bytes(self, record: &[u8]) -> &[u8] {
-        &record[self.start as usize..][..self.length as usize]
+        &record[self.start..self.end]
     }
 
-    pub(super) fn digits(self) -> Digits {
-        self.digits
-    }
-}
-
-/// The length of the field that `record`, which has no line end, begins with, and its digits if it is a plain decimal. Both
-/// are found in one pass, which is most of a numeric table's time.
-#[inline]
-pub(super) fn scan_field(record: &[u8], delimiter: u8) -> (usize, Digits) {
-    let (length, digits) = scan_decimal(record);
-    let rest = &record[length..];
-    match rest.first() {
-        None => (length, digits),
-        Some(&byte) if byte == delimiter => (length, digits),
-        Some(_) => (length + memchr::memchr(delimiter, rest).unwrap_or(rest.len()), Digits::NOT_DECIMAL),
+    fn text(start: usize, end: usize) -> Self {
+        Self { start, end, ..Self::default() }
     }
 }
 
-/// Splits the record that `bytes` begin with into `fields` and returns its length without its line end.
-///
-/// `None` where that needs a reader which remembers: the record goes on in the next piece, a quoted field has text after its
-/// closing quote, or there are more than `max_fields` or more than `max_bytes`.
-pub(super) fn split_record(
-    bytes: &[u8],
-    delimiter: u8,
-    max_fields: usize,
-    max_bytes: usize,
-    fields: &mut Vec<Field>,
-) -> Option<usize> {
-    fields.clear();
-    let mut at = 0;
-    while fields.len() < max_fields {
-        let (field, end) = match bytes.get(at)? {
-            b'"' => quoted_field(bytes, at + 1)?,
-            _ => bare_field(bytes, at, delimiter)?,
-        };
-        fields.push(field);
-        match *bytes.get(end)? {
-            b'\n' | b'\r' => return (end <= max_bytes).then_some(end),
-            after if after == delimiter => at = end + 1,
-            _ => return None,
+impl Scanner {
+    /// `has_commas`: commas as well as points may come before decimals.
+    pub(super) fn new(delimiter: u8, has_commas: bool) -> Self {
+        Self { delimiter, mark_bits: if has_commas { b'.' ^ b',' } else { 0 } }
+    }
+
+    pub(super) fn scan_cell(self, cell: &[u8]) -> Field {
+        let mut field = Field::default();
+        let end = self.scan_decimal(cell, 0, &mut field);
+        if end == cell.len() { field } else { Field::text(0, cell.len()) }
+    }
+
+    /// Splits the record that `bytes` begin with into `fields` and returns its length without its line end.
+    ///
+    /// `None` where that needs a reader which remembers or explains: the record goes on in the next piece, a quoted field
+    /// has text after its closing quote, there are more or fewer fields, or more than `max_bytes`.
+    pub(super) fn split_record(self, bytes: &[u8], max_bytes: usize, fields: &mut [Field]) -> Option<usize> {
+        let (last, others) = fields.split_last_mut()?;
+        let mut at = 0;
+        for field in others {
+            at = 1 + self.split_field(bytes, at, |byte| byte == self.delimiter, field)?;
         }
+        let end = self.split_field(bytes, at, is_line_end, last)?;
+        (end <= max_bytes).then_some(end)
     }
-    None
+
+    /// Finds the field at `at`, and where the byte after it is, which must be one that `ends` it.
+    #[inline(always)]
+    fn split_field(self, bytes: &[u8], at: usize, ends: impl Fn(u8) -> bool, field: &mut Field) -> Option<usize> {
+        if let [digit @ b'0'..=b'9', after, ..] = bytes.get(at..)?
+            && ends(*after)
+        {
+            let key = u64::from(*digit);
+            *field = Field { start: at, end: at + 1, key, shape: Shape::Whole, may_be_large: false };
+            return Some(at + 1);
+        }
+        let is_quoted = *bytes.get(at)? == b'"';
+        let start = at + usize::from(is_quoted);
+        let end = self.scan_decimal(bytes, start, field);
+        let after = end + usize::from(is_quoted);
+        if ends(*bytes.get(after)?) && (!is_quoted || bytes[end] == b'"') {
+            return Some(after);
+        }
+        let after =
+            if is_quoted { quoted_text(bytes, start, end, field) } else { self.bare_text(bytes, start, end, field) }?;
+        ends(*bytes.get(after)?).then_some(after)
+    }
+
+    /// Finds a field without quotes that is no plain decimal and goes on at `from`, and where the byte after it is.
+    #[inline]
+    fn bare_text(self, bytes: &[u8], start: usize, from: usize, field: &mut Field) -> Option<usize> {
+        let ends = |word: Word| word.equal(self.delimiter).or(word.equal(b'\n')).or(word.equal(b'\r'));
+        let end = find(bytes, from, ends, |rest| memchr::memchr3(self.delimiter, b'\n', b'\r', rest))?;
+        *field = Field::text(start, end);
+        Some(end)
+    }
+
+    /// Makes a field of the sign, digits and marks that `bytes` have at `start`, and returns where they end.
+    #[inline(always)]
+    fn scan_decimal(self, bytes: &[u8], start: usize, field: &mut Field) -> usize {
+        let word = Word::load(bytes, start);
+        let has_sign = is_sign(word.byte(0));
+        let (marks, stops) = self.marks_and_stops(word);
+        let stops = stops.without_first_byte(has_sign);
+        if stops.is_empty() {
+            return self.scan_long_decimal(bytes, start, field);
+        }
+        let length = stops.first();
+        let marks = marks.before(stops);
+        let has_digits = length > usize::from(has_sign) + usize::from(!marks.is_empty());
+        field.shape = match () {
+            () if marks.has_several() || !has_digits => Shape::Other,
+            () if marks.is_empty() => Shape::Whole,
+            () if self.mark_bits == 0 => Shape::WithPoint,
+            () => Shape::with_mark(word.byte(marks.first())),
+        };
+        field.key = word.before(stops).bits();
+        field.may_be_large = false;
+        (field.start, field.end) = (start, start + length);
+        start + length
+    }
+
+    /// The same of any length.
+    #[inline(never)]
+    fn scan_long_decimal(self, bytes: &[u8], start: usize, field: &mut Field) -> usize {
+        let begin = start + usize::from(bytes.get(start).is_some_and(|byte| is_sign(*byte)));
+        let (mut end, mut mark_at, mut has_several) = (begin, None, false);
+        loop {
+            let word = Word::load(bytes, end);
+            let (marks, stops) = self.marks_and_stops(word);
+            let marks = marks.before(stops);
+            if !marks.is_empty() {
+                has_several |= marks.has_several() || mark_at.is_some();
+                mark_at = mark_at.or(Some(end + marks.first()));
+            }
+            end += stops.first();
+            if !stops.is_empty() {
+                break;
+            }
+        }
+        let has_digits = end - begin > usize::from(mark_at.is_some());
+        let shape = match mark_at {
+            _ if has_several || !has_digits || end - begin > SURELY_FINITE => Shape::Other,
+            None => Shape::Whole,
+            Some(at) => Shape::with_mark(bytes[at]),
+        };
+        let may_be_large = mark_at.unwrap_or(end) - begin > SURELY_SMALL;
+        *field = Field { start, end, key: 0, shape, may_be_large };
+        end
+    }
+
+    /// The decimal marks in a word, and the bytes that neither are marks nor digits.
+    #[inline(always)]
+    fn marks_and_stops(self, word: Word) -> (ByteSet, ByteSet) {
+        let marks = word.with_bits(self.mark_bits).equal(b'.' | self.mark_bits);
+        (marks, word.not_digits().without(marks))
+    }
 }
 
-/// The field after an opening quote, and where the byte after its closing quote is.
 #[inline]
-fn quoted_field(bytes: &[u8], start: usize) -> Option<(Field, usize)> {
-    let (length, digits) = scan_decimal(&bytes[start..]);
-    let scanned = start + length;
-    let mut close = scanned + memchr_short(b'"', &bytes[scanned..])?;
-    if close == scanned && *bytes.get(close + 1)? != b'"' {
-        return Some((Field::new(start, close, digits)?, close + 1));
-    }
+fn is_line_end(byte: u8) -> bool {
+    byte == b'\n' || byte == b'\r'
+}
+
+#[inline]
+fn is_sign(byte: u8) -> bool {
+    byte == b'+' || byte == b'-'
+}
+
+/// Finds a quoted field that is no plain decimal and has no quote before `from`, and where the byte after it is.
+#[inline]
+fn quoted_text(bytes: &[u8], start: usize, from: usize, field: &mut Field) -> Option<usize> {
+    let mut close = find_quote(bytes, from)?;
     let mut is_doubled = false;
     while *bytes.get(close + 1)? == b'"' {
         is_doubled = true;
-        let from = close + 2;
-        close = from + memchr::memchr(b'"', &bytes[from..])?;
+        close = find_quote(bytes, close + 2)?;
     }
     let (start, end) = if is_doubled { (close, close + 1) } else { (start, close) };
-    Some((Field::new(start, end, Digits::NOT_DECIMAL)?, close + 1))
+    *field = Field::text(start, end);
+    Some(close + 1)
 }
 
-/// A field without quotes, and where the byte after it is.
 #[inline]
-fn bare_field(bytes: &[u8], start: usize, delimiter: u8) -> Option<(Field, usize)> {
-    let (length, digits) = scan_decimal(&bytes[start..]);
-    let scanned = start + length;
-    let next = *bytes.get(scanned)?;
-    if next == delimiter || next == b'\n' || next == b'\r' {
-        return Some((Field::new(start, scanned, digits)?, scanned));
-    }
-    let end = scanned + memchr::memchr3(delimiter, b'\n', b'\r', &bytes[scanned..])?;
-    Some((Field::new(start, end, Digits::NOT_DECIMAL)?, end))
+fn find_quote(bytes: &[u8], from: usize) -> Option<usize> {
+    find(bytes, from, |word| word.equal(b'"'), |rest| memchr::memchr(b'"', rest))
 }
 
-/// Most quoted fields are so short that calling a vector routine costs more than looking.
+/// Where from `from` on the first of some bytes is. Most fields are so short that calling a vector routine, `far`, costs
+/// more than looking at their words.
 #[inline]
-fn memchr_short(byte: u8, bytes: &[u8]) -> Option<usize> {
-    const SHORT: usize = 12;
-    let (head, rest) = bytes.split_at(bytes.len().min(SHORT));
-    match head.iter().position(|&other| other == byte) {
-        None => memchr::memchr(byte, rest).map(|at| head.len() + at),
-        found => found,
-    }
-}
-
-/// The length of the sign, digits and points that `bytes` begin with, and the digits before the point if they are a plain
-/// decimal.
-#[inline]
-fn scan_decimal(bytes: &[u8]) -> (usize, Digits) {
-    let sign = usize::from(matches!(bytes.first(), Some(b'+' | b'-')));
-    let (mut at, mut points, mut point_at) = (sign, 0, None);
-    while let Some(&byte) = bytes.get(at) {
-        if byte == b'.' {
-            points += 1;
-            point_at = Some(at);
-        } else if !byte.is_ascii_digit() {
-            break;
+fn find(
+    bytes: &[u8],
+    from: usize,
+    near: impl Fn(Word) -> ByteSet,
+    far: impl Fn(&[u8]) -> Option<usize>,
+) -> Option<usize> {
+    const NEAR_WORDS: usize = 3;
+    let mut at = from;
+    for _ in 0..NEAR_WORDS {
+        let found = near(Word::load(bytes, at));
+        if !found.is_empty() {
+            return Some(at + found.first());
         }
-        at += 1;
+        at += Word::BYTES;
     }
-    let length = at - sign;
-    let is_decimal = points <= 1 && length > points && length <= SURELY_FINITE;
-    let before_point = point_at.unwrap_or(at) - sign;
-    (at, if is_decimal { Digits(before_point as u16) } else { Digits::NOT_DECIMAL })
+    far(bytes.get(at..)?).map(|found| at + found)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cell;
-
-    #[test]
-    fn the_one_pass_scan_agrees_with_the_two_it_replaces() {
-        let long = "9".repeat(301);
-        for cell in ["", "1", "-1.5", "+", "-", ".", "1.2.3", "x", "1x", " 1", "NA", "-.5", "1e5", &long] {
-            for rest in ["", ",", ",2"] {
-                let record = format!("{cell}{rest}");
-                let (length, digits) = scan_field(record.as_bytes(), b',');
-                let expected = (cell.len(), cell::is_plain_decimal(cell.as_bytes()));
-                assert_eq!((length, digits.before_point().is_some()), expected, "{record}");
-            }
-        }
-    }
-
-    #[test]
-    fn digits_are_those_before_the_point() {
-        for (cell, digits) in [("12", 2), ("-12.345", 2), (".5", 0), ("5.", 1), ("+0001", 4)] {
-            assert_eq!(scan_field(cell.as_bytes(), b',').1.before_point(), Some(digits), "{cell}");
-        }
-    }
-
-    fn split(bytes: &str) -> Option<(usize, Vec<&str>)> {
-        let mut fields = Vec::new();
-        let end = split_record(bytes.as_bytes(), b',', 5, 60, &mut fields)?;
-        let texts = fields.iter().map(|field| std::str::from_utf8(field.bytes(bytes.as_bytes())).unwrap());
-        Some((end, texts.collect()))
-    }
-
-    #[test]
-    fn a_record_is_split_at_its_delimiters_and_line_end() {
-        assert_eq!(split("\"a\",\"1.5\",x\nrest"), Some((11, vec!["a", "1.5", "x"])));
-        assert_eq!(split("1,\"x, y\nz\",\r\n"), Some((11, vec!["1", "x, y\nz", ""])));
-        assert_eq!(split("\"\",\"\"\n"), Some((5, vec!["", ""])));
-        assert_eq!(
-            split("\"a long text, of more than twelve bytes\",2\r"),
-            Some((42, vec!["a long text, of more than twelve bytes", "2"]))
-        );
-        assert_eq!(split("a\"b,\"c\"\n"), Some((7, vec!["a\"b", "c"])));
-        assert_eq!(split("\"say \"\"hi\"\"\",2\n"), Some((14, vec!["\"", "2"])));
-        assert_eq!(split("\"12\"\"\",2\n"), Some((8, vec!["\"", "2"])));
-    }
-
-    #[test]
-    fn what_needs_memory_is_left_to_the_reader_that_has_it() {
-        let wide = "\"1\",2,3,4,5,6\n";
-        let long = format!("\"{}\"\n", "x".repeat(59));
-        for record in ["\"a\"b,1\n", "\"a\",1", "\"a\",", "\"a\"", "\"a", "\"a\"\"", "\"1", "\"a\",\"b\n", wide, &long]
-        {
-            assert_eq!(split(record), None, "{record:?}");
-        }
-    }
-}
+mod tests;

@@ -16,42 +16,36 @@ pub(super) struct WholeValues {
     small: u64,
     /// The bits of the others.
     others: Vec<u64>,
-    /// The last cell that was not one of one or two digits, and its length: columns often repeat themselves.
-    last: [u8; MAX_KEPT_BYTES],
-    last_length: usize,
+    /// The keys of some cells with values among those seen, each where its hash says; 0 where none is.
+    seen_keys: [u64; 1 << KEY_BITS],
 }
 
-/// Longer cells are read each time.
-const MAX_KEPT_BYTES: usize = 16;
+/// A column's keys fill two cache lines, and are few enough for columns of years or of `1.0`, `2.0`.
+const KEY_BITS: u32 = 4;
 
 impl Default for WholeValues {
     fn default() -> Self {
-        Self { are_few: true, small: 0, others: Vec::new(), last: [0; MAX_KEPT_BYTES], last_length: 0 }
+        Self { are_few: true, small: 0, others: Vec::new(), seen_keys: [0; 1 << KEY_BITS] }
     }
 }
 
 impl WholeValues {
-    /// Whether all were whole and few so far.
+    /// Whether the value of a plain decimal with this [key](super::scan::Field::key) cannot change anything. Told without
+    /// computing the value.
     #[inline]
-    pub(super) fn are_few(&self) -> bool {
-        self.are_few
-    }
-
-    /// Whether the value of this cell, which is a plain decimal, is surely among those seen. Told without computing it.
-    #[inline]
-    pub(super) fn knows(&self, cell: &[u8]) -> bool {
-        match small_value(cell) {
+    pub(super) fn need_not_see(&self, key: u64) -> bool {
+        if !self.are_few {
+            return true;
+        }
+        match small_value(key) {
             Some(value) => self.small >> value & 1 == 1,
-            None => cell == &self.last[..self.last_length],
+            None => key != 0 && self.seen_keys[slot(key)] == key,
         }
     }
 
-    /// Takes a cell with this value.
-    pub(super) fn insert_cell(&mut self, cell: &[u8], value: f64) {
-        if small_value(cell).is_none() && cell.len() <= MAX_KEPT_BYTES {
-            self.last[..cell.len()].copy_from_slice(cell);
-            self.last_length = cell.len();
-        }
+    /// Takes the value of a plain decimal.
+    pub(super) fn insert_decimal(&mut self, key: u64, value: f64) {
+        self.seen_keys[slot(key)] = key;
         self.insert(value);
     }
 
@@ -101,17 +95,30 @@ impl WholeValues {
 
 /// The value of a cell of one or two digits, as most classes are, up to 59.
 #[inline]
-fn small_value(cell: &[u8]) -> Option<u32> {
-    match *cell {
-        [digit @ b'0'..=b'9'] => Some(u32::from(digit - b'0')),
-        [tens @ b'0'..=b'5', digit @ b'0'..=b'9'] => Some(u32::from((tens - b'0') * 10 + (digit - b'0'))),
-        _ => None,
-    }
+fn small_value(key: u64) -> Option<u64> {
+    let [first, second] = [key & 0xFF, key >> 8].map(|digit| digit.wrapping_sub(u64::from(b'0')));
+    let has_one = key >> 8 == 0;
+    // No branch on how many digits there are: in a column of classes that is like tossing a coin.
+    let value = if has_one { first } else { first.wrapping_mul(10).wrapping_add(second) };
+    let is_small = (has_one & (first <= 9)) | ((first <= 5) & (second <= 9));
+    is_small.then_some(value)
+}
+
+/// Multiplicative hashing (Knuth, *The Art of Computer Programming*, 6.4), by 2^64 over the golden ratio.
+#[inline]
+fn slot(key: u64) -> usize {
+    (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - KEY_BITS)) as usize
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn key(cell: &str) -> u64 {
+        let mut bytes = [0; 8];
+        bytes[..cell.len()].copy_from_slice(cell.as_bytes());
+        u64::from_le_bytes(bytes)
+    }
 
     fn count(values: impl IntoIterator<Item = f64>) -> Option<usize> {
         let mut seen = WholeValues::default();
@@ -123,12 +130,26 @@ mod tests {
     fn equal_values_are_one_however_written() {
         assert_eq!(count([0.0, -0.0, 1.0, 63.0, 64.0, 64.0, -1.0, 2008.0]), Some(6));
         let mut seen = WholeValues::default();
-        for (cell, value) in [("7", 7.0), ("07", 7.0), ("42", 42.0), ("7.0", 7.0), ("2008", 2008.0)] {
-            seen.insert_cell(cell.as_bytes(), value);
-            assert!(seen.knows(cell.as_bytes()), "{cell}");
+        for (cell, value) in [("7", 7.0), ("07", 7.0), ("42", 42.0), ("7.0", 7.0), ("2008", 2008.0), ("-1", -1.0)] {
+            seen.insert_decimal(key(cell), value);
+            assert!(seen.need_not_see(key(cell)), "{cell}");
         }
-        assert_eq!(seen.count(), Some(3));
-        assert!(!seen.knows(b"8") && !seen.knows(b"64") && !seen.knows(b"-7") && !seen.knows(b"200"));
+        assert_eq!(seen.count(), Some(4));
+        for cell in ["8", "64", "-7", "200", "5.", ".5", "+1", "2009"] {
+            assert!(!seen.need_not_see(key(cell)), "{cell}");
+        }
+        assert!(!seen.need_not_see(0), "a cell of eight bytes or more");
+    }
+
+    #[test]
+    fn a_value_is_known_by_every_small_cell_that_has_it() {
+        for value in 0..60 {
+            let mut seen = WholeValues::default();
+            seen.insert_decimal(key(&value.to_string()), f64::from(value));
+            for other in 0..100 {
+                assert_eq!(seen.need_not_see(key(&other.to_string())), other == value, "{value} and {other}");
+            }
+        }
     }
 
     #[test]

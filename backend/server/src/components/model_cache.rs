@@ -9,9 +9,6 @@ use tokio::sync::Semaphore;
 
 use crate::error::{Error, Result};
 
-/// Bound on all models in memory, by the size of their files, which is near the size they take here.
-const CAPACITY_BYTES: u64 = 128 << 20;
-
 /// Only sizes the cache's table.
 const EXPECTED_MODELS: usize = 64;
 
@@ -27,7 +24,8 @@ pub struct ModelCache {
 #[derive(Clone)]
 struct CachedModel {
     model: Arc<Model>,
-    file_bytes: u64,
+    /// What it takes in memory at most: its trees and texts, and as much as its file for the rest.
+    bytes: u64,
 }
 
 #[derive(Clone)]
@@ -35,15 +33,16 @@ struct WeightBySize;
 
 impl Weighter<String, CachedModel> for WeightBySize {
     fn weight(&self, _: &String, cached: &CachedModel) -> u64 {
-        cached.file_bytes.max(1)
+        cached.bytes
     }
 }
 
-impl Default for ModelCache {
-    fn default() -> Self {
+impl ModelCache {
+    /// For models that take at most `capacity_bytes` of memory together. Those used least make room for new ones.
+    pub fn new(capacity_bytes: u64) -> Self {
         let options = OptionsBuilder::new()
             .estimated_items_capacity(EXPECTED_MODELS)
-            .weight_capacity(CAPACITY_BYTES)
+            .weight_capacity(capacity_bytes)
             // With more than one, none may be larger than a shard.
             .shards(1)
             .build()
@@ -51,9 +50,7 @@ impl Default for ModelCache {
         let models = Cache::with_options(options, WeightBySize, Default::default(), Default::default());
         Self { models, loads: Semaphore::new(CONCURRENT_LOADS) }
     }
-}
 
-impl ModelCache {
     /// The model of this run, if it is in memory.
     pub fn get(&self, run_id: &str) -> Option<Arc<Model>> {
         self.models.get(run_id).map(|cached| cached.model)
@@ -69,8 +66,48 @@ impl ModelCache {
     ) -> Result<Arc<Model>> {
         let cached = self.models.get_or_insert_async(run_id, async {
             let _permit = self.loads.acquire().await.map_err(|closed| Error::Internal(closed.into()))?;
-            Ok::<_, Error>(CachedModel { model: Arc::new(load.await?), file_bytes })
+            let model = load.await?;
+            let bytes = file_bytes.saturating_add(model.memory_bytes() as u64).max(1);
+            Ok::<_, Error>(CachedModel { model: Arc::new(model), bytes })
         });
         cached.await.map(|cached| cached.model)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const TREES: usize = 1000;
+
+    /// A model of single leaves, and the size of its file.
+    fn model() -> (Model, u64) {
+        let leaf =
+            json!({"feature": [0], "threshold": [0.0], "left": [0], "right": [0], "missing": [0], "value": [1.0]});
+        let trees = json!({"base": [0.0], "mean": false, "fill_missing": false, "link": "identity", "trees": vec![leaf; TREES]});
+        let file = json!({
+            "format": "belfry-model", "format_version": 1, "crate_version": "0.1.0",
+            "algorithm": "gradient_boosting", "task": "regression", "target": "y", "classes": [],
+            "features": [{"name": "x", "kind": "number", "fill": 0.0}], "ignored_columns": [],
+            "body": {"trees": trees},
+        });
+        let bytes = file.to_string().into_bytes();
+        (Model::load(&bytes).expect("a model"), bytes.len() as u64)
+    }
+
+    #[tokio::test]
+    async fn models_are_kept_within_the_bound_by_what_they_take() {
+        let (one, file_bytes) = model();
+        assert!(one.memory_bytes() >= TREES * 32, "a node takes 32 bytes, {} were counted", one.memory_bytes());
+        let of_each = file_bytes + one.memory_bytes() as u64;
+        let cache = ModelCache::new(3 * of_each);
+        for run in 0..20 {
+            let loaded = cache.get_or_load(&run.to_string(), file_bytes, async { Ok(model().0) }).await;
+            loaded.expect("it loads");
+            assert!(cache.get(&run.to_string()).is_some(), "the newest model was not kept");
+        }
+        let kept = (0..20).filter(|run: &i32| cache.get(&run.to_string()).is_some()).count();
+        assert_eq!(kept, 3, "models in a cache with room for three");
     }
 }

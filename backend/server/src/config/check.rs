@@ -40,6 +40,12 @@ impl Config {
             let found = bytesize::ByteSize::b(record_bytes).to_string();
             faults.push(fault("UPLOAD__MAX_RECORD_BYTES", found, "no more than UPLOAD__MAX_UNCOMPRESSED_BYTES"));
         }
+        // The other one would end the upload before.
+        let (idle, waiting) = (upload.idle_timeout, self.server.limits.body_timeout);
+        if idle > waiting {
+            let expected = format!("no more than SERVER__BODY_TIMEOUT, which is {}", as_text(waiting));
+            faults.push(fault("UPLOAD__IDLE_TIMEOUT", as_text(idle), &expected));
+        }
         // All workers send their heartbeats at the same time after a pause of the process, and one that has to wait for a
         // connection may lose its run.
         if most < self.training.workers {

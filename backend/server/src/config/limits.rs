@@ -26,16 +26,19 @@ pub struct LimitsConfig {
     /// would otherwise send a request on a connection that is just being closed.
     #[arg(id = "SERVER__IDLE_TIMEOUT", default_value = "75s", value_parser = duration_between("100ms", "1h"))]
     pub idle_timeout: Duration,
-    /// A JSON body must be complete in this time; of any other body, each such time of waiting must bring
-    /// SERVER__MIN_BODY_RATE.
+    /// Each such time of waiting for a request's body must bring SERVER__MIN_BODY_RATE. A JSON body that takes longer in all
+    /// loses its memory when others need it. At least UPLOAD__IDLE_TIMEOUT.
     #[arg(id = "SERVER__BODY_TIMEOUT", default_value = "30s", value_parser = duration_between("100ms", "1h"))]
     pub body_timeout: Duration,
     /// The least that a request body must bring per second, on average over SERVER__BODY_TIMEOUT.
     #[arg(id = "SERVER__MIN_BODY_RATE", default_value = "1KiB", value_parser = bytes_between("1B", "1TiB"))]
     pub min_body_rate: u64,
-    /// A connection whose client takes nothing of what waits for it is cut after this time.
+    /// A connection is cut whose client takes less of what waits for it in this time than SERVER__MIN_RESPONSE_RATE.
     #[arg(id = "SERVER__WRITE_TIMEOUT", default_value = "30s", value_parser = duration_between("100ms", "1h"))]
     pub write_timeout: Duration,
+    /// The least that a client must take of a response per second, on average over SERVER__WRITE_TIMEOUT.
+    #[arg(id = "SERVER__MIN_RESPONSE_RATE", default_value = "1KiB", value_parser = bytes_between("1B", "1TiB"))]
+    pub min_response_rate: u64,
     /// Memory for all JSON bodies together while they come in, the first 16 KiB of each not counted; further ones are
     /// answered 503 with Retry-After.
     #[arg(id = "SERVER__MAX_BUFFERED_BYTES", default_value = "32MiB", value_parser = bytes_between("2MiB", "1TiB"))]

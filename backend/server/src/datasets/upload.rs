@@ -15,6 +15,7 @@ use super::{form, totals};
 use crate::database::{bounds, micros, now_micros};
 use crate::error::{Error, Result, chain};
 use crate::events::upload::Upload;
+use crate::labels::RequestRefusal;
 use crate::request::{self, Json, Query};
 use crate::state::{App, Shared};
 
@@ -42,7 +43,8 @@ async fn receive_body(app: &App, id: &str, request: Request) -> Result<(Received
     // Whatever is refused from here on is refused with its body read, so that the client sees the response.
     let body = Incoming::new(body, &head.headers, app.shutdown.stopping.clone());
     let Some(slot) = app.upload_slots.acquire(body.progress()) else {
-        return Err(Error::Busy("as many uploads as are allowed are in flight".to_owned()));
+        let detail = "as many uploads as are allowed are in flight".to_owned();
+        return Err(Error::LimitReached { reason: RequestRefusal::MaxUploads, detail });
     };
     let rate = app.config.server.limits.min_body_rate;
     let given_away = || Error::TooSlow(format!("{rate} bytes per second while others wait"));

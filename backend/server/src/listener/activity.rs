@@ -32,6 +32,9 @@ struct State {
     /// The client may still be sending what nobody reads.
     unread: bool,
     lingering: bool,
+    /// The next bytes are what is left of a body that nobody reads.
+    expects_rest: bool,
+    rest_came: bool,
     /// Part of a response still waits for the client, though its body has been handed over.
     unwritten: bool,
 }
@@ -40,7 +43,15 @@ impl Activity {
     /// Of a connection that was just accepted.
     pub fn new(stopping: CancellationToken) -> Self {
         let phase = Phase::Silent { since: Instant::now(), requests: 0 };
-        let state = State { phase, requests: 0, unread: false, lingering: false, unwritten: false };
+        let state = State {
+            phase,
+            requests: 0,
+            unread: false,
+            lingering: false,
+            expects_rest: false,
+            rest_came: false,
+            unwritten: false,
+        };
         Self { state: Mutex::new(state), waker: AtomicWaker::new(), stopping }
     }
 
@@ -63,9 +74,13 @@ impl Activity {
         self.with(|state| state.unwritten = true);
     }
 
-    /// All that was written has gone out: only now a silence begins.
+    /// All that was written has gone out: only now a silence begins. hyper tells this each time it has done what it can.
     pub fn finish_writing(&self) {
         let silent = self.with(|state| {
+            // hyper reads the rest of a body in one go, or closes the connection.
+            if std::mem::take(&mut state.rest_came) {
+                state.expects_rest = false;
+            }
             let waited = std::mem::take(&mut state.unwritten);
             match &mut state.phase {
                 Phase::Silent { since, .. } if waited => {
@@ -80,13 +95,19 @@ impl Activity {
         }
     }
 
-    /// Bytes came.
-    pub fn receive(&self) {
+    /// Bytes came. Returns whether they are the first of a header.
+    pub fn receive(&self) -> bool {
         self.with(|state| {
-            if let Phase::Silent { .. } = state.phase {
+            if state.expects_rest {
+                state.rest_came = true;
+                return false;
+            }
+            let begins = matches!(state.phase, Phase::Silent { .. });
+            if begins {
                 state.phase = Phase::Header { since: Instant::now() };
             }
-        });
+            begins
+        })
     }
 
     /// How many headers were complete by now.
@@ -109,7 +130,7 @@ impl Activity {
         let number = activity.with(|state| {
             state.phase = Phase::Answering;
             state.requests += 1;
-            state.unread = false;
+            (state.unread, state.expects_rest, state.rest_came) = (false, false, false);
             state.requests
         });
         Arc::new(Exchange { activity: activity.clone(), number })
@@ -146,7 +167,11 @@ pub struct Exchange {
 impl Exchange {
     /// The request's body was dropped before its end.
     pub fn leave_unread(&self) {
-        self.activity.with(|state| state.unread |= state.requests == self.number);
+        self.activity.with(|state| {
+            if state.requests == self.number {
+                (state.unread, state.expects_rest) = (true, true);
+            }
+        });
     }
 }
 
@@ -180,6 +205,21 @@ mod tests {
         assert_eq!((phase(&activity), activity.is_answering()), (Phase::Answering, true));
         activity.finish_writing();
         assert!(matches!(phase(&activity), Phase::Silent { requests: 1, .. }) && !activity.is_answering());
+    }
+
+    #[tokio::test]
+    async fn the_rest_of_a_body_does_not_begin_a_header() {
+        let activity = Arc::new(Activity::new(CancellationToken::new()));
+        let exchange = Activity::begin_exchange(&activity);
+        exchange.leave_unread();
+        drop(exchange);
+        activity.finish_writing();
+        // However many reads hyper needs.
+        assert!(!activity.receive() && !activity.receive());
+        activity.finish_writing();
+        assert!(matches!(phase(&activity), Phase::Silent { requests: 1, .. }) && activity.linger());
+        assert!(activity.receive());
+        assert!(matches!(phase(&activity), Phase::Header { .. }));
     }
 
     #[tokio::test]

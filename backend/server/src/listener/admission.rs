@@ -2,14 +2,14 @@
 //!
 //! Which path a connection will ask is not known when it is accepted. So one over the bounds is accepted all the same,
 //! has little time for its header, and is answered only if that is a probe's. Of those that have not sent a header yet
-//! only the newest stay: a probe sends its own at once, and a crowd of silent connections cannot take its place.
+//! only the newest stay, and the same holds for those that are being answered: a probe sends its header and takes its answer
+//! at once, and a crowd of connections that do neither cannot take its place.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::labels::ConnectionRefusal;
@@ -18,15 +18,17 @@ use crate::labels::ConnectionRefusal;
 const RESERVED_WAITING: usize = 64;
 
 /// Connections over the bounds that are answered at the same time.
-const RESERVED_ANSWERING: usize = 16;
+const RESERVED_ANSWERING: usize = 64;
 
 /// The connections of this process.
 pub struct Admission {
     most: usize,
     most_per_address: usize,
     slots: Mutex<Slots>,
-    waiting: Mutex<VecDeque<Arc<Waiting>>>,
-    answering: Arc<Semaphore>,
+    /// Over the bounds, and before their header is complete.
+    waiting: Newest,
+    /// Over the bounds, and being answered.
+    answering: Newest,
 }
 
 #[derive(Default)]
@@ -50,8 +52,8 @@ impl Admission {
             most,
             most_per_address,
             slots: Mutex::default(),
-            waiting: Mutex::default(),
-            answering: Arc::new(Semaphore::new(RESERVED_ANSWERING)),
+            waiting: Newest::default(),
+            answering: Newest::default(),
         }
     }
 
@@ -75,10 +77,6 @@ impl Admission {
         *of_address += 1;
         slots.taken += 1;
         Ok(())
-    }
-
-    fn waiting(&self) -> std::sync::MutexGuard<'_, VecDeque<Arc<Waiting>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -109,8 +107,32 @@ impl Drop for Slot {
     }
 }
 
-struct Waiting {
-    evicted: CancellationToken,
+/// What evicts a connection.
+type Place = Arc<CancellationToken>;
+
+/// The connections that arrived last.
+#[derive(Default)]
+struct Newest(Mutex<VecDeque<Place>>);
+
+impl Newest {
+    fn places(&self) -> std::sync::MutexGuard<'_, VecDeque<Place>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds one; the one that has been there longest is evicted if there are more than `most`.
+    fn add(&self, place: Place, most: usize) {
+        let mut places = self.places();
+        places.push_back(place);
+        if places.len() > most
+            && let Some(oldest) = places.pop_front()
+        {
+            oldest.cancel();
+        }
+    }
+
+    fn remove(&self, place: &Place) {
+        self.places().retain(|other| !Arc::ptr_eq(other, place));
+    }
 }
 
 /// A connection over the bounds, until it is dropped.
@@ -118,54 +140,40 @@ pub struct Reserved {
     /// Which bound.
     pub reason: ConnectionRefusal,
     admission: Arc<Admission>,
-    waiting: Arc<Waiting>,
-    answering: Mutex<Option<OwnedSemaphorePermit>>,
+    place: Place,
     served: AtomicBool,
 }
 
 impl Reserved {
     /// Waits for a header, in place of the one that has waited longest if there are too many.
     fn new(admission: &Arc<Admission>, reason: ConnectionRefusal) -> Self {
-        let waiting = Arc::new(Waiting { evicted: CancellationToken::new() });
-        let mut all = admission.waiting();
-        all.push_back(waiting.clone());
-        if all.len() > RESERVED_WAITING
-            && let Some(oldest) = all.pop_front()
-        {
-            oldest.evicted.cancel();
-        }
-        drop(all);
-        let admission = admission.clone();
-        Self { reason, admission, waiting, answering: Mutex::default(), served: AtomicBool::new(false) }
+        let place = Place::default();
+        admission.waiting.add(place.clone(), RESERVED_WAITING);
+        Self { reason, admission: admission.clone(), place, served: AtomicBool::new(false) }
     }
 
     /// Is cancelled when newer ones need the place.
     pub fn evicted(&self) -> CancellationToken {
-        self.waiting.evicted.clone()
+        CancellationToken::clone(&self.place)
     }
 
-    /// Whether it was answered as a probe.
+    /// Whether it was answered as a probe, and took its answer in time.
     pub fn was_served(&self) -> bool {
-        self.served.load(Ordering::Relaxed)
+        self.served.load(Ordering::Relaxed) && !self.place.is_cancelled()
     }
 
-    /// A probe's header has come. Returns whether it may be answered; then it can no longer be evicted.
-    pub fn begin_answer(&self) -> bool {
-        let Ok(permit) = self.admission.answering.clone().try_acquire_owned() else { return false };
-        self.stop_waiting();
-        *self.answering.lock().unwrap_or_else(PoisonError::into_inner) = Some(permit);
+    /// A probe's header has come, and is being answered.
+    pub fn begin_answer(&self) {
+        self.admission.waiting.remove(&self.place);
+        self.admission.answering.add(self.place.clone(), RESERVED_ANSWERING);
         self.served.store(true, Ordering::Relaxed);
-        true
-    }
-
-    fn stop_waiting(&self) {
-        self.admission.waiting().retain(|other| !Arc::ptr_eq(other, &self.waiting));
     }
 }
 
 impl Drop for Reserved {
     fn drop(&mut self) {
-        self.stop_waiting();
+        self.admission.waiting.remove(&self.place);
+        self.admission.answering.remove(&self.place);
     }
 }
 
@@ -210,12 +218,31 @@ mod tests {
         let admission = Arc::new(Admission::new(0, 0));
         let reserved = || admit(&admission, "10.0.0.1").err().unwrap();
         let (silent, probe) = (reserved(), reserved());
-        assert!(probe.begin_answer());
+        probe.begin_answer();
         let crowd: Vec<Reserved> = (0..RESERVED_WAITING).map(|_| reserved()).collect();
         assert!(silent.evicted().is_cancelled());
         assert!(!probe.evicted().is_cancelled() && probe.was_served());
         assert!(crowd.iter().all(|waiting| !waiting.evicted().is_cancelled()));
         drop(crowd);
-        assert!(admission.waiting().is_empty());
+        assert!(admission.waiting.places().is_empty());
+    }
+
+    #[test]
+    fn who_does_not_take_its_answer_gives_way_to_newer_ones() {
+        let admission = Arc::new(Admission::new(0, 0));
+        let answered = || {
+            let reserved = admit(&admission, "10.0.0.1").err().unwrap();
+            reserved.begin_answer();
+            reserved
+        };
+        let (slow, quick) = (answered(), answered());
+        drop(quick);
+        let crowd: Vec<Reserved> = (1..RESERVED_ANSWERING).map(|_| answered()).collect();
+        assert!(slow.was_served(), "there was room for all");
+        let probe = answered();
+        assert!(slow.evicted().is_cancelled() && !slow.was_served());
+        assert!(probe.was_served() && crowd.iter().all(Reserved::was_served));
+        drop((slow, probe, crowd));
+        assert!(admission.answering.places().is_empty());
     }
 }

@@ -29,10 +29,9 @@ pub struct PacedBody {
 impl PacedBody {
     /// A body that must bring `SERVER__MIN_BODY_RATE` over each `SERVER__BODY_TIMEOUT`.
     pub fn new(body: Incoming, exchange: Arc<Exchange>, limits: &LimitsConfig) -> Self {
-        let (window, rate) = (limits.body_timeout, limits.min_body_rate);
-        let least_bytes = (rate as f64 * window.as_secs_f64()).ceil() as u64;
-        let expected = format!("{least_bytes} bytes in {} s", window.as_secs_f64());
-        let pace = Pace::new(window, least_bytes);
+        let window = limits.body_timeout;
+        let pace = Pace::at_rate(window, limits.min_body_rate);
+        let expected = format!("{} bytes in {} s", pace.least_bytes(), window.as_secs_f64());
         Self { body, exchange, pace, timer: Timer::default(), expected, at_end: false }
     }
 }

@@ -9,6 +9,7 @@
 //! - `own_answers.rs`: the refusals that hyper itself writes, as problems
 //! - `memory.rs`: memory that goes back to the system after a crowd of connections
 //! - `pace.rs`: a least rate over windows of time
+//! - `send_queue.rs`: what the system holds of a connection's responses
 //!
 //! HTTP/2 is not spoken: nothing here needs it, and its streams and settings would need bounds of their own.
 
@@ -18,6 +19,7 @@ mod body;
 mod memory;
 mod own_answers;
 mod pace;
+mod send_queue;
 mod stream;
 
 use std::convert::Infallible;
@@ -129,7 +131,7 @@ where
             Admitted::Reserved(reserved) => (Some(Arc::new(reserved)), None),
         };
         let evicted = reserved.as_ref().map_or_else(CancellationToken::new, |reserved| reserved.evicted());
-        // A connection that is evicted is not being answered.
+        // Newer ones need the place of a connection that is evicted.
         let conversation = evicted.run_until_cancelled(self.clone().converse(stream, reserved.clone()));
         if reserved.is_some() {
             let _ = tokio::time::timeout(RESERVED_TIME, conversation).await;
@@ -148,6 +150,7 @@ where
             limits.header_timeout = limits.header_timeout.min(PROBE_TIMEOUT);
             limits.write_timeout = limits.write_timeout.min(PROBE_TIMEOUT);
         }
+        send_queue::bound(&stream);
         let activity = Arc::new(Activity::new(self.stopping.clone()));
         let stream = BoundedStream::new(stream, activity.clone(), &limits);
         let keep_alive = reserved.is_none();
@@ -186,8 +189,11 @@ where
         let exchange = Activity::begin_exchange(&activity);
         let path = request.uri().path();
         let is_probe = PROBES.contains(&path);
+        if let Some(reserved) = reserved.as_ref().filter(|_| is_probe) {
+            reserved.begin_answer();
+        }
         let refusal = match &reserved {
-            Some(reserved) if !is_probe || !reserved.begin_answer() => Some(busy(reserved.reason)),
+            Some(reserved) if !is_probe => Some(busy(reserved.reason)),
             // The page of metrics is not under the layers of the API's routes.
             _ if path == "/metrics" => self.sites.check_host(&request).err(),
             _ => None,
@@ -231,8 +237,12 @@ fn finish(mut response: Response, last: bool) -> Response {
     for (name, value) in SECURITY_HEADERS {
         headers.entry(name).or_insert(value);
     }
-    // Of these two the body has not been read, and may never end.
-    if last || matches!(status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT) {
+    // Of these the body has not been read, and may never end.
+    let is_unread = matches!(
+        status,
+        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT | StatusCode::UNSUPPORTED_MEDIA_TYPE
+    );
+    if last || is_unread {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response

@@ -17,8 +17,13 @@ pub struct Pace {
 }
 
 impl Pace {
+    /// A pace that asks for `bytes_per_second` on average over each `window` of waiting.
+    pub fn at_rate(window: Duration, bytes_per_second: u64) -> Self {
+        Self::new(window, (bytes_per_second as f64 * window.as_secs_f64()).ceil() as u64)
+    }
+
     /// A pace that asks for `least_bytes` in each `window` of waiting.
-    pub fn new(window: Duration, least_bytes: u64) -> Self {
+    fn new(window: Duration, least_bytes: u64) -> Self {
         Self { window, least_bytes, waited: Duration::ZERO, waiting_since: None, moved_bytes: 0 }
     }
 
@@ -27,12 +32,22 @@ impl Pace {
         *self.waiting_since.get_or_insert(now) + self.window.saturating_sub(self.waited)
     }
 
+    /// What must move in each window.
+    pub fn least_bytes(&self) -> u64 {
+        self.least_bytes
+    }
+
     /// Bytes moved. The clock is only read if they were waited for.
     pub fn advance(&mut self, bytes: usize, now: impl FnOnce() -> Instant) {
         if let Some(since) = self.waiting_since.take() {
             self.waited += now() - since;
         }
         self.moved_bytes = self.moved_bytes.saturating_add(bytes as u64);
+    }
+
+    /// Bytes moved that no call of [`Self::advance`] told of.
+    pub fn add(&mut self, bytes: u64) {
+        self.moved_bytes = self.moved_bytes.saturating_add(bytes);
     }
 
     /// Whether too little moved in the window that has passed. If not, the next one begins.

@@ -11,8 +11,8 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::activity::{Activity, Phase};
-use super::own_answers;
 use super::pace::Pace;
+use super::{own_answers, send_queue};
 use crate::config::LimitsConfig;
 use crate::events::connection::ConnectionCutOff;
 use crate::labels::ConnectionCut;
@@ -44,6 +44,12 @@ pub struct BoundedStream {
     read_timer: Timer,
     write_pace: Pace,
     write_timer: Timer,
+    /// Handed to the system on this connection.
+    written_bytes: u64,
+    /// What the client's system had received of it when the pace was last looked at.
+    received_bytes: u64,
+    /// The first line of the header that comes, or came last, is complete.
+    has_first_line: bool,
     /// How many requests there were when the last response was flushed: as long as there is no other, what hyper writes is
     /// a refusal of its own.
     flushed_requests: Option<u64>,
@@ -61,9 +67,11 @@ impl BoundedStream {
             header_timeout: limits.header_timeout,
             idle_timeout: limits.idle_timeout,
             read_timer: Timer::default(),
-            // Any byte is progress: the system's buffers already hide how fast a client reads.
-            write_pace: Pace::new(limits.write_timeout, 1),
+            write_pace: Pace::at_rate(limits.write_timeout, limits.min_response_rate),
             write_timer: Timer::default(),
+            written_bytes: 0,
+            received_bytes: 0,
+            has_first_line: false,
             flushed_requests: Some(0),
             replacement: None,
             lingers_until: None,
@@ -86,7 +94,7 @@ impl BoundedStream {
         ErrorKind::TimedOut.into()
     }
 
-    /// Writes, or fails when the client takes nothing for too long.
+    /// Writes, or fails when the client takes too little for too long.
     fn poll_write_paced(
         &mut self,
         context: &mut Context<'_>,
@@ -94,13 +102,18 @@ impl BoundedStream {
     ) -> Poll<io::Result<usize>> {
         match write(Pin::new(&mut self.stream), context) {
             Poll::Ready(written) => {
-                self.write_pace.advance(*written.as_ref().unwrap_or(&0), Instant::now);
+                self.written_bytes += *written.as_ref().unwrap_or(&0) as u64;
+                // Handed to the system is not taken by the client.
+                self.write_pace.advance(0, Instant::now);
                 Poll::Ready(written)
             }
             Poll::Pending => loop {
                 self.activity.wait_for_client();
                 let deadline = self.write_pace.wait(Instant::now());
                 ready!(self.write_timer.poll_until(deadline, context));
+                let received_bytes = self.written_bytes.saturating_sub(send_queue::unreceived_bytes(&self.stream));
+                self.write_pace.add(received_bytes.saturating_sub(self.received_bytes));
+                self.received_bytes = received_bytes;
                 if self.write_pace.is_too_slow(Instant::now()) {
                     return Poll::Ready(Err(Self::cut(ConnectionCut::WriteTimeout)));
                 }
@@ -127,7 +140,7 @@ impl BoundedStream {
         if self.flushed_requests != Some(self.activity.requests()) {
             return false;
         }
-        let Some(refusal) = own_answers::refusal(written) else { return false };
+        let Some(refusal) = own_answers::refusal(written, self.has_first_line) else { return false };
         self.activity.leave_unread();
         self.replacement = Some((refusal, 0));
         true
@@ -159,8 +172,10 @@ impl AsyncRead for BoundedStream {
         let this = self.get_mut();
         let before = buffer.filled().len();
         if let Poll::Ready(read) = Pin::new(&mut this.stream).poll_read(context, buffer) {
-            if buffer.filled().len() > before {
-                this.activity.receive();
+            let received = &buffer.filled()[before..];
+            if !received.is_empty() {
+                this.has_first_line &= !this.activity.receive();
+                this.has_first_line = this.has_first_line || received.contains(&b'\n');
             }
             return Poll::Ready(read);
         }

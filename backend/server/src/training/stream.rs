@@ -21,6 +21,7 @@ use crate::components::run_feeds::{FeedSlot, RunKnown, Step, TooManyFollowers};
 use crate::database::bounds;
 use crate::error::{Error, Result};
 use crate::events::training::{follower_in_progress, log_background_failure};
+use crate::labels::RequestRefusal;
 use crate::state::Shared;
 
 /// Kept steps that are made ready for a client at once.
@@ -49,12 +50,13 @@ pub async fn stream_events(
 }
 
 fn refused(full: TooManyFollowers) -> Error {
-    Error::Busy(match full {
+    let detail = match full {
         TooManyFollowers::InTotal(followers) => format!("as many clients as are allowed ({followers}) follow runs"),
         TooManyFollowers::OfThisRun(followers) => {
             format!("as many clients as are allowed ({followers}) follow this run")
         }
-    })
+    };
+    Error::LimitReached { reason: RequestRefusal::MaxFollowers, detail }
 }
 
 /// A client's place in a run's progress.

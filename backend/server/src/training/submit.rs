@@ -22,6 +22,7 @@ use crate::database::bounds;
 use crate::datasets::rows::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::events::training::RunQueued;
+use crate::labels::RequestRefusal;
 use crate::request::Json;
 use crate::state::{App, Shared};
 
@@ -68,7 +69,8 @@ async fn queue_run(app: &App, submission: Submission) -> Result<Run> {
     if !insert_run(&app.database, &new, app.config.training.max_queued).await? {
         // Either the dataset was removed meanwhile, or the queue is full.
         find_dataset(app, &new.spec.dataset_id).await?;
-        return Err(Error::Busy(format!("the queue is full ({} runs)", app.config.training.max_queued)));
+        let detail = format!("the queue is full ({} runs)", app.config.training.max_queued);
+        return Err(Error::LimitReached { reason: RequestRefusal::MaxQueued, detail });
     }
     RunQueued { run_id: &new.id, dataset_id: &new.spec.dataset_id, algorithm: new.spec.algorithm }.emit();
     app.run_notifications.notify_queued();

@@ -142,8 +142,9 @@ fn a_part_is_recorded_before_its_program_runs() {
     // The program prints its record and its own process id.
     let script = r#"
         set -Eeuo pipefail
+        source scripts/environment.sh
         source scripts/processes.sh
-        state=$1
+        project_root=$PWD state=$1
         take_lock
         start_part probe print 5 sh -c 'cat "$0"; echo "$$"; exec sleep 300' "$state/pids/probe"
         running_pid probe

@@ -88,6 +88,8 @@ impl Stack {
             .env("BELFRY_ENV_FILE", "/dev/null")
             .env("BELFRY_STATE", self.state.path())
             .env("BELFRY_BINARY", env!("CARGO_BIN_EXE_belfry"))
+            // `down` also stops the containers of this project, which must not be those of somebody who works here.
+            .env("COMPOSE_PROJECT_NAME", "belfry-no-containers")
             .env("BIND_ADDRESS", "127.0.0.1");
         for ((_, variable), port) in PARTS.iter().zip(self.ports) {
             command.env(variable, port.to_string());

@@ -110,6 +110,10 @@ impl Renderer {
             Job::Begin(format, sender) => {
                 // Who asks from now on expects what happens from now on, and gets the next page.
                 self.asked.lock().unwrap_or_else(PoisonError::into_inner).retain(|(other, _)| *other != format);
+                // All who asked have gone.
+                if sender.is_closed() {
+                    return;
+                }
                 sender.send_replace(Some(page.begin(format)));
             }
             Job::Continue(rendering, sender) => {

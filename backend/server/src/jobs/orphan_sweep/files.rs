@@ -14,7 +14,7 @@ use super::{Components, Failures};
 use crate::error::{Error, Result};
 use crate::scheduler::JobMetadata;
 
-/// Files looked up with one statement, and kept in memory between the two checks.
+/// Files of a folder looked up with one statement, and kept in memory between the two checks.
 const BATCH: usize = 500;
 
 /// The pause between the two checks; a row that is not there by then will not come.
@@ -33,11 +33,16 @@ const FOLDERS: [Folder; 3] = [
     Folder { name: "probes", known: None },
 ];
 
+/// Keys of files of a folder that have no row.
+type Unknown = (&'static Folder, Vec<String>);
+
 /// Removes orphan files and files left half-written.
 ///
 /// # Errors
 /// The database's. What cannot be removed is counted among the failures.
 pub(super) async fn sweep(components: &Components, metadata: &JobMetadata, failures: &mut Failures) -> Result<()> {
+    // Checked again together, after one pause.
+    let mut last: Vec<Unknown> = Vec::new();
     for folder in &FOLDERS {
         match components.storage.remove_abandoned(folder.name, components.config.cleanup.orphan_grace).await {
             Ok(abandoned) => {
@@ -61,15 +66,17 @@ pub(super) async fn sweep(components: &Components, metadata: &JobMetadata, failu
             }
             unknown.extend(without_known(components, folder, old).await?);
             if unknown.len() >= BATCH {
-                remove(components, folder, std::mem::take(&mut unknown), metadata, failures).await?;
+                remove(components, vec![(folder, std::mem::take(&mut unknown))], metadata, failures).await?;
             }
             if components.stopping.is_cancelled() {
                 return Ok(());
             }
         }
-        remove(components, folder, unknown, metadata, failures).await?;
+        if !unknown.is_empty() {
+            last.push((folder, unknown));
+        }
     }
-    Ok(())
+    if last.is_empty() { Ok(()) } else { remove(components, last, metadata, failures).await }
 }
 
 fn is_old(components: &Components, last_modified: i64) -> bool {
@@ -94,24 +101,25 @@ async fn without_known(components: &Components, folder: &Folder, mut keys: Vec<S
 /// Removes those of these files that still have no row after a pause.
 async fn remove(
     components: &Components,
-    folder: &Folder,
-    keys: Vec<String>,
+    unknown: Vec<Unknown>,
     metadata: &JobMetadata,
     failures: &mut Failures,
 ) -> Result<()> {
-    if keys.is_empty() || components.stopping.run_until_cancelled(tokio::time::sleep(RECHECK_PAUSE)).await.is_none() {
+    if components.stopping.run_until_cancelled(tokio::time::sleep(RECHECK_PAUSE)).await.is_none() {
         return Ok(());
     }
-    for key in without_known(components, folder, keys).await? {
-        if components.stopping.is_cancelled() {
-            break;
-        }
-        match components.storage.delete(&key).await {
-            Ok(()) => {
-                metadata.add("orphans", 1);
-                tracing::warn!(key, "orphan file removed: no database row references it");
+    for (folder, keys) in unknown {
+        for key in without_known(components, folder, keys).await? {
+            if components.stopping.is_cancelled() {
+                return Ok(());
             }
-            Err(error) => failures.count(error.into())?,
+            match components.storage.delete(&key).await {
+                Ok(()) => {
+                    metadata.add("orphans", 1);
+                    tracing::warn!(key, "orphan file removed: no database row references it");
+                }
+                Err(error) => failures.count(error.into())?,
+            }
         }
     }
     Ok(())

@@ -74,8 +74,8 @@ async fn a_draining_server_is_not_ready_and_serves_what_still_comes() {
 
 #[tokio::test]
 async fn work_that_does_not_end_is_cut_off_within_the_grace() {
-    let mut server =
-        Server::start_with(&[FAKE, ("SERVER__SHUTDOWN_GRACE", "2s"), ("UPLOAD__IDLE_TIMEOUT", "1h")]).await;
+    let patient = [("SERVER__BODY_TIMEOUT", "1h"), ("UPLOAD__IDLE_TIMEOUT", "1h")];
+    let mut server = Server::start_with(&[FAKE, ("SERVER__SHUTDOWN_GRACE", "2s"), patient[0], patient[1]]).await;
     let dataset_id = upload_shipped(&server, "iris.csv").await;
     let id = submit_fake(&server, &dataset_id, "slow", 1_000_000).await;
     await_step(&server, &id).await;

@@ -1,6 +1,7 @@
 //! What the tests of the API share: servers, the services around them, uploads, runs, and waiting.
 
 pub(super) mod backups;
+pub(super) mod control_group;
 pub(super) mod hanging_store;
 pub(super) mod jobs;
 pub(super) mod lock;

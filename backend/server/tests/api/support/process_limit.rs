@@ -1,10 +1,10 @@
 //! A limit on the processes and threads of a server that runs, set by the real kernel.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, getuid, prlimit};
 
+use crate::api::support::control_group::remove_group;
 use crate::api::support::server::Server;
 use crate::api::support::skipping::skipped;
 
@@ -35,6 +35,7 @@ impl ProcessLimit {
         match made {
             Ok(()) => Some(Self::Group(group)),
             Err(error) => {
+                remove_group(&group);
                 skipped(&format!("cannot limit the processes of a server here: {error}"));
                 None
             }
@@ -55,17 +56,6 @@ impl ProcessLimit {
 impl Drop for ProcessLimit {
     fn drop(&mut self) {
         let Self::Group(group) = self else { return };
-        // The kernel lets go of a group a moment after its last process, and of one that lives it has to be relieved.
-        for pid in std::fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default().lines() {
-            let _ = std::fs::write(group.with_file_name("cgroup.procs"), pid);
-        }
-        for _ in 0..100 {
-            match std::fs::remove_dir(&*group) {
-                Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-                _ => break,
-            }
-        }
+        remove_group(group);
     }
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use sqlx::Executor;
 use tempfile::TempDir;
 
+use crate::api::support::control_group::ControlGroup;
 use crate::api::support::starting::Starting;
 
 /// A server and the client that speaks to it.
@@ -82,6 +83,16 @@ impl Server {
         let Place { folder, variables } = place;
         let log = Arc::default();
         let (child, url) = spawn(&variables, folder.path(), &log);
+        Self { url, client: client(), folder, log, variables, child }
+    }
+
+    /// Starts a server with these settings, in a control group if there is one.
+    pub async fn start_within(group: Option<&ControlGroup>, variables: &[(&str, &str)]) -> Self {
+        let Place { folder, variables } = Place::new(variables).await;
+        let log = Arc::default();
+        let program = group.map_or_else(|| Command::new(PROGRAM), |group| group.command(PROGRAM));
+        let command = with_settings(program, &variables, folder.path());
+        let (child, url) = Starting::begin_command(command, "\"starting\"").0.finish(&log);
         Self { url, client: client(), folder, log, variables, child }
     }
 
@@ -235,9 +246,14 @@ pub fn shipped(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data").join(name)).unwrap()
 }
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_belfry");
+
 /// A command for the binary with these settings and no others.
 pub fn command(variables: &[(String, String)], folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
+    with_settings(Command::new(PROGRAM), variables, folder)
+}
+
+fn with_settings(mut command: Command, variables: &[(String, String)], folder: &Path) -> Command {
     command.env_clear().env("PATH", std::env::var("PATH").unwrap_or_default());
     command.env("DATA__DIR", folder).env("SERVER__PORT", "0").env("LOG__FORMAT", "json").env("RUST_BACKTRACE", "1");
     command.envs(variables.iter().map(|(key, value)| (key, value)));

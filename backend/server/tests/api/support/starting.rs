@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
@@ -20,7 +20,12 @@ pub struct Starting {
 impl Starting {
     /// Starts a server and waits until it has logged this. Returns what it said by then.
     pub fn begin(variables: &[(String, String)], folder: &Path, message: &str) -> (Self, String) {
-        let mut child = command(variables, folder).arg("serve").stderr(Stdio::piped()).spawn().unwrap();
+        Self::begin_command(command(variables, folder), message)
+    }
+
+    /// Runs a command for the program in the same way.
+    pub fn begin_command(mut command: Command, message: &str) -> (Self, String) {
+        let mut child = command.arg("serve").stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut starting = Self { url: String::new(), child: Some(child), lines: Some(lines) };
         let seen = starting.read_to(message);

@@ -30,7 +30,7 @@ fn steps_and_end(text: &str) -> (Vec<i64>, String) {
 #[tokio::test]
 async fn many_followers_cost_no_more_queries_than_one() {
     const MANY: usize = 200;
-    let server = Server::start_with(&[FAKE]).await;
+    let server = Server::start_with(&[FAKE, ("TRAINING__MAX_FOLLOWERS_PER_RUN", "200")]).await;
     let dataset_id = upload_shipped(&server, "iris.csv").await;
     let id = submit_fake(&server, &dataset_id, "slow", 1_000_000).await;
     await_step(&server, &id).await;

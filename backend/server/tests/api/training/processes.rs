@@ -4,12 +4,15 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use belfry_test_support::eventually;
+use futures::future::join_all;
 use reqwest::StatusCode;
 use serde_json::json;
 
+use crate::api::support::lock::Lock;
 use crate::api::support::process_limit::ProcessLimit;
 use crate::api::support::runs::{FAKE, await_end, await_run, await_step, run, submit_fake, upload_shipped};
-use crate::api::support::server::{PATIENCE, Server};
+use crate::api::support::server::{PATIENCE, Server, problem};
+use crate::api::support::skipping::skipped_on_postgres;
 
 const REQUEUED: &str = r#"belfry_training_requeues_total{reason="not_started"}"#;
 
@@ -48,6 +51,36 @@ async fn a_run_without_a_process_waits_at_no_cost() {
     assert_eq!((&ended["outcome"], &ended["attempts"]), (&json!("completed"), &json!(1)), "{ended}");
     let health = server.await_status("/health", StatusCode::OK).await;
     assert_eq!(health["checks"]["storage"]["status"], "ok", "the store was fine all the time: {health}");
+    drop(server);
+}
+
+/// The pool of SQLite makes connections as they are needed, and each has a thread.
+#[tokio::test]
+async fn requests_without_a_thread_are_asked_to_come_back() {
+    if skipped_on_postgres("a connection needs no thread") {
+        return;
+    }
+    // More than were ever needed by the time of the limit.
+    let server = Server::start_with(&[("DATABASE__MAX_CONNECTIONS", "32")]).await;
+    let dataset_id = upload_shipped(&server, "iris.csv").await;
+    // A lock keeps the connections that there are waiting.
+    let lock = Lock::take(&server).await;
+    let Some(limit) = ProcessLimit::impose(&server) else { return };
+    let url = format!("{}/api/v1/datasets/{dataset_id}", server.url);
+    for answer in join_all((0..32).map(|_| server.client.delete(&url).send())).await {
+        let answer = answer.unwrap();
+        assert_eq!(answer.headers()["retry-after"], "5");
+        problem(answer, StatusCode::SERVICE_UNAVAILABLE, "database_unavailable").await;
+    }
+    // EAGAIN: some had no thread, the others waited for the lock.
+    server.await_log(&["request failed", "os error 11"]).await;
+    limit.lift();
+    lock.release().await;
+    eventually("the dataset is deleted", PATIENCE, async || {
+        let status = server.client.delete(&url).send().await.unwrap().status();
+        if status == StatusCode::NO_CONTENT { Ok(()) } else { Err(status.to_string()) }
+    })
+    .await;
     drop(server);
 }
 

@@ -74,6 +74,29 @@ async fn all_who_ask_before_a_page_is_begun_share_it() {
 }
 
 #[tokio::test]
+async fn a_page_that_nobody_waits_for_is_not_written() {
+    let (page, jobs) = page_without_thread(Box::leak(Box::new(store())));
+    let begun = Arc::new(AtomicU64::new(0));
+    let count = begun.clone();
+    page.before_render(Box::new(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+    }));
+    let mut gone = Box::pin(page.renderer.begin(Format::Text));
+    assert!(poll!(gone.as_mut()).is_pending());
+    drop(gone);
+    render_next(&page, &jobs);
+    assert_eq!(begun.load(Ordering::Relaxed), 0);
+    // Who asks afterwards gets a page, and so does one of two.
+    let ask = || Box::pin(page.renderer.begin(Format::Text));
+    let (mut gone, mut stays) = (ask(), ask());
+    assert!(poll!(gone.as_mut()).is_pending() && poll!(stays.as_mut()).is_pending());
+    drop(gone);
+    render_next(&page, &jobs);
+    assert!(stays.await.is_ok());
+    assert_eq!(begun.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
 async fn long_pages_are_refused_while_too_many_are_read() {
     let (page, jobs) = page_without_thread(long());
     let mut first = pin!(page.renderer.begin(Format::Text));

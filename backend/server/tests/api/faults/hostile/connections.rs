@@ -106,6 +106,28 @@ async fn a_reader_that_takes_nothing_is_cut() {
 }
 
 #[tokio::test]
+async fn a_reader_above_the_least_rate_gets_all() {
+    let rate = [("SERVER__WRITE_TIMEOUT", "3s"), ("SERVER__MIN_RESPONSE_RATE", "32KiB")];
+    let server = Server::start_with(&rate).await;
+    let dataset = upload(&server, "", generated(2 << 20)).await;
+    let path = format!("/api/v1/datasets/{}/content", dataset["id"].as_str().unwrap());
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let mut stream = send(&server, request).await;
+    // Slowly enough for the server to wait for most of the time.
+    let (mut received, mut piece) = (0, vec![0; 128 << 10]);
+    loop {
+        let length = stream.read(&mut piece).await.unwrap();
+        if length == 0 {
+            break;
+        }
+        received += length as u64;
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+    assert!(received > dataset["size_bytes"].as_u64().unwrap(), "{received}");
+    assert_eq!(counted(&server, "http_connections_cut_total", "write_timeout").await, 0.0);
+}
+
+#[tokio::test]
 async fn a_header_that_does_not_end_does_not_hold_a_stop_up() {
     let mut server = Server::start_with(&[("SERVER__SHUTDOWN_GRACE", "20s")]).await;
     let _begun = send(&server, "GET /livez HTTP/1.1\r\n").await;

@@ -20,7 +20,7 @@ async fn what_is_no_request_is_refused_with_a_problem() {
     let cases = [
         ("nonsense\r\n\r\n".to_owned(), 400, "malformed_request"),
         ("GET /livez HTTP/1.1\r\nHost: localhost\r\nno colon\r\n\r\n".to_owned(), 400, "malformed_request"),
-        (format!("GET /{long} HTTP/1.1\r\nHost: localhost\r\n\r\n"), 431, "header_too_large"),
+        (format!("GET /{long} HTTP/1.1\r\nHost: localhost\r\n\r\n"), 414, "uri_too_long"),
         (format!("GET /livez HTTP/1.1\r\nHost: localhost\r\nX: {long}\r\n\r\n"), 431, "header_too_large"),
         (format!("GET /livez HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n"), 431, "header_too_large"),
         ("GET /api/v1/runs HTTP/1.1\r\n\r\n".to_owned(), 400, "invalid_host"),
@@ -82,6 +82,11 @@ async fn chunks_that_break_the_rules_are_refused() {
         let answer = rest(&mut stream).await;
         assert!(answer.starts_with("HTTP/1.1 400 "), "{:.20}: {answer}", chunks);
     }
+    eventually("each is counted", PATIENCE, async || {
+        let found = counted(&server, "http_requests_refused_total", "malformed_body").await;
+        if found == 6.0 { Ok(()) } else { Err(format!("{found}")) }
+    })
+    .await;
     // Two lengths, as requests are smuggled past proxies.
     let both = "POST /api/v1/runs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n";
     assert_problem(&rest(&mut send(&server, both).await).await, 400, "malformed_request");

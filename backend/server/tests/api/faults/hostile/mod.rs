@@ -1,10 +1,12 @@
 //! Clients that mean harm, or behave as if: too many, too slow, too large, malformed, or a web page of another site.
 //! Each is bounded and counted, and honest clients and probes are answered meanwhile.
 
+mod attacks;
 mod connections;
 mod messages;
 mod sites;
 mod slow_bodies;
+mod withstand;
 
 use std::net::{Ipv4Addr, SocketAddr};
 

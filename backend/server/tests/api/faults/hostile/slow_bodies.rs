@@ -34,7 +34,8 @@ async fn trickle(server: &Server) -> JoinHandle<String> {
 
 #[tokio::test]
 async fn a_body_below_the_least_rate_is_refused() {
-    let server = Server::start_with(&[("SERVER__BODY_TIMEOUT", "1s")]).await;
+    let timeouts = [("SERVER__BODY_TIMEOUT", "1s"), ("UPLOAD__IDLE_TIMEOUT", "1s")];
+    let server = Server::start_with(&timeouts).await;
     let answer = tokio::time::timeout(PATIENCE, trickle(&server).await).await.unwrap().unwrap();
     assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("\"too_slow\""), "{answer}");
     assert!(answer.contains("1024 bytes in 1 s") && answer.contains("connection: close"), "{answer}");
@@ -59,8 +60,35 @@ async fn slow_uploads_do_not_keep_others_out() {
 }
 
 #[tokio::test]
+async fn a_json_body_that_keeps_the_rate_may_take_longer() {
+    let timeouts = [("SERVER__BODY_TIMEOUT", "2s"), ("UPLOAD__IDLE_TIMEOUT", "2s")];
+    let server = Server::start_with(&timeouts).await;
+    let head =
+        "POST /api/v1/runs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n";
+    let pieces = 6;
+    let mut stream = send(&server, format!("{head}Content-Length: {}\r\n\r\n{{}}", pieces * 4096 + 2)).await;
+    for _ in 0..pieces {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        stream.write_all(&[b' '; 4096]).await.unwrap();
+    }
+    let answer = rest(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 422 ") && answer.contains("dataset_id"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_body_of_another_type_is_refused_unread() {
+    let server = Server::start().await;
+    let head = "POST /api/v1/runs HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\n";
+    let mut stream = send(&server, format!("{head}Content-Length: 1000000\r\n\r\n{{")).await;
+    let answer = rest(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 415 ") && answer.contains("connection: close"), "{answer}");
+    assert!(answer.contains("text/plain") && answer.contains("expected application/json"), "{answer}");
+}
+
+#[tokio::test]
 async fn unfinished_json_bodies_share_a_bounded_memory() {
-    let bounds = [("SERVER__MAX_BUFFERED_BYTES", "8MiB"), ("SERVER__BODY_TIMEOUT", "3s")];
+    let bounds =
+        [("SERVER__MAX_BUFFERED_BYTES", "8MiB"), ("SERVER__BODY_TIMEOUT", "3s"), ("UPLOAD__IDLE_TIMEOUT", "3s")];
     let server = Server::start_with(&bounds).await;
     upload(&server, "", TABLE).await;
     let before = resident_bytes(server.pid());

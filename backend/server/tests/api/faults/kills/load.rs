@@ -16,6 +16,10 @@ use crate::api::support::uploads::sha256;
 /// The life of a dataset that is to expire meanwhile.
 pub const SHORT: Duration = Duration::from_secs(2);
 
+/// The rows of the largest upload, and those of each that no other upload has.
+const MAX_ROWS: usize = 40_000;
+const OWN_ROWS: usize = 40;
+
 /// What the clients were promised.
 #[derive(Default)]
 pub struct Ledger {
@@ -50,14 +54,10 @@ impl Load {
     }
 
     /// Uploads tables of all sizes, of which some are soon to expire.
-    pub async fn upload(self, mut random: StdRng) {
+    pub async fn upload(self, rows: Arc<[String]>, mut random: StdRng) {
         loop {
-            let rows = *[3, 40, 400, 4_000, 40_000].choose(&mut random).unwrap();
-            let mut table = String::from("x,y,species\n");
-            for _ in 0..rows {
-                let (x, y): (f64, f64) = (random.random(), random.random());
-                table += &format!("{x:.3},{:.3},{}\n", x + y / 10.0, if x > 0.5 { "big" } else { "small" });
-            }
+            let count = *[3, 40, 400, 4_000, MAX_ROWS].choose(&mut random).unwrap();
+            let table = table(&rows, count, &mut random);
             let expires = random.random_bool(0.4);
             let query = if expires { format!("?ttl_seconds={}", SHORT.as_secs()) } else { String::new() };
             let kept = Kept { sha256: sha256(table.as_bytes()), size_bytes: table.len() as i64, expires };
@@ -67,7 +67,7 @@ impl Load {
             if let Some(id) = id_of(answer, StatusCode::CREATED).await {
                 self.ledger.lock().unwrap().uploads.insert(id, kept);
             }
-            pause(&mut random, 40).await;
+            pause(&mut random, 150).await;
         }
     }
 
@@ -127,6 +127,26 @@ impl Load {
         let late = ids.len().saturating_sub(10);
         ids[late..].choose(random).map(|id| (*id).clone())
     }
+}
+
+/// Rows of tables, made once: to make each upload's takes an unoptimised test longer than the server takes to receive it.
+pub fn random_rows(random: &mut StdRng) -> Arc<[String]> {
+    (0..MAX_ROWS).map(|_| row(random)).collect()
+}
+
+fn row(random: &mut StdRng) -> String {
+    let (x, y): (f64, f64) = (random.random(), random.random());
+    format!("{x:.3},{:.3},{}\n", x + y / 10.0, if x > 0.5 { "big" } else { "small" })
+}
+
+/// A table that is unlike every other one: its first rows are its own, the others come from anywhere among `rows`.
+fn table(rows: &[String], count: usize, random: &mut StdRng) -> String {
+    let own = count.min(OWN_ROWS);
+    let mut table = String::from("x,y,species\n");
+    table.extend((0..own).map(|_| row(random)));
+    let begin = random.random_range(0..=rows.len() - (count - own));
+    table.extend(rows[begin..][..count - own].iter().map(String::as_str));
+    table
 }
 
 /// The id in an answer with this status; anything else promises nothing.

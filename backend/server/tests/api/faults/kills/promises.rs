@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use futures::{StreamExt, stream};
 use reqwest::StatusCode;
 use sqlx::AnyPool;
 
@@ -10,26 +11,17 @@ use super::load::{Kept, Ledger};
 use crate::api::support::server::Server;
 use crate::api::support::uploads::sha256;
 
+/// Uploads that are read back at the same time.
+const CONCURRENT_CHECKS: usize = 8;
+
 /// Every acknowledged upload is there with its bytes, unless it expired or was deleted.
 pub async fn check_uploads(server: &Server, ledger: &Ledger, broken: &mut Vec<String>) {
-    for (id, Kept { sha256: sha, expires, .. }) in &ledger.uploads {
-        let answer = server.get(&format!("/api/v1/datasets/{id}/content")).await;
-        let status = answer.status();
-        let found = sha256(&answer.bytes().await.unwrap());
-        match (*expires, ledger.deleted.get(id)) {
-            (true, _) | (_, Some(true)) if status != StatusCode::NOT_FOUND => {
-                broken.push(format!("the expired or deleted dataset {id} answers {status}"));
-            }
-            (true, _) | (_, Some(true)) => {}
-            // It was asked to go and nobody said that it did: both are right, half is not.
-            (false, Some(false)) if status == StatusCode::NOT_FOUND => {}
-            _ if status != StatusCode::OK => broken.push(format!("the acknowledged upload {id} answers {status}")),
-            _ if found != *sha => {
-                broken.push(format!("the acknowledged upload {id} has other bytes: {found}, not {sha}"))
-            }
-            _ => {}
-        }
-    }
+    let checks = ledger
+        .uploads
+        .iter()
+        .map(|(id, kept)| async move { upload_fault(server, id, kept, ledger.deleted.get(id)).await });
+    let faults: Vec<Option<String>> = stream::iter(checks).buffer_unordered(CONCURRENT_CHECKS).collect().await;
+    broken.extend(faults.into_iter().flatten());
     let mut listed = 0;
     let mut cursor = String::new();
     loop {
@@ -40,6 +32,26 @@ pub async fn check_uploads(server: &Server, ledger: &Ledger, broken: &mut Vec<St
     }
     if listed > ledger.uploads_tried {
         broken.push(format!("{listed} datasets came of {} uploads", ledger.uploads_tried));
+    }
+}
+
+/// What is wrong with an acknowledged upload, if anything is.
+async fn upload_fault(server: &Server, id: &str, kept: &Kept, deleted: Option<&bool>) -> Option<String> {
+    let answer = server.get(&format!("/api/v1/datasets/{id}/content")).await;
+    let status = answer.status();
+    let found = sha256(&answer.bytes().await.unwrap());
+    match (kept.expires, deleted) {
+        (true, _) | (_, Some(true)) if status != StatusCode::NOT_FOUND => {
+            Some(format!("the expired or deleted dataset {id} answers {status}"))
+        }
+        (true, _) | (_, Some(true)) => None,
+        // It was asked to go and nobody said that it did: both are right, half is not.
+        (false, Some(false)) if status == StatusCode::NOT_FOUND => None,
+        _ if status != StatusCode::OK => Some(format!("the acknowledged upload {id} answers {status}")),
+        _ if found != kept.sha256 => {
+            Some(format!("the acknowledged upload {id} has other bytes: {found}, not {}", kept.sha256))
+        }
+        _ => None,
     }
 }
 

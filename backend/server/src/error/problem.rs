@@ -1,0 +1,69 @@
+//! The answer to an error: `application/problem+json` (RFC 9457) with a stable code and a safe sentence.
+//!
+//! The cause is logged once, here, with the request's id; the client never sees it.
+
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use belfry_learning::excerpt::shorten_message;
+use belfry_telemetry::catalogue::ERRORS_TOTAL;
+use belfry_telemetry::http::current_request_id;
+use headers::{ContentRange, HeaderMapExt, RetryAfter};
+use serde_json::{Map, Value, json};
+
+use super::{Error, chain};
+use crate::catalogue::HTTP_REQUESTS_REFUSED_TOTAL;
+
+/// The longest detail of a problem. It may show what a client sent, which may be as long as a body.
+const MAX_DETAIL_BYTES: usize = 2048;
+
+/// The longest text among the further fields of a problem, and the most items of a list.
+const MAX_EXTRA_BYTES: usize = 512;
+const MAX_EXTRA_ITEMS: usize = 100;
+
+/// When a client may try again that found no free slot, or a dependency that was not available.
+const RETRY_PAUSE: Duration = Duration::from_secs(5);
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        if self.is_server_fault() {
+            ERRORS_TOTAL.with((self.code(), self.component())).increment(1);
+            tracing::error!(code = self.code(), cause = chain(&self), "request failed");
+        }
+        if let Some(reason) = self.refusal() {
+            HTTP_REQUESTS_REFUSED_TOTAL.with(reason).increment(1);
+        }
+        let mut problem = Map::new();
+        problem.insert("type".into(), json!("about:blank"));
+        problem.insert("title".into(), json!(status.canonical_reason()));
+        problem.insert("status".into(), json!(status.as_u16()));
+        problem.insert("code".into(), json!(self.code()));
+        problem.insert("detail".into(), json!(shorten_message(&self.to_string(), MAX_DETAIL_BYTES)));
+        problem.insert("request_id".into(), json!(current_request_id()));
+        let mut headers = HeaderMap::new();
+        match self {
+            Self::Invalid { extras, .. } => {
+                problem.extend(extras.into_iter().map(|(name, value)| (name, shortened(value))))
+            }
+            Self::Range { size_bytes } => headers.typed_insert(ContentRange::unsatisfied_bytes(size_bytes)),
+            _ => {}
+        }
+        // A limit that was met, or a dependency that may be back soon.
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.typed_insert(RetryAfter::delay(RETRY_PAUSE));
+        }
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        (status, headers, Value::Object(problem).to_string()).into_response()
+    }
+}
+
+/// A field of a problem, cut to what a person reads.
+fn shortened(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(shorten_message(&text, MAX_EXTRA_BYTES).into_owned()),
+        Value::Array(items) => items.into_iter().take(MAX_EXTRA_ITEMS).map(shortened).collect(),
+        other => other,
+    }
+}
