@@ -31,7 +31,7 @@ given_backend() {
 
 # The longest duration of a first build, from its CPU time.
 first_build_minutes() {
-  local cpu_minutes=20
+  local cpu_minutes=16
   [[ $1 == release ]] || cpu_minutes=9
   echo $(((cpu_minutes + $(nproc) - 1) / $(nproc)))
 }
