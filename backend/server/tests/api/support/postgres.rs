@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use belfry_test_support::{PATIENCE, eventually_blocking};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::api::support::runs::{children, process_state};
 use crate::api::support::skipping::{on_postgres, skipped};
 
 /// The server; stopped and removed with the value.
@@ -51,20 +53,20 @@ impl Postgres {
 
     /// Freezes every process of the server: connections stay and nothing is answered.
     pub fn freeze(&self) {
-        self.signal(Signal::STOP);
+        let main = self.main_process().expect("the server runs");
+        signal(main, Signal::STOP);
+        // Until it has stopped, it may start a process for a connection, which would answer.
+        eventually_blocking("the main process stops", PATIENCE, || match process_state(main) {
+            Some('T') => Ok(()),
+            other => Err(format!("its state is {other:?}")),
+        });
+        children(main).into_iter().for_each(|child| signal(child, Signal::STOP));
     }
 
     /// Lets a frozen server go on.
     pub fn thaw(&self) {
-        self.signal(Signal::CONT);
-    }
-
-    fn signal(&self, signal: Signal) {
         let main = self.main_process().expect("the server runs");
-        for pid in crate::api::support::runs::children(main).into_iter().chain([main]) {
-            // A connection's process may have ended meanwhile.
-            let _ = kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), signal);
-        }
+        children(main).into_iter().chain([main]).for_each(|process| signal(process, Signal::CONT));
     }
 
     fn main_process(&self) -> Option<u32> {
@@ -99,6 +101,11 @@ impl Drop for Postgres {
             self.down();
         }
     }
+}
+
+fn signal(process: u32, signal: Signal) {
+    // A connection's process may have ended meanwhile.
+    let _ = kill_process(Pid::from_raw(process.cast_signed()).unwrap(), signal);
 }
 
 /// Debian keeps the server's programs off PATH, in a folder for each version.

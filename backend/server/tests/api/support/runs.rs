@@ -65,7 +65,7 @@ pub async fn await_step(server: &Server, id: &str) -> Value {
     await_run(server, id, |run| run["progress"]["iteration"].as_i64() >= Some(1)).await
 }
 
-/// The training processes of a server, by their parent.
+/// The child processes of a process, such as the training processes of a server.
 pub fn children(pid: u32) -> Vec<u32> {
     let path = format!("/proc/{pid}/task");
     let Ok(threads) = std::fs::read_dir(path) else { return Vec::new() };
@@ -84,8 +84,13 @@ pub async fn await_gone(pids: &[u32]) {
 
 /// One that nobody has waited for yet has ended all the same.
 fn is_alive(pid: u32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| !stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X'])))
+    process_state(pid).is_some_and(|state| !matches!(state, 'Z' | 'X'))
+}
+
+/// The letter of a process's state, such as `T` for stopped: proc(5), `/proc/pid/stat`.
+pub fn process_state(pid: u32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
 }
 
 /// The events of a stream that has ended: name, id, data.
