@@ -8,7 +8,7 @@ async fn a_hanging_check_fails_alone_at_its_deadline() {
         .disabled("telegram", "TELEGRAM__ENABLED is false");
     let started = Instant::now();
     let report = checks.report().await;
-    assert!(started.elapsed() < Duration::from_secs(1));
+    assert!(started.elapsed() < Duration::from_secs(4));
     assert_eq!(report.status, ServiceStatus::Degraded);
     assert!(report.is_serving());
     assert_eq!(report.checks["database"].healthy, Some(true));
@@ -43,12 +43,12 @@ async fn a_panicking_check_fails_alone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_check_that_blocks_its_thread_fails_at_its_deadline() {
     let checks = Checks::default().optional("blocking", Duration::from_millis(50), || async {
-        std::thread::sleep(Duration::from_millis(600));
+        std::thread::sleep(Duration::from_secs(3));
         Ok("late".to_owned())
     });
     let started = Instant::now();
     assert_eq!(checks.report().await.checks["blocking"].message, "no answer within 50 ms");
-    assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn the_required_checks_alone_do_not_wait_for_the_others() {
         .disabled("telegram", "off");
     let started = Instant::now();
     let report = checks.report_required().await;
-    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
     assert_eq!(
         (report.status, report.checks.keys().copied().collect::<Vec<_>>()),
         (ServiceStatus::Ok, vec!["database"])

@@ -155,10 +155,12 @@ async fn probes_are_no_load_generator() {
         answers += futures::future::join_all(paths.map(|path| server.get(path))).await.len();
     }
     let runs = service.asked().len() - before;
-    assert!(runs <= 4, "{answers} answers were {runs} runs in {:?}", started.elapsed());
+    // At most one a second; the first and the last are not whole seconds.
+    let most = started.elapsed().as_secs() + 2;
+    assert!(runs as u64 <= most, "{answers} answers were {runs} runs in {:?}", started.elapsed());
     // Each check by itself, whichever route asks.
     let checked = server.metric(database).await.unwrap() - checked;
-    assert!(checked <= 4.0, "{answers} answers were {checked} writes in {:?}", started.elapsed());
+    assert!(checked <= most as f64, "{answers} answers were {checked} writes in {:?}", started.elapsed());
     assert!(answers > 8, "{answers}");
 }
 

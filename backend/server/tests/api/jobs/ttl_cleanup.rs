@@ -164,7 +164,7 @@ async fn a_file_store_that_hangs_does_not_hold_up_the_database() {
     for _ in 0..5 {
         let asked = Instant::now();
         submit_fake(&server, dataset["id"].as_str().unwrap(), "slow", 1).await;
-        assert!(asked.elapsed() < Duration::from_secs(1), "it took {:?} to queue a run", asked.elapsed());
+        assert!(asked.elapsed() < Duration::from_secs(3), "it took {:?} to queue a run", asked.elapsed());
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     // What has begun is finished once the store is back.
