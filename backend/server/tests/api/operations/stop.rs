@@ -83,8 +83,7 @@ async fn work_that_does_not_end_is_cut_off_within_the_grace() {
     let (_pieces, answer) = begin_upload(&server).await;
     let asked = Instant::now();
     assert_eq!(server.stop().await, Some(0));
-    // The work itself would take an hour; what is above the grace is for a busy machine.
-    assert!(asked.elapsed() < Duration::from_secs(5), "it took {:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_millis(2_500), "it took {:?}", asked.elapsed());
     crate::api::support::server::problem(answer.await.unwrap().unwrap(), StatusCode::SERVICE_UNAVAILABLE, "busy").await;
     await_gone(&processes).await;
     await_files(&server, 1).await;
