@@ -28,6 +28,8 @@ source scripts/native-config.sh
 source scripts/native.sh
 # shellcheck source=scripts/containers.sh
 source scripts/containers.sh
+# shellcheck source=scripts/first-data.sh
+source scripts/first-data.sh
 # shellcheck source=scripts/stack.sh
 source scripts/stack.sh
 # shellcheck source=scripts/postgres.sh
@@ -36,6 +38,12 @@ source scripts/postgres.sh
 source scripts/build-context.sh
 # shellcheck source=scripts/side-by-side.sh
 source scripts/side-by-side.sh
+# shellcheck source=scripts/test-packages.sh
+source scripts/test-packages.sh
+# shellcheck source=scripts/test-files.sh
+source scripts/test-files.sh
+# shellcheck source=scripts/test-stacks.sh
+source scripts/test-stacks.sh
 # shellcheck source=scripts/test.sh
 source scripts/test.sh
 
@@ -50,7 +58,7 @@ case $command in
   native) native_up release ;;
   dev) stack_dev ;;
   down) stack_down ;;
-  status) stack_status ;;
+  status) stack_status "$@" ;;
   logs) stack_logs "$@" ;;
   demo) stack_demo "$@" ;;
   test) run_tests "$@" ;;

@@ -51,7 +51,8 @@ refuses_context() {
   local what=$1 message=$2 change=$3 copy=$state/changed-project printed
   rm -rf -- "$copy"
   mkdir -p -- "$copy"
-  cp --archive -- Cargo.toml Cargo.lock .dockerignore backend data "$copy"
+  cp --archive -- Cargo.toml Cargo.lock .dockerignore backend dashboards data "$copy"
+  cp --archive --parents -- docs/runbook.md viewer/dist "$copy"
   (cd -- "$copy" && eval "$change")
   copy_context "$copy"
   # Cargo refuses it before it compiles anything.

@@ -40,6 +40,8 @@ require_free_container_ports() {
 
 # containers_up [COMPOSE OPTIONS...]
 containers_up() {
+  local began
+  began=$(microseconds)
   # The Dockerfile expects a keyword here; native mode also accepts a path.
   [[ ${BELFRY_BINARY:-} != */* ]] || unset BELFRY_BINARY
   require_free_container_ports "$@"
@@ -51,6 +53,7 @@ containers_up() {
   # Before anything is stopped, so that the running stack continues if the new settings are invalid.
   require_valid_container_settings "$@"
   say 'Starting the stack in containers'
+  record_start "$began"
   docker compose "$@" up --detach --wait || {
     docker compose "$@" ps --all
     die 'the stack did not become healthy; ./run.sh logs shows why'
@@ -62,14 +65,34 @@ containers_up() {
 require_valid_container_settings() {
   local log seconds
   log=$(mktemp)
-  if seconds=$(docker compose "$@" run --rm --no-deps --no-TTY backend check --print shutdown-seconds 2>"$log"); then
+  # Without the webhook's token, which the first start makes.
+  if seconds=$(docker compose "$@" run --rm --no-deps --no-TTY --env ALERTS__WEBHOOK_TOKEN_FILE= --env ALERTS__WEBHOOK_TOKEN \
+    backend check --print shutdown-seconds 2>"$log"); then
     export_stop_grace_period "$seconds"
   elif can_check "$log"; then
     cat "$log" >&2
     rm -- "$log"
     die 'the backend would refuse these settings; nothing was started or stopped'
   fi
+  require_valid_receivers "$@"
   rm -- "$log"
+}
+
+# Whether Alertmanager's container can render its configuration; files with secrets are only in there. A misspelt variable does
+# not reach it. In place of the token, which the first start makes, stands some file that is there.
+require_valid_receivers() {
+  local said
+  if ! said=$(
+    # shellcheck source=infra/monitoring/alertmanager/settings.sh
+    (source infra/monitoring/alertmanager/settings.sh && refuse_unknown_variables && ((problems == 0))) 2>&1 &&
+      docker compose "$@" run --rm --no-deps --no-TTY --env ALERTMANAGER_BACKEND_TOKEN_FILE=/etc/hosts --entrypoint sh \
+        alertmanager /etc/alertmanager/render.sh files /run/alertmanager 2>&1
+  ); then
+    if grep -E '^ALERT' <<<"$said" >&2; then die 'Alertmanager would not take these settings; nothing was started or stopped'; fi
+    printf '%s\n' "$said" >&2
+    die 'what Alertmanager would send to could not be checked; nothing was started or stopped'
+  fi
+  alertmanager_receivers=$(grep -E '^Alertmanager ' <<<"$said") || true
 }
 
 # Unless it is set. No less than the default of docker-compose.yml, so that a plain `docker compose up` finds nothing changed.
@@ -85,15 +108,17 @@ containers_summary() {
   host=$(local_address)
   url=http://$(host_port "$host" "$BACKEND_PORT")
   heading 'Belfry runs in containers'
+  say_viewer_addresses "$url"
   printf '  %-13s %s\n' \
     Backend "$url" Grafana "http://$(host_port "$host" "$GRAFANA_PORT")" \
     Prometheus "http://$(host_port "$host" "$PROMETHEUS_PORT")" \
     Alertmanager "http://$(host_port "$host" "$ALERTMANAGER_PORT")" \
     Loki "http://$(host_port "$host" "$LOKI_PORT")"
+  say "  $alertmanager_receivers"
   say "  Grafana's user is admin; its password: docker compose exec grafana cat /run/grafana-password/password"
   say
   say 'Try next:'
   say "  curl -F file=@data/penguins.csv $url/api/v1/datasets"
   say '  ./run.sh demo      realistic traffic for a minute'
-  say '  ./run.sh status    what runs;  ./run.sh down stops it and keeps its data'
+  say '  ./run.sh status    what runs (--wait: until the dashboards have data);  ./run.sh down stops it and keeps its data'
 }

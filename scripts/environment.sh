@@ -70,6 +70,15 @@ load_environment() {
   done
 }
 
+# is_off NAME: whether a switch of the backend is set to off, in any of the spellings that the backend takes, or by NAME_FILE.
+# An empty value counts as unset, and each switch that is asked for here is on by default.
+is_off() {
+  local file=$1_FILE value=${!1:-}
+  if [[ -z $value && -r ${!file:-} ]]; then value=$(<"${!file}"); fi
+  value=${value%$'\r'}
+  [[ ${value,,} =~ ^(false|0|no|off)$ ]]
+}
+
 is_port() { [[ $1 =~ ^[0-9]{1,5}$ ]] && ((10#$1 >= 1 && 10#$1 <= 65535)); }
 
 # Native mode and the tests write all their files here; git ignores the folder.

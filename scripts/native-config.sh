@@ -26,13 +26,40 @@ address_replacements() {
 
 render_configuration() {
   local area
-  for area in prometheus alertmanager blackbox; do
+  for area in prometheus blackbox; do
     render_folder "infra/monitoring/$area" "$state/$area"
   done
   "${tool[promtool]}" check config "$state/prometheus/prometheus.yml" >"$state/logs/promtool.log" 2>&1 ||
     { show_tail "$state/logs/promtool.log"; die 'Prometheus would not accept its configuration; nothing was started or stopped'; }
-  "${tool[amtool]}" check-config "$state/alertmanager/alertmanager.yml" >"$state/logs/amtool.log" 2>&1 ||
-    { show_tail "$state/logs/amtool.log"; die 'Alertmanager would not accept its configuration; nothing was started or stopped'; }
+  render_alertmanager
+}
+
+# What Alertmanager sends, and to whom, as render.sh says it.
+alertmanager_receivers=''
+
+# In a folder beside that of the running Alertmanager until it is known to be valid.
+render_alertmanager() {
+  local file new=$state/alertmanager.new log=$state/logs/amtool.log
+  alertmanager_receivers=$(
+    export ALERTMANAGER_BACKEND_TOKEN_FILE=$webhook_token_file
+    export ALERTMANAGER_BACKEND_URL ALERTMANAGER_DASHBOARDS_URL=http://${PUBLIC_HOST:-localhost}:$BACKEND_PORT
+    ALERTMANAGER_BACKEND_URL=http://$(host_port "$(local_address)" "$BACKEND_PORT")/api/v1/alerts/webhook
+    infra/monitoring/alertmanager/render.sh inline "$new" 2>"$log"
+  ) || { sed 's/^/  /' "$log" >&2; die 'Alertmanager would not take these settings; nothing was started or stopped'; }
+  "${tool[amtool]}" check-config "$new/alertmanager.yml" >"$log" 2>&1 ||
+    { show_tail "$log"; die 'Alertmanager would not accept its configuration; nothing was started or stopped'; }
+  mkdir -p -- "$state/alertmanager"
+  for file in alertmanager.yml messages.tmpl; do mv -- "$new/$file" "$state/alertmanager/$file"; done
+  rmdir -- "$new"
+}
+
+# As a fresh clone has it, without anything that this shell exports.
+check_alertmanager_configuration() {
+  local folder
+  folder=$(mktemp -d)
+  env --ignore-environment PATH="$PATH" ALERTMANAGER_NOTIFY_BACKEND=false infra/monitoring/alertmanager/render.sh inline "$folder"
+  "${tool[amtool]}" check-config "$folder/alertmanager.yml"
+  rm -r -- "$folder"
 }
 
 # Writes changed files and removes deleted ones; each file is replaced atomically,

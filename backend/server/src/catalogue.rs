@@ -7,8 +7,9 @@ use belfry_telemetry::catalogue;
 use belfry_telemetry::catalogue::{LATENCY_SECONDS, SIZE_BYTES, WORK_SECONDS};
 
 use crate::labels::{
-    AlertChange, AlgorithmLabel, CleanupOutcome, ConnectionCut, ConnectionRefusal, PredictionOutcome, RequestRefusal,
-    RequeueReason, RunStatus, Severity, UnfinishedStatus, UploadOutcome,
+    AlertChange, AlertMessageOutcome, AlgorithmLabel, CleanupOutcome, ConnectionCut, ConnectionRefusal, MessageOutcome,
+    NotificationOutcome, PredictionOutcome, QueryOutcome, QuerySource, RequestRefusal, RequeueReason, RunStatus,
+    Severity, UnfinishedStatus, UpdateOutcome, UploadOutcome,
 };
 
 catalogue! {
@@ -34,7 +35,7 @@ catalogue! {
     /// Bytes of the stored datasets.
     reading DATASET_BYTES = "belfry_dataset_bytes" {};
 
-    /// Training runs by status, as of the last `business_snapshot` job.
+    /// Training runs in the database, by status.
     reading RUNS = "belfry_runs" { status: RunStatus };
     /// Training runs ended, by outcome.
     counter TRAINING_RUNS_TOTAL = "belfry_training_runs_total" { algorithm: AlgorithmLabel, outcome: Outcome };
@@ -80,6 +81,22 @@ catalogue! {
 
     /// Alerts raised and resolved.
     counter ALERTS_TOTAL = "belfry_alerts_total" { change: AlertChange, severity: Severity };
+    /// Time from the start of the alert AlertDeliveryCanary to its notification at the webhook.
+    histogram ALERT_DELIVERY_SECONDS = "belfry_alert_delivery_seconds" {} buckets WORK_SECONDS;
+    /// When the alert AlertDeliveryCanary last came to the webhook, as a Unix timestamp.
+    reading ALERT_DELIVERY_LAST_TIMESTAMP_SECONDS = "belfry_alert_delivery_last_timestamp_seconds" {};
+    /// Messages about the service's own alerts, by outcome.
+    counter ALERT_MESSAGES_TOTAL = "belfry_alert_messages_total" { outcome: AlertMessageOutcome };
+    /// Notifications that came to the alerts' webhook, by outcome.
+    counter ALERT_NOTIFICATIONS_TOTAL = "belfry_alert_notifications_total" { outcome: NotificationOutcome };
     /// Size of the last backup of the database.
     reading BACKUP_SIZE_BYTES = "belfry_backup_size_bytes" {};
+
+    /// Messages for Telegram, by what became of them; the text of one that was not delivered is in the log.
+    counter TELEGRAM_MESSAGES_TOTAL = "belfry_telegram_messages_total" { outcome: MessageOutcome };
+    /// Updates that Telegram handed out to the bot, by what became of them.
+    counter TELEGRAM_UPDATES_TOTAL = "belfry_telegram_updates_total" { outcome: UpdateOutcome };
+
+    /// Queries of the viewer's pages ended, by outcome. How long their sources take is in `external_api_duration_seconds`.
+    counter VIEWER_QUERIES_TOTAL = "belfry_viewer_queries_total" { source: QuerySource, outcome: QueryOutcome };
 }

@@ -8,8 +8,11 @@ use anyhow::Context;
 use belfry_telemetry::client_call::{ClientCall, Failure};
 use belfry_telemetry::settings::Secret;
 use reqwest::redirect::Policy;
+use serde_json::Value;
+use url::Url;
 
-/// Shorter than the deadline of a health check, so that the call itself is counted as a timeout.
+/// For a call that says nothing else. Shorter than the deadline of a health check, so that the call itself is counted as a
+/// timeout.
 const TIMEOUT: Duration = Duration::from_millis(1_400);
 
 /// How much of a response is read.
@@ -44,24 +47,39 @@ impl ServiceClient {
         url: &str,
         token: Option<&Secret>,
     ) -> Result<ServiceResponse, Failure> {
-        let call = ClientCall::begin(service, endpoint);
         let mut request = self.0.get(url);
-        for (name, value) in call.headers() {
-            request = request.header(name, value);
-        }
         if let Some(token) = token.filter(|token| !token.is_empty()) {
             request = request.bearer_auth(token.expose());
         }
-        match read(request).await {
-            Ok(response) => {
-                call.answered(response.status.as_u16());
-                Ok(response)
-            }
-            Err(error) => {
-                let failure = failure(&error);
-                call.failed(failure);
-                Err(failure)
-            }
+        send(ClientCall::begin(service, endpoint), request).await
+    }
+
+    /// `POST url` with a JSON body. The answer may take `timeout`.
+    pub async fn post(
+        &self,
+        service: &'static str,
+        endpoint: &'static str,
+        url: &str,
+        body: &Value,
+        timeout: Duration,
+    ) -> Result<ServiceResponse, Failure> {
+        send(ClientCall::begin(service, endpoint), self.0.post(url).json(body).timeout(timeout)).await
+    }
+}
+
+async fn send(call: ClientCall, mut request: reqwest::RequestBuilder) -> Result<ServiceResponse, Failure> {
+    for (name, value) in call.headers() {
+        request = request.header(name, value);
+    }
+    match read(request).await {
+        Ok(response) => {
+            call.answered(response.status.as_u16());
+            Ok(response)
+        }
+        Err(error) => {
+            let failure = failure(&error);
+            call.failed(failure);
+            Err(failure)
         }
     }
 }
@@ -79,12 +97,40 @@ async fn read(request: reqwest::RequestBuilder) -> reqwest::Result<ServiceRespon
     Ok(ServiceResponse { status: response.status(), body })
 }
 
-fn failure(error: &reqwest::Error) -> Failure {
+/// The address of a path below a base URL, which may have a path of its own, with a slash at its end or without.
+pub fn below(base: &Url, path: &str) -> String {
+    format!("{}/{path}", base.as_str().trim_end_matches('/'))
+}
+
+/// What came of a call without an answer, for messages.
+pub fn sentence(failure: Failure) -> &'static str {
+    match failure {
+        Failure::Timeout => "no answer in time",
+        Failure::Unreachable => "cannot be reached",
+        Failure::Broken => "connection closed mid-response",
+        Failure::Cancelled => "was cancelled",
+    }
+}
+
+/// What a failed call is counted as.
+pub fn failure(error: &reqwest::Error) -> Failure {
     if error.is_timeout() {
         Failure::Timeout
     } else if error.is_connect() {
         Failure::Unreachable
     } else {
         Failure::Broken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_may_end_in_a_slash() {
+        for base in ["http://host/v1", "http://host/v1/"] {
+            assert_eq!(below(&base.parse().unwrap(), "models"), "http://host/v1/models");
+        }
     }
 }

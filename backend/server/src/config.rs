@@ -6,6 +6,7 @@ mod limits;
 mod recurrence;
 mod server;
 mod services;
+mod viewer;
 mod work;
 
 use belfry_telemetry::settings::{self, Reader, SettingsError};
@@ -16,8 +17,9 @@ pub use data::{CleanupConfig, DataConfig, DatabaseConfig, RetentionConfig, Stora
 pub use limits::{HostNames, LimitsConfig, Origins};
 pub use recurrence::Recurrence;
 pub use server::{AppConfig, LEAST_BLOCKING_THREADS, ServerConfig};
-pub use services::{AiConfig, TelegramConfig};
-pub use work::{AlertsConfig, JobsConfig, TrainingConfig};
+pub use services::{AiConfig, ChatId, TelegramConfig};
+pub use viewer::ViewerConfig;
+pub use work::{AlertsConfig, AlertsMode, JobsConfig, TrainingConfig};
 
 /// The service's name, in labels and in the names of log files.
 pub const SERVICE: &str = "belfry";
@@ -64,6 +66,9 @@ pub struct Config {
     /// Telegram.
     #[command(flatten)]
     pub telegram: TelegramConfig,
+    /// The pages that show the dashboards.
+    #[command(flatten)]
+    pub viewer: ViewerConfig,
     /// Metrics and logs.
     #[command(flatten)]
     pub telemetry: TelemetrySettings,

@@ -43,6 +43,20 @@ pub async fn refuse_other_sites(
     Ok(next.run(request).await)
 }
 
+/// Middleware: refuses whatever a page of another site asks, also what changes nothing: for what costs other services work.
+pub async fn refuse_pages_of_other_sites(
+    State(policy): State<Arc<SitePolicy>>,
+    request: Request,
+    next: Next,
+) -> Result<Response> {
+    policy.check_page(request.headers())?;
+    policy.check_unnamed_page(request.headers())?;
+    Ok(next.run(request).await)
+}
+
+/// What the viewer's pages send. A page of another site cannot, unless it asks before, which is refused.
+const OWN_PAGE: (&str, &[u8]) = ("x-requested-with", b"belfry-viewer");
+
 impl SitePolicy {
     /// The policy of these settings.
     pub fn new(limits: &LimitsConfig) -> Self {
@@ -86,7 +100,31 @@ impl SitePolicy {
         if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
             return Ok(());
         }
-        let headers = request.headers();
+        self.check_page(request.headers())
+    }
+
+    /// Refuses a browser that names no page. Over http, but on loopback, browsers leave out `Sec-Fetch-Site`, and of a `GET` by an image
+    /// or a script also `Origin` (W3C Fetch Metadata, "potentially trustworthy URL").
+    ///
+    /// # Errors
+    /// 403.
+    fn check_unnamed_page(&self, headers: &HeaderMap) -> Result<()> {
+        let is_browser = headers.get(header::USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"));
+        let is_named = headers.contains_key("sec-fetch-site") || headers.contains_key(header::ORIGIN);
+        let is_own = headers.get(OWN_PAGE.0).is_some_and(|value| value.as_bytes() == OWN_PAGE.1);
+        if is_browser && !is_named && !is_own {
+            return Err(Error::CrossSite(
+                "X-Requested-With: expected belfry-viewer from a browser that sends no Sec-Fetch-Site",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Refuses what a page of another site sends.
+    ///
+    /// # Errors
+    /// 403.
+    fn check_page(&self, headers: &HeaderMap) -> Result<()> {
         let mut origins = headers.get_all(header::ORIGIN).iter();
         let (origin, another) = (origins.next(), origins.next());
         let is_listed = |origin: &HeaderValue| self.origins.0.iter().any(|listed| origin == listed.as_str());
@@ -185,6 +223,33 @@ mod tests {
         assert_eq!(status(policy(&[]).check_host(&request)), StatusCode::MISDIRECTED_REQUEST);
         let request = Request::get("/x").header("host", "evil.example").body(()).unwrap();
         assert_eq!(status(policy(&[("SERVER__ALLOWED_HOSTS", "*")]).check_host(&request)), StatusCode::OK);
+    }
+
+    #[test]
+    fn a_browser_that_names_no_page_must_be_ours() {
+        let policy = policy(&[]);
+        let found = |headers: &[(&str, &str)]| status(policy.check_unnamed_page(request("GET", headers).headers()));
+        let browser = ("user-agent", "Mozilla/5.0 (X11; Linux x86_64)");
+        assert_eq!(found(&[browser]), StatusCode::FORBIDDEN);
+        assert_eq!(found(&[browser, ("x-requested-with", "XMLHttpRequest")]), StatusCode::FORBIDDEN);
+        for fine in [("x-requested-with", "belfry-viewer"), ("sec-fetch-site", "same-origin"), ("origin", "http://a")] {
+            assert_eq!(found(&[browser, fine]), StatusCode::OK, "{fine:?}");
+        }
+        assert_eq!(found(&[("user-agent", "curl/8.5.0")]), StatusCode::OK);
+        assert_eq!(found(&[]), StatusCode::OK);
+    }
+
+    #[test]
+    fn a_page_of_another_site_is_told_by_its_headers_alone() {
+        let policy = policy(&[("SERVER__CORS_ORIGINS", "https://app.example")]);
+        let found = |headers: &[(&str, &str)]| status(policy.check_page(request("GET", headers).headers()));
+        for fine in [&[][..], &[("sec-fetch-site", "none")], &[("sec-fetch-site", "same-origin")]] {
+            assert_eq!(found(fine), StatusCode::OK, "{fine:?}");
+        }
+        let listed = [("sec-fetch-site", "cross-site"), ("origin", "https://app.example")];
+        assert_eq!(found(&listed), StatusCode::OK);
+        assert_eq!(found(&[("sec-fetch-site", "cross-site")]), StatusCode::FORBIDDEN);
+        assert_eq!(found(&[("sec-fetch-site", "same-site")]), StatusCode::FORBIDDEN);
     }
 
     #[test]

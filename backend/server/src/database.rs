@@ -163,6 +163,11 @@ impl Database {
     }
 }
 
+/// The placeholders of `count` values, from this number on: `$3, $4`.
+pub fn placeholders(first: usize, count: usize) -> String {
+    (first..first + count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
+}
+
 fn options(url: &str) -> anyhow::Result<AnyConnectOptions> {
     // The URL may hold a password, so the cause of a parse error is not shown.
     let options: AnyConnectOptions = url.parse().map_err(|_| anyhow::anyhow!("DATABASE__URL cannot be parsed"))?;

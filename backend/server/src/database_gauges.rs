@@ -27,10 +27,8 @@ pub async fn watch(app: Shared) -> anyhow::Result<()> {
 async fn refresh(database: &Database) {
     datasets::totals::refresh(database).await;
     training::queue_depth::refresh_queue_depth(database).await;
-    let (lag, snapshot) = (jobs::measure_cleanup_lag(database), jobs::show_latest_snapshot(database));
-    for refreshed in [bounds::with_background_timeout(lag).await, bounds::with_background_timeout(snapshot).await] {
-        if let Err(error) = refreshed {
-            tracing::warn!(cause = chain(&error), "refreshing database gauges failed");
-        }
+    training::totals::refresh(database).await;
+    if let Err(error) = bounds::with_background_timeout(jobs::measure_cleanup_lag(database)).await {
+        tracing::warn!(cause = chain(&error), "refreshing database gauges failed");
     }
 }

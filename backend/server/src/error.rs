@@ -61,6 +61,12 @@ pub enum Error {
     /// A web page of another site sent it: 403.
     #[error("{0}")]
     CrossSite(&'static str),
+    /// The sender has not shown that it may do this: 401.
+    #[error("{0}")]
+    Unauthorized(&'static str),
+    /// Nobody may do this as the settings are: 403.
+    #[error("{detail}")]
+    Forbidden { code: &'static str, detail: String },
     /// The requested range lies outside the content: 416.
     #[error("the range lies outside the {size_bytes} bytes")]
     Range { size_bytes: u64 },
@@ -73,6 +79,9 @@ pub enum Error {
     /// The same because of a limit of the settings; counted by its reason.
     #[error("{detail}")]
     LimitReached { reason: RequestRefusal, detail: String },
+    /// A query for another service is not answered: 404, 502, 504, 503 with Retry-After, or that service's own 4xx.
+    #[error("{detail}")]
+    Query { status: StatusCode, code: &'static str, detail: String },
     /// The database failed: 503 with Retry-After when it cannot be reached or is locked, or when this machine has no thread
     /// left for a further connection to SQLite; 507 when its disk is full, else 500.
     #[error("the database is not available")]
@@ -86,6 +95,15 @@ pub enum Error {
     /// A fault of this program: 500.
     #[error("an internal error")]
     Internal(#[source] anyhow::Error),
+}
+
+/// What a response carries inside this process when its error is a fault of the server.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerFault {
+    /// Of which part.
+    pub component: Component,
+    /// The error's code.
+    pub code: &'static str,
 }
 
 impl Error {
@@ -111,10 +129,12 @@ impl Error {
             Self::Stalled(_) | Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::BuffersFull => StatusCode::SERVICE_UNAVAILABLE,
             Self::UnknownHost(_) => StatusCode::MISDIRECTED_REQUEST,
-            Self::CrossSite(_) => StatusCode::FORBIDDEN,
+            Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
+            Self::CrossSite(_) | Self::Forbidden { .. } => StatusCode::FORBIDDEN,
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::Busy(_) | Self::LimitReached { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Query { status, .. } => *status,
             Self::Database(error) if is_unreachable(error) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Database(error) if is_database_full(error) => StatusCode::INSUFFICIENT_STORAGE,
             Self::Database(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -129,7 +149,11 @@ impl Error {
         match self {
             Self::NotFound(_) | Self::Unknown { .. } => "not_found",
             Self::MethodNotAllowed(_) => "method_not_allowed",
-            Self::BadRequest { code, .. } | Self::Invalid { code, .. } | Self::Conflict { code, .. } => code,
+            Self::BadRequest { code, .. }
+            | Self::Invalid { code, .. }
+            | Self::Conflict { code, .. }
+            | Self::Forbidden { code, .. }
+            | Self::Query { code, .. } => code,
             Self::UnsupportedMediaType(_) => "unsupported_media_type",
             Self::Incomplete => "incomplete_body",
             Self::TooLarge { .. } => "too_large",
@@ -138,6 +162,7 @@ impl Error {
             Self::BuffersFull => "buffers_full",
             Self::UnknownHost(_) => "unknown_host",
             Self::CrossSite(_) => "cross_site",
+            Self::Unauthorized(_) => "unauthorized",
             Self::Range { .. } => "range_not_satisfiable",
             Self::PreconditionFailed => "precondition_failed",
             Self::Busy(_) | Self::LimitReached { .. } => "busy",
@@ -174,10 +199,10 @@ impl Error {
         }
     }
 
-    /// Whether the fault is the server's, not the client's.
+    /// Whether the fault is the server's, not the client's and not that of a service which is asked for the client.
     pub fn is_server_fault(&self) -> bool {
         self.status().is_server_error()
-            && !matches!(self, Self::Busy(_) | Self::LimitReached { .. } | Self::BuffersFull)
+            && !matches!(self, Self::Busy(_) | Self::LimitReached { .. } | Self::BuffersFull | Self::Query { .. })
     }
 
     /// Why reading a request's body failed: it came too slowly, breaks the rules of HTTP, or did not come to its end.

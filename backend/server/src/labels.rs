@@ -211,14 +211,126 @@ pub enum AlertChange {
     Resolved,
 }
 
-/// How bad an alert is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantNames)]
+/// How bad an alert is, the least first.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Display, EnumString, IntoStaticStr, VariantNames,
+)]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Severity {
+    /// Nothing to be done.
+    Info,
     /// To be looked at soon.
     Warning,
+    /// Something failed.
+    Error,
     /// To be looked at now.
     Critical,
+}
+
+/// What became of a notification of Alertmanager's: the label `outcome` of `belfry_alert_notifications_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum NotificationOutcome {
+    /// Its alerts are stored.
+    Stored,
+    /// It is none, or has too many alerts.
+    Invalid,
+    /// Its sender has not the token, or none is set.
+    Refused,
+    /// The fault was on this side.
+    Failed,
+    /// Its sender went away.
+    Cancelled,
+}
+
+/// What became of a message about an alert of the service's own: the label `outcome` of `belfry_alert_messages_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum AlertMessageOutcome {
+    /// It was handed to whoever is notified.
+    Sent,
+    /// Not sent: nobody is to be notified.
+    Off,
+    /// Not sent: the alert was announced and resolved less than ALERTS__REPEAT_AFTER ago.
+    Repeated,
+    /// Not sent: ALERTS__MAX_MESSAGES were.
+    LimitReached,
+}
+
+/// A service that the viewer's pages may query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum QuerySource {
+    /// Metrics, targets and rules.
+    Prometheus,
+    /// Logs.
+    Loki,
+    /// Alerts and silences.
+    Alertmanager,
+}
+
+impl QuerySource {
+    /// Its own name, for messages.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Prometheus => "Prometheus",
+            Self::Loki => "Loki",
+            Self::Alertmanager => "Alertmanager",
+        }
+    }
+}
+
+/// How a query of a page ended: the label `outcome` of `belfry_viewer_queries_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum QueryOutcome {
+    /// The source's answer was passed on.
+    Answered,
+    /// It was refused here, for its parameters or because its source is not configured.
+    Refused,
+    /// Its source refused it.
+    RefusedBySource,
+    /// Too many others ran or waited.
+    Busy,
+    /// Its source took longer than VIEWER__QUERY_TIMEOUT.
+    Timeout,
+    /// Its source could not be reached, or failed.
+    Unreachable,
+    /// The answer had more than VIEWER__MAX_ANSWER_BYTES.
+    TooLarge,
+    /// The answer was not JSON.
+    Invalid,
+    /// Its client went away.
+    Cancelled,
+}
+
+/// What became of a message for Telegram: the label `outcome` of `belfry_telegram_messages_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum MessageOutcome {
+    /// Telegram has all of it.
+    Delivered,
+    /// Telegram refused it, or was away for too long; its text is in the log.
+    Failed,
+    /// It was not taken into the queue; its text is in the log.
+    Dropped,
+}
+
+/// What became of an update that Telegram handed out: the label `outcome` of `belfry_telegram_updates_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum UpdateOutcome {
+    /// A command, which was answered.
+    Answered,
+    /// A command that there is not, answered with the list of those that there are.
+    UnknownCommand,
+    /// No command for this bot.
+    NoCommand,
+    /// Of another chat than TELEGRAM__CHAT_ID, and ignored.
+    OtherChat,
+    /// Not as the Bot API documents it, and ignored.
+    Malformed,
 }
 
 #[cfg(test)]

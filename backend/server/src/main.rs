@@ -10,11 +10,13 @@ mod components;
 mod conditional;
 mod config;
 mod cross_site;
+mod dashboards;
 mod data_lock;
 mod database;
 mod database_gauges;
 mod datasets;
 mod demo;
+mod drill;
 mod error;
 mod events;
 mod file_response;
@@ -32,11 +34,15 @@ mod router;
 mod scheduler;
 mod serve;
 mod shutdown;
+mod slo;
 mod startup_gate;
 mod state;
 mod storage;
+mod telegram;
+mod telegram_bot;
 mod timestamp;
 mod training;
+mod viewer;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -90,8 +96,23 @@ enum Command {
         #[arg(long)]
         force: bool,
     },
+    /// Take dashboards back from Grafana, or print what each panel tells.
+    Dashboards {
+        #[command(subcommand)]
+        command: dashboards::DashboardsCommand,
+    },
+    /// Write Prometheus's rules for the service level objectives, or check that they are current.
+    Slo {
+        #[command(subcommand)]
+        command: slo::SloCommand,
+    },
     /// Send realistic traffic to a running server.
     Demo(demo::DemoArguments),
+    /// Drive alerts from fault to delivery on scratch copies of the monitoring; without names, list them.
+    Drill(drill::DrillArguments),
+    /// Become a program that ends with the process that started it.
+    #[command(hide = true)]
+    RunWithParent(drill::RunWithParent),
 }
 
 /// How long threads may go on when the runtime ends.
@@ -107,6 +128,11 @@ fn main() -> ExitCode {
     // A training child must not pay for a server's runtime.
     if let Command::Worker { spec } = &command {
         return belfry_learning::worker::main(spec);
+    }
+    if let Command::RunWithParent(wanted) = &command {
+        let Err(error) = drill::run_with_parent(wanted);
+        eprintln!("belfry: {error:#}");
+        return ExitCode::FAILURE;
     }
     if let Command::Check { print } = command {
         return check::run(print);
@@ -125,7 +151,10 @@ fn main() -> ExitCode {
             }
             Ok(())
         }
+        Command::Dashboards { command } => dashboards::run(command),
+        Command::Slo { command } => slo::run(command),
         Command::Demo(arguments) => with_runtime(demo::run(arguments)),
+        Command::Drill(arguments) => with_runtime(drill::run(arguments)),
         Command::Healthcheck => with_settings(|config| with_runtime(healthcheck::run(config))),
         Command::Backup { folder } => {
             with_settings(|config| with_runtime(until_signal(backup::back_up(config, folder))))
@@ -133,10 +162,12 @@ fn main() -> ExitCode {
         Command::Restore { folder, force } => {
             with_settings(|config| with_runtime(until_signal(backup::restore(config, folder, force))))
         }
-        Command::Serve | Command::Worker { .. } | Command::Check { .. } => with_settings(|config| {
-            let threads = resources::blocking_threads(&config);
-            with_runtime_of(threads, serve::serve(config))
-        }),
+        Command::Serve | Command::Worker { .. } | Command::Check { .. } | Command::RunWithParent(_) => {
+            with_settings(|config| {
+                let threads = resources::blocking_threads(&config);
+                with_runtime_of(threads, serve::serve(config))
+            })
+        }
     };
     ended.map_or_else(
         |error| {

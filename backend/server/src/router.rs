@@ -1,4 +1,5 @@
-//! Every route of the API: method, path and handler. `GET /metrics` is added by [`Telemetry::observe`].
+//! Every route of the API: method, path and handler. The routes of the viewer are in `viewer/mod.rs`; `GET /metrics` is added
+//! by [`Telemetry::observe`].
 
 use std::sync::Arc;
 
@@ -17,11 +18,12 @@ use crate::database::bounds::apply_request_timeout;
 use crate::request::{self, JSON_LIMIT_BYTES};
 use crate::scheduler::api as jobs;
 use crate::state::Shared;
+use crate::viewer::{self, Viewer};
 use crate::{alerts, datasets, health, training};
 
 /// The whole API. Only handlers that just query the database have its timeout as a whole: receiving a body or reading from the
 /// file store may take longer.
-pub fn router(app: Shared, sites: Arc<SitePolicy>, telemetry: &Telemetry) -> Router {
+pub fn router(app: Shared, viewer: Option<Arc<Viewer>>, sites: Arc<SitePolicy>, telemetry: &Telemetry) -> Router {
     let origins = app.config.server.limits.cors_origins.clone();
     let with_database_timeout = Router::new()
         .route("/api/v1/datasets", get(datasets::list))
@@ -49,16 +51,20 @@ pub fn router(app: Shared, sites: Arc<SitePolicy>, telemetry: &Telemetry) -> Rou
         .route("/api/v1/runs", post(training::submit))
         .route("/api/v1/runs/{id}/model", get(training::download_model))
         .route("/api/v1/runs/{id}/predict", post(training::predict))
+        .route("/api/v1/alerts/webhook", post(alerts::receive))
         .route("/health", get(health::health))
         .route("/healthz", get(health::healthz))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz));
+    let viewer = viewer.map_or_else(Router::new, |viewer| viewer::router(viewer, sites.clone()));
     let api = with_database_timeout
         .merge(without_timeout)
+        .merge(viewer)
         .fallback(request::unmatched)
         .method_not_allowed_fallback(request::not_allowed)
         .layer(DefaultBodyLimit::max(JSON_LIMIT_BYTES))
         .layer(CatchPanicLayer::custom(request::panicked))
+        .layer(from_fn_with_state(app.clone(), alerts::report_request_faults))
         .layer(from_fn_with_state(sites, refuse_other_sites))
         .with_state(app);
     // Without origins no answer says that a page may read it.

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::buffered_body::BodyBudget;
 use crate::client_call::ServiceClient;
+use crate::components::alerts::{Alerts, Announcer, SendMessage};
 use crate::components::heartbeats::WorkerHeartbeats;
 use crate::components::instance::Instance;
 use crate::components::model_cache::ModelCache;
@@ -29,7 +30,9 @@ use crate::shutdown::{Shutdown, ShutdownTimes};
 use crate::startup_gate::StartupGate;
 use crate::state::App;
 use crate::storage::Storage;
-use crate::{catalogue, data_lock, database_gauges, health, jobs, private_files, training};
+use crate::telegram::{Message, Telegram};
+use crate::viewer::Viewer;
+use crate::{catalogue, data_lock, database_gauges, health, jobs, private_files, telegram_bot, training};
 
 /// The exit code after a second signal.
 const CUT_OFF: i32 = 130;
@@ -98,12 +101,28 @@ async fn run(config: Config, telemetry: &Telemetry, signals: &mut Signals) -> an
         () = signals.next() => return Ok(()),
     };
     let (instance, dead) = training::open_instance(&config).await?;
-    let app = assemble(config, database, telemetry, shutdown, instance)?;
-    gate.open(router(app.clone(), sites, telemetry));
+    let client = ServiceClient::new()?;
+    let (telegram, delivery) = Telegram::new(&config.telegram, client.clone());
+    let clients = Clients { services: client.clone(), telegram };
+    let app = assemble(config, database, telemetry, shutdown, instance, clients)?;
+    let viewer = app.config.viewer.enabled.then(|| Viewer::new(&app.config, app.body_budget.clone())).transpose()?;
+    gate.open(router(app.clone(), viewer, sites, telemetry));
     tasks.spawn(app.scheduler.clone().run_due_jobs(dead.iter().map(|dead| dead.id.clone()).collect()));
     tasks.spawn(training::run_workers(app.clone(), dead));
     tasks.spawn(health::watch(app.clone()));
     tasks.spawn(database_gauges::watch(app.clone()));
+    let (alerts, stopping) = (app.alerts.clone(), app.shutdown.stopping.clone());
+    tasks.spawn(async move {
+        alerts.record_request_faults(stopping).await;
+        Ok(())
+    });
+    if let Some(delivery) = delivery {
+        // What it cannot deliver while other work ends is in the log before that is cut off.
+        tasks.spawn(delivery.run(app.shutdown.stopping.clone(), app.shutdown.hand_back.clone()));
+        if app.config.telegram.bot {
+            tasks.spawn(telegram_bot::run(app.clone(), client));
+        }
+    }
     tracing::info!(%address, "listening");
 
     // The first task to end stops the others: a partly running service would hide the failure.
@@ -117,12 +136,19 @@ async fn run(config: Config, telemetry: &Telemetry, signals: &mut Signals) -> an
     }
 }
 
+/// How other services are called.
+struct Clients {
+    services: ServiceClient,
+    telegram: Telegram,
+}
+
 fn assemble(
     config: Config,
     database: Database,
     telemetry: &Telemetry,
     shutdown: Shutdown,
     instance: Arc<Instance>,
+    clients: Clients,
 ) -> anyhow::Result<Arc<App>> {
     let config = Arc::new(config);
     let storage = Storage::open(&config)?;
@@ -132,8 +158,12 @@ fn assemble(
     let resources = Arc::new(Resources::new(&config, health::DEADLINE));
     let worker_heartbeats = Arc::new(WorkerHeartbeats::new(config.training.workers));
     let lease_clock = Arc::new(LeaseClock::default());
+    let folder_id = scheduler::folder_id(&config.data.dir).context("cannot give the data folder an id")?;
+    let announcer = Announcer::new(&config.alerts, alert_messages(&config, &clients.telegram));
+    let alerts = Alerts::new(database.clone(), &config.alerts, announcer, &folder_id);
     let components = jobs::Components {
         config: config.clone(),
+        alerts: alerts.clone(),
         database: database.clone(),
         storage: storage.clone(),
         resources: resources.clone(),
@@ -142,12 +172,12 @@ fn assemble(
     };
     let options = scheduler::Options {
         database: database.clone(),
+        alerts: alerts.clone(),
         instance: instance.id.clone(),
         lease_clock: lease_clock.clone(),
         stopping: shutdown.stopping.clone(),
         cut_off: shutdown.cut_off.clone(),
     };
-    let folder_id = scheduler::folder_id(&config.data.dir).context("cannot give the data folder an id")?;
     let scheduler = Arc::new(Scheduler::new(options, jobs::all(&components), &config.jobs, &folder_id));
     let dependencies = health::Dependencies {
         config: &config,
@@ -156,12 +186,14 @@ fn assemble(
         scheduler: &scheduler,
         resources: &resources,
         worker_heartbeats: &worker_heartbeats,
-        client: &ServiceClient::new()?,
+        client: &clients.services,
         started: telemetry.started(),
     };
     let limits = &config.server.limits;
     Ok(Arc::new(App {
         checks: health::checks(&dependencies),
+        alerts,
+        telegram: clients.telegram,
         resources,
         instance,
         worker_heartbeats,
@@ -181,6 +213,12 @@ fn assemble(
         database,
         storage,
     }))
+}
+
+/// Where messages about this service's own alerts go, if anywhere.
+fn alert_messages(config: &Config, telegram: &Telegram) -> Option<SendMessage> {
+    let telegram = config.telegram.enabled.then(|| telegram.clone())?;
+    Some(Box::new(move |text| telegram.send(Message::Plain(text))))
 }
 
 /// Lets the tasks end, phase by phase, and the file store remove what was left unfinished.

@@ -7,6 +7,7 @@ use axum::extract::FromRef;
 use belfry_telemetry::health::Checks;
 
 use crate::buffered_body::BodyBudget;
+use crate::components::alerts::Alerts;
 use crate::components::heartbeats::WorkerHeartbeats;
 use crate::components::instance::Instance;
 use crate::components::model_cache::ModelCache;
@@ -20,6 +21,7 @@ use crate::resources::Resources;
 use crate::scheduler::Scheduler;
 use crate::shutdown::Shutdown;
 use crate::storage::Storage;
+use crate::telegram::Telegram;
 
 /// What every handler and background task needs.
 pub struct App {
@@ -31,6 +33,10 @@ pub struct App {
     pub storage: Storage,
     /// The health checks.
     pub checks: Checks,
+    /// The alerts of this service itself.
+    pub alerts: Arc<Alerts>,
+    /// Where messages for Telegram are given.
+    pub telegram: Telegram,
     /// How full disk and memory are.
     pub resources: Arc<Resources>,
     /// Names this process in what it claims in the database; its lock shows that the process is alive.

@@ -13,7 +13,10 @@ use crate::metric::{Open, Status};
 
 pub use labels::{CallFailure, DatabaseErrorKind, JobStatus, LogLevel, LokiStage, QueryType, RequestMethod, SpanStage};
 
-/// Buckets for requests and queries, in seconds: from a cached response to a slow report.
+/// Buckets for requests and queries, in seconds.
+///
+/// Each bound is at most twice the one before, here and in the other two lists, so that a quantile computed from the buckets is
+/// wrong by a factor of 2 at most, whatever was measured: for latencies from 50 us to 60 s.
 ///
 /// ```
 /// use belfry_telemetry::catalogue::{LATENCY_SECONDS, SIZE_BYTES, WORK_SECONDS};
@@ -28,24 +31,27 @@ pub use labels::{CallFailure, DatabaseErrorKind, JobStatus, LogLevel, LokiStage,
 /// }
 /// assert_eq!(PRICE_IMPORT_SECONDS.row.buckets.last(), Some(&3600.0));
 /// ```
-pub const LATENCY_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-
-/// Buckets for work in the background, in seconds: from a hundredth to an hour.
-pub const WORK_SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0];
-
-/// Buckets for bodies and files, in bytes: powers of 8 from 128 B to 2 GiB, and 16 GiB.
-pub const SIZE_BYTES: &[f64] = &[
-    128.0,
-    1024.0,
-    8192.0,
-    65_536.0,
-    524_288.0,
-    4_194_304.0,
-    33_554_432.0,
-    268_435_456.0,
-    2_147_483_648.0,
-    17_179_869_184.0,
+pub const LATENCY_SECONDS: &[f64] = &[
+    0.000_032, 0.000_064, 0.000_125, 0.000_25, 0.000_5, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25,
+    0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0,
 ];
+
+/// Buckets for work in the background, in seconds: exact to a factor of 2 from a millisecond to an hour.
+pub const WORK_SECONDS: &[f64] = &[
+    0.000_5, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0,
+    120.0, 240.0, 480.0, 900.0, 1800.0, 3600.0,
+];
+
+/// Buckets for bodies and files, in bytes: powers of 2, exact to a factor of 2 from 256 B to 4 GiB.
+pub const SIZE_BYTES: &[f64] = &{
+    let mut bounds = [128.0; 26];
+    let mut index = 1;
+    while index < bounds.len() {
+        bounds[index] = 2.0 * bounds[index - 1];
+        index += 1;
+    }
+    bounds
+};
 
 catalogue! {
     /// Requests ended, by exact status; a client that disconnected before the response ended is 499.
@@ -91,6 +97,10 @@ catalogue! {
     gauge SCHEDULER_JOBS_IN_PROGRESS = "scheduler_jobs_in_progress" { job_name: Open };
     /// When a job last succeeded, as a Unix timestamp.
     reading SCHEDULER_JOB_LAST_SUCCESS_TIMESTAMP_SECONDS = "scheduler_job_last_success_timestamp_seconds" { job_name: Open };
+    /// When a run of a job last failed or was aborted, as a Unix timestamp.
+    reading SCHEDULER_JOB_LAST_FAILURE_TIMESTAMP_SECONDS = "scheduler_job_last_failure_timestamp_seconds" { job_name: Open };
+    /// Time from one scheduled run of a job to the next, as its schedule has it.
+    reading SCHEDULER_JOB_INTERVAL_SECONDS = "scheduler_job_interval_seconds" { job_name: Open };
     /// When a job is next due, as a Unix timestamp.
     reading SCHEDULER_JOB_NEXT_DUE_TIMESTAMP_SECONDS = "scheduler_job_next_due_timestamp_seconds" { job_name: Open };
     /// Times a job was due while its last run was still running.
@@ -168,6 +178,8 @@ catalogue! {
     reading TELEMETRY_PAGE_BYTES = "telemetry_page_bytes" {};
     /// Log lines that were not written to a file because too many were waiting for the disk.
     counter TELEMETRY_LOG_LINES_DROPPED_TOTAL = "telemetry_log_lines_dropped_total" {};
+    /// Datagrams for StatsD that the system refused to send; what is lost on the way is not known.
+    counter TELEMETRY_STATSD_DATAGRAMS_FAILED_TOTAL = "telemetry_statsd_datagrams_failed_total" {};
     /// Time to write one page of metrics.
     histogram TELEMETRY_RENDER_DURATION_SECONDS = "telemetry_render_duration_seconds" {} buckets LATENCY_SECONDS;
 }

@@ -12,8 +12,10 @@ use std::fmt;
 use std::io::Read;
 use std::marker::PhantomData;
 
+use axum::http::{HeaderMap, header};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgMatches, Command};
+use subtle::ConstantTimeEq;
 
 pub use misspelt::misspelt_sections;
 pub use parsers::{
@@ -64,6 +66,19 @@ impl Secret {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// Whether a request has this text as its bearer token (RFC 6750, section 2.1); false if nothing was set. It takes the same
+    /// time for every token of the right length.
+    pub fn is_bearer_token_of(&self, headers: &HeaderMap) -> bool {
+        let given = headers.get(header::AUTHORIZATION).and_then(|value| bearer_token(value.to_str().ok()?));
+        !self.is_empty() && given.is_some_and(|given| given.as_bytes().ct_eq(self.0.as_bytes()).into())
+    }
+}
+
+/// The token in a header's value. The scheme's name is the same in any case, and spaces follow it (RFC 9110, section 11.4).
+fn bearer_token(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim_start_matches(' '))
 }
 
 impl fmt::Debug for Secret {

@@ -76,7 +76,7 @@ async fn the_layer_alone_counts_in_their_recorder() {
             r#"http_requests_total{method="GET",endpoint="unmatched",status="404"} 1"#,
             r#"http_requests_in_progress{method="GET",endpoint="/item/{id}"} 0"#,
             r#"http_request_duration_seconds_count{method="GET",endpoint="/item/{id}"} 2"#,
-            r#"http_request_duration_seconds_bucket{method="GET",endpoint="/item/{id}",le="10"} 2"#,
+            r#"http_request_duration_seconds_bucket{method="GET",endpoint="/item/{id}",le="16"} 2"#,
             r#"http_response_size_bytes_sum{method="GET",endpoint="/item/{id}"} 6"#,
         ],
     );

@@ -8,8 +8,11 @@ pub mod layers;
 pub mod loki;
 pub mod otlp;
 pub mod ports;
+pub mod recorder;
 pub mod s3;
+pub mod smtp;
 pub mod statsd;
 pub mod stub;
+pub mod telegram;
 
 pub use eventually::{Answer, PATIENCE, eventually, eventually_blocking};

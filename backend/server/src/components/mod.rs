@@ -1,5 +1,6 @@
-//! Components of the shared state that training uses, which know nothing of the state.
+//! Components of the shared state, which know nothing of the state.
 
+pub mod alerts;
 pub mod heartbeats;
 pub mod instance;
 pub mod model_cache;

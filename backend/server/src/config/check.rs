@@ -106,6 +106,10 @@ impl Config {
             let expected = "the bot's token, because TELEGRAM__ENABLED is true";
             faults.push(fault("TELEGRAM__TOKEN", "nothing".to_owned(), expected));
         }
+        if self.telegram.enabled && self.telegram.chat_id.is_none() {
+            let expected = "the chat that is sent the messages, because TELEGRAM__ENABLED is true";
+            faults.push(fault("TELEGRAM__CHAT_ID", "nothing".to_owned(), expected));
+        }
         // It becomes part of a URL's path.
         if !token.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, ':' | '_' | '-')) {
             let expected = "a token such as 123456:ABC-DEF, of letters, digits, : _ and -";

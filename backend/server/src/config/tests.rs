@@ -93,6 +93,10 @@ fn contradictions_are_refused() {
         (&[("AI__ENABLED", "true")], "AI__BASE_URL: found nothing, expected the provider's URL"),
         (&[("TELEGRAM__ENABLED", "true")], "TELEGRAM__TOKEN: found nothing, expected the bot's token"),
         (
+            &[("TELEGRAM__ENABLED", "true"), ("TELEGRAM__TOKEN", "1:hunter2")],
+            "TELEGRAM__CHAT_ID: found nothing, expected the chat that is sent the messages",
+        ),
+        (
             &[("LOKI__ENABLED", "true"), ("LOKI__DELIVERY", "direct"), ("LOKI__URL", "https://loki:3100")],
             "LOKI__URL: found https with LOKI__DELIVERY=direct, which has no TLS, expected an http URL",
         ),

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use belfry_telemetry::settings::{self, between, bytes_between, duration_between};
-use clap::{ArgAction, Args};
+use belfry_telemetry::settings::{self, Secret, between, bytes_between, duration_between};
+use clap::{ArgAction, Args, ValueEnum};
 use jiff::tz::TimeZone;
 
 use super::recurrence::Recurrence;
@@ -40,15 +40,39 @@ pub struct JobsConfig {
     pub retry_pause: Duration,
 }
 
+/// Who is told of alerts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AlertsMode {
+    /// Whoever the settings name.
+    Notify,
+    /// Nobody: alerts are only evaluated and listed.
+    Observe,
+}
+
 /// `ALERTS__*`
 #[derive(Args, Clone, Debug)]
 pub struct AlertsConfig {
+    /// `notify`, or `observe`: alerts are evaluated and listed, and nobody is notified.
+    #[arg(id = "ALERTS__MODE", default_value = "notify")]
+    pub mode: AlertsMode,
     /// From this share of the data folder's disk in use, in percent, health is a warning; from 98, an error.
     #[arg(id = "ALERTS__THRESHOLD_DISK", default_value = "85", value_parser = between(1_u32, 98))]
     pub threshold_disk: u32,
     /// From this share of memory in use, in percent, health is a warning; from 98, an error. A container's limit counts.
     #[arg(id = "ALERTS__THRESHOLD_MEMORY", default_value = "90", value_parser = between(1_u32, 98))]
     pub threshold_memory: u32,
+    /// How often in a row a scheduled job has to fail for the alert `JobFailing`.
+    #[arg(id = "ALERTS__JOB_FAILURES", default_value = "3", value_parser = between(1_u32, 1_000))]
+    pub job_failures: u32,
+    /// How long an alert that was announced and resolved is not announced again.
+    #[arg(id = "ALERTS__REPEAT_AFTER", default_value = "10m", value_parser = duration_between("1ms", "1d"))]
+    pub repeat_after: Duration,
+    /// The most messages about this service's own alerts that are sent at once, and then in each ten minutes.
+    #[arg(id = "ALERTS__MAX_MESSAGES", default_value = "20", value_parser = between(1_u32, 10_000))]
+    pub max_messages: u32,
+    /// What Alertmanager sends as a bearer token with its notifications; without it none are taken.
+    #[arg(id = "ALERTS__WEBHOOK_TOKEN", default_value = "", value_parser = settings::header_token, hide_default_value = true)]
+    pub webhook_token: Secret,
 }
 
 /// `TRAINING__*`

@@ -28,6 +28,7 @@ static FILES: &[File] = files! {
     2 "schedules" "0002_schedules.sql";
     3 "health and removal" "0003_health_and_removal.sql";
     4 "jobs" "0004_jobs.sql";
+    5 "alerts" "0005_alerts.sql";
 };
 
 /// What brings a database's schema up to date.

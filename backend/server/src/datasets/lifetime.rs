@@ -50,6 +50,7 @@ mod tests {
             max_ttl: seconds(3600),
             allow_never,
             job_history: seconds(1),
+            alerts: seconds(1),
             backups: 1,
             log_days: 1,
         }

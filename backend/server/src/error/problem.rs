@@ -12,7 +12,7 @@ use belfry_telemetry::http::current_request_id;
 use headers::{ContentRange, HeaderMapExt, RetryAfter};
 use serde_json::{Map, Value, json};
 
-use super::{Error, chain};
+use super::{Error, ServerFault, chain};
 use crate::catalogue::HTTP_REQUESTS_REFUSED_TOTAL;
 
 /// The longest detail of a problem. It may show what a client sent, which may be as long as a body.
@@ -28,7 +28,8 @@ const RETRY_PAUSE: Duration = Duration::from_secs(5);
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = self.status();
-        if self.is_server_fault() {
+        let fault = self.is_server_fault().then(|| ServerFault { component: self.component(), code: self.code() });
+        if fault.is_some() {
             ERRORS_TOTAL.with((self.code(), self.component())).increment(1);
             tracing::error!(code = self.code(), cause = chain(&self), "request failed");
         }
@@ -47,6 +48,9 @@ impl IntoResponse for Error {
             Self::Invalid { extras, .. } => {
                 problem.extend(extras.into_iter().map(|(name, value)| (name, shortened(value))))
             }
+            Self::Unauthorized(_) => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
             Self::Range { size_bytes } => headers.typed_insert(ContentRange::unsatisfied_bytes(size_bytes)),
             _ => {}
         }
@@ -55,7 +59,13 @@ impl IntoResponse for Error {
             headers.typed_insert(RetryAfter::delay(RETRY_PAUSE));
         }
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        (status, headers, Value::Object(problem).to_string()).into_response()
+        // It is about one request at one time; a 404 or 405 may be stored without being asked (RFC 9110, section 15.1).
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let mut response = (status, headers, Value::Object(problem).to_string()).into_response();
+        if let Some(fault) = fault {
+            response.extensions_mut().insert(fault);
+        }
+        response
     }
 }
 

@@ -10,8 +10,10 @@ pub mod backup;
 pub mod cleanup;
 pub mod connection;
 pub mod jobs;
-pub mod snapshot;
+pub mod run_totals;
+pub mod telegram;
 #[cfg(test)]
 mod tests;
 pub mod training;
 pub mod upload;
+pub mod viewer;

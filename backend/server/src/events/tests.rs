@@ -2,26 +2,32 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use belfry_learning::algorithm::{Algorithm, Task};
 use belfry_learning::outcome::Outcome;
 use belfry_learning::protocol::{ChildReport, ResourceUse, Score, TrainingResult, TrainingSummary};
 use belfry_telemetry::testing::changed_series;
 use strum::VariantNames;
 
-use super::alert::{AlertRaised, AlertResolved};
+use super::alert::{AlertMessage, AlertRaised, AlertResolved, CanaryDelivered, NotificationReceived};
 use super::backup::DatabaseSaved;
 use super::cleanup::{CleanupCycle, CleanupLag, ExpiredDatasetNotRemoved, ExpiredDatasetRemoved};
 use super::connection::{AcceptFailed, ConnectionCutOff, ConnectionRefused, connection_open};
 use super::jobs::{ClockJumped, FileLost, JobAborted, JobFailed};
-use super::snapshot::RunsCounted;
+use super::run_totals::RunTotals;
+use super::telegram::{MessageDelivered, MessageNotDelivered, UpdateProcessed};
 use super::training::{
     ChildFailed, ClaimLost, PredictionGuard, ProcessNotStarted, QueueDepth, RequeueReason, RunClaimed, RunFinished,
     RunQueued, RunRequeued, StepsRecorded, WorkerPanicked, follower_in_progress, log_background_failure, run_followed,
     run_in_flight, worker_up,
 };
 use super::upload::{DatasetDeleted, DatasetTotals, Upload};
+use super::viewer::ViewerQuery;
 use crate::error::Error;
-use crate::labels::{ConnectionCut, ConnectionRefusal, RunStatus, Severity};
+use crate::labels::{
+    AlertMessageOutcome, ConnectionCut, ConnectionRefusal, MessageOutcome, QuerySource, RunStatus, Severity,
+    UpdateOutcome,
+};
 
 /// The series that `emits` moves, with the values of durations left out, which no test can know.
 fn series(emits: impl FnOnce()) -> Vec<String> {
@@ -54,6 +60,46 @@ fn a_connection_that_is_open_refused_or_cut() {
     assert_eq!(series(|| AcceptFailed { error: &error }.emit()), expected);
     let expected = [r#"http_connections_cut_total{reason="idle_timeout"} 1"#];
     assert_eq!(series(|| ConnectionCutOff { reason: ConnectionCut::IdleTimeout }.emit()), expected);
+}
+
+#[test]
+fn a_query_of_a_page_by_how_it_ends() {
+    let ended = |outcome: &str| [format!("belfry_viewer_queries_total{{source=\"loki\",outcome=\"{outcome}\"}} 1")];
+    let begin = || ViewerQuery::begin(QuerySource::Loki);
+    assert_eq!(series(|| begin().answered(StatusCode::OK)), ended("answered"));
+    assert_eq!(series(|| begin().answered(StatusCode::BAD_REQUEST)), ended("refused_by_source"));
+    assert_eq!(series(|| drop(begin())), ended("cancelled"));
+    let by = |code: &'static str| {
+        let error = Error::Query { status: StatusCode::BAD_GATEWAY, code, detail: String::new() };
+        series(|| begin().ended_by(&error))
+    };
+    assert_eq!(by("query_busy"), ended("busy"));
+    assert_eq!(by("query_timeout"), ended("timeout"));
+    assert_eq!(by("query_source_unreachable"), ended("unreachable"));
+    assert_eq!(by("query_answer_too_large"), ended("too_large"));
+    assert_eq!(by("query_answer_invalid"), ended("invalid"));
+    assert_eq!(by("query_refused"), ended("refused_by_source"));
+    assert_eq!(by("query_source_unconfigured"), ended("refused"));
+    assert_eq!(series(|| begin().ended_by(&Error::invalid("query_too_long", ""))), ended("refused"));
+}
+
+#[test]
+fn a_message_for_telegram_and_an_update_of_it() {
+    let counted = |outcome: &str| [format!("belfry_telegram_messages_total{{outcome=\"{outcome}\"}} 1")];
+    assert_eq!(series(|| MessageDelivered { parts: 3 }.emit()), counted("delivered"));
+    let lost = |outcome| series(|| MessageNotDelivered { outcome, reason: "refused", text: "text" }.emit());
+    assert_eq!(lost(MessageOutcome::Failed), counted("failed"));
+    assert_eq!(lost(MessageOutcome::Dropped), counted("dropped"));
+    for (outcome, name) in [
+        (UpdateOutcome::Answered, "answered"),
+        (UpdateOutcome::UnknownCommand, "unknown_command"),
+        (UpdateOutcome::NoCommand, "no_command"),
+        (UpdateOutcome::OtherChat, "other_chat"),
+        (UpdateOutcome::Malformed, "malformed"),
+    ] {
+        let expected = [format!("belfry_telegram_updates_total{{outcome=\"{name}\"}} 1")];
+        assert_eq!(series(|| UpdateProcessed { outcome }.emit()), expected);
+    }
 }
 
 #[test]
@@ -218,14 +264,31 @@ fn what_jobs_meet_besides_what_the_monitor_counts() {
     let failed = series(|| JobFailed { job_name: "ttl_cleanup" }.emit());
     assert_eq!(failed, [r#"errors_total{error_type="job_failed",component="ttl_cleanup"} 1"#]);
     let aborted = series(|| JobAborted { job_name: "ttl_cleanup", id: "id" }.emit());
-    assert_eq!(aborted, [r#"scheduler_jobs_total{job_name="ttl_cleanup",status="aborted"} 1"#]);
+    let expected = [
+        r#"scheduler_job_last_failure_timestamp_seconds{job_name="ttl_cleanup"} ?"#,
+        r#"scheduler_jobs_total{job_name="ttl_cleanup",status="aborted"} 1"#,
+    ];
+    assert_eq!(aborted, expected);
     let lost = series(|| FileLost { kind: "dataset", storage_key: "key" }.emit());
     assert_eq!(lost, [r#"errors_total{error_type="file_lost",component="storage"} 1"#]);
     assert!(series(|| ClockJumped { seconds: 3600.0 }.emit()).is_empty());
     let saved = series(|| DatabaseSaved { file: "name", size_bytes: 4096 }.emit());
     assert_eq!(saved, ["belfry_backup_size_bytes 4096"]);
-    let counted = series(|| RunsCounted { status: RunStatus::Queued, count: 3 }.emit());
-    assert_eq!(counted, [r#"belfry_runs{status="queued"} 3"#]);
+}
+
+#[test]
+fn runs_of_every_status_are_shown_or_none() {
+    let shown = |count: &str| {
+        let statuses = ["cancelled", "completed", "failed", "queued", "running"];
+        statuses.map(|status| {
+            format!(r#"belfry_runs{{status="{status}"}} {}"#, if status == "queued" { count } else { "0" })
+        })
+    };
+    let mut counted = series(|| RunTotals::emit(Some(RunTotals(vec![(RunStatus::Queued, 3)]))));
+    counted.sort_unstable();
+    assert_eq!(counted, shown("3"));
+    let unknown = series(|| RunTotals::emit(None));
+    assert!(unknown.len() == 5 && unknown.iter().all(|line| line.ends_with(" NaN")), "{unknown:?}");
 }
 
 #[test]
@@ -235,6 +298,33 @@ fn an_alert_that_is_raised_and_resolved() {
     assert_eq!(raised, [r#"belfry_alerts_total{change="raised",severity="warning"} 1"#]);
     let resolved = series(|| AlertResolved { name, severity, source: "resource_check" }.emit());
     assert_eq!(resolved, [r#"belfry_alerts_total{change="resolved",severity="warning"} 1"#]);
+}
+
+#[test]
+fn a_canary_that_arrives() {
+    let expected = ["belfry_alert_delivery_last_timestamp_seconds ?", "belfry_alert_delivery_seconds ?"];
+    assert_eq!(series(|| CanaryDelivered { starts_at: 1_000_000, now: 3_500_000 }.emit()), expected);
+    // The clocks differ.
+    assert_eq!(series(|| CanaryDelivered { starts_at: 2_000_000, now: 1_000_000 }.emit()), expected);
+}
+
+#[test]
+fn a_message_about_an_alert() {
+    let counted = series(|| AlertMessage { outcome: AlertMessageOutcome::LimitReached }.emit());
+    assert_eq!(counted, [r#"belfry_alert_messages_total{outcome="limit_reached"} 1"#]);
+}
+
+#[test]
+fn a_notification_by_what_becomes_of_it() {
+    let counted = |outcome: &str| [format!("belfry_alert_notifications_total{{outcome=\"{outcome}\"}} 1")];
+    assert_eq!(series(|| NotificationReceived::begin().stored(3, 1)), counted("stored"));
+    assert_eq!(series(|| drop(NotificationReceived::begin())), counted("cancelled"));
+    let by = |error: Error| series(|| NotificationReceived::begin().ended_by(&error));
+    assert_eq!(by(Error::Unauthorized("")), counted("refused"));
+    assert_eq!(by(Error::Forbidden { code: "webhook_off", detail: String::new() }), counted("refused"));
+    assert_eq!(by(Error::TooLarge { limit_bytes: 1 }), counted("invalid"));
+    assert_eq!(by(Error::BuffersFull), counted("failed"));
+    assert_eq!(by(Error::Storage(anyhow::anyhow!("away"))), counted("failed"));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use url::Url;
 
-use crate::client_call::{ServiceClient, ServiceResponse};
+use crate::client_call::{ServiceClient, ServiceResponse, below, sentence};
 
 /// A scrape may be this old, in seconds: four of the stack's intervals. As long, a new process may wait for its first.
 const FRESH_SECONDS: f64 = 60.0;
@@ -66,11 +66,6 @@ fn scraped(result: &Value, job: &str, age: f64) -> Outcome {
     }
 }
 
-/// A base URL may have a path of its own, with a slash at its end or without.
-fn below(base: &Url, path: &str) -> String {
-    format!("{}/{path}", base.as_str().trim_end_matches('/'))
-}
-
 /// `suspects`: which setting is most likely wrong when its response is an error status.
 fn outcome_of_response(response: Result<ServiceResponse, Failure>, success: &str, suspects: &[(u16, &str)]) -> Outcome {
     let status = response.map_err(|failure| sentence(failure).to_owned())?.status;
@@ -80,15 +75,6 @@ fn outcome_of_response(response: Result<ServiceResponse, Failure>, success: &str
     let suspect = suspects.iter().find(|(suspicious, _)| status == *suspicious);
     let hint = suspect.map(|(_, setting)| format!(": look at {setting}")).unwrap_or_default();
     Err(format!("answers {}{hint}", status.as_u16()))
-}
-
-fn sentence(failure: Failure) -> &'static str {
-    match failure {
-        Failure::Timeout => "no answer in time",
-        Failure::Unreachable => "cannot be reached",
-        Failure::Broken => "connection closed mid-response",
-        Failure::Cancelled => "was cancelled",
-    }
 }
 
 #[cfg(test)]
@@ -114,12 +100,5 @@ mod tests {
         let waits = Ok("not scraped yet; process started 59 s ago".to_owned());
         assert_eq!(scraped_at(None, 59.0), waits);
         assert_eq!(scraped_at(None, 61.0), Err("does not scrape this process under job=\"backend\"".to_owned()));
-    }
-
-    #[test]
-    fn a_base_may_end_in_a_slash() {
-        for base in ["http://host/v1", "http://host/v1/"] {
-            assert_eq!(below(&base.parse().unwrap(), "models"), "http://host/v1/models");
-        }
     }
 }

@@ -6,16 +6,13 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use strum::IntoEnumIterator;
 
 use super::Components;
 use crate::config::JobsConfig;
 use crate::database::{Database, now_micros};
 use crate::datasets;
 use crate::error::Result;
-use crate::events::snapshot::RunsCounted;
 use crate::events::upload::DatasetTotals;
-use crate::labels::RunStatus;
 use crate::scheduler::{Job, JobMetadata, Overlap, Plan, RunContext};
 
 type Counts = BTreeMap<String, i64>;
@@ -64,16 +61,5 @@ async fn record_snapshot(database: &Database, metadata: &JobMetadata) -> Result<
     metadata.set("dataset_bytes", dataset_bytes);
     metadata.set("runs_by_status", by_status);
     metadata.set("runs_by_outcome", by_outcome);
-    show_latest(database).await
-}
-
-/// Shows the latest counts as gauges, on every server alike.
-pub async fn show_latest(database: &Database) -> Result<()> {
-    let query = "SELECT runs_by_status FROM business_snapshots ORDER BY taken_at DESC LIMIT 1";
-    let latest: Option<String> = sqlx::query_scalar(query).fetch_optional(&database.pool).await?;
-    let Some(counts) = latest.and_then(|text| serde_json::from_str::<Counts>(&text).ok()) else { return Ok(()) };
-    for status in RunStatus::iter() {
-        RunsCounted { status, count: counts.get(status.name()).copied().unwrap_or(0) }.emit();
-    }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The work that the scheduler runs: one file or folder a job. A new job is an `impl Job` in a file here and one line in
 //! [`all`]; when and how jobs are run is `scheduler/`.
 
+mod alert_retention;
 mod backup_retention;
 mod business_snapshot;
 mod database_backup;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::components::alerts::Alerts;
 use crate::config::Config;
 use crate::database::Database;
 use crate::leases::LeaseClock;
@@ -23,7 +25,6 @@ use crate::resources::Resources;
 use crate::scheduler::AnyJob;
 use crate::storage::Storage;
 
-pub use business_snapshot::show_latest as show_latest_snapshot;
 pub use ttl_cleanup::measure_lag as measure_cleanup_lag;
 
 /// What jobs work with.
@@ -35,6 +36,8 @@ pub struct Components {
     pub database: Database,
     /// The file store.
     pub storage: Storage,
+    /// What is wrong is said to these.
+    pub alerts: Arc<Alerts>,
     /// How full disk and memory are.
     pub resources: Arc<Resources>,
     /// Says when times of the machine's clock can be trusted.
@@ -50,6 +53,7 @@ pub fn all(components: &Components) -> Vec<Arc<dyn AnyJob>> {
         Arc::new(ttl_cleanup::TtlCleanup(components())),
         Arc::new(run_reaper::RunReaper),
         Arc::new(job_history_retention::JobHistoryRetention(components())),
+        Arc::new(alert_retention::AlertRetention(components())),
         Arc::new(orphan_sweep::OrphanSweep(components())),
         Arc::new(database_backup::DatabaseBackup(components())),
         Arc::new(backup_retention::BackupRetention(components())),
@@ -64,6 +68,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::components::alerts::Announcer;
     use crate::database::testing;
     use crate::scheduler::{self, Scheduler};
 
@@ -72,8 +77,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let variables = [("DATA__DIR".to_owned(), folder.path().display().to_string())];
         let config = Arc::new(Config::read(variables).unwrap());
+        let database = testing::fresh(folder.path()).await;
+        let alerts = Alerts::new(database.clone(), &config.alerts, Announcer::new(&config.alerts, None), "of-a-folder");
         let components = Components {
-            database: testing::fresh(folder.path()).await,
+            database: database.clone(),
+            alerts: alerts.clone(),
             storage: Storage::open(&config).unwrap(),
             resources: Arc::new(Resources::new(&config, std::time::Duration::from_secs(1))),
             lease_clock: Arc::default(),
@@ -89,6 +97,7 @@ mod tests {
         }
         let options = scheduler::Options {
             database: components.database.clone(),
+            alerts,
             instance: "this".to_owned(),
             lease_clock: Arc::default(),
             stopping: CancellationToken::new(),

@@ -10,7 +10,7 @@ use sqlx::AssertSqlSafe;
 
 use super::Components;
 use crate::config::JobsConfig;
-use crate::database::{Database, Engine, now_micros};
+use crate::database::{Database, Engine, now_micros, placeholders};
 use crate::error::Result;
 use crate::events::cleanup::{CleanupCycle, CleanupLag, ExpiredDatasetNotRemoved, ExpiredDatasetRemoved};
 use crate::scheduler::{Job, JobMetadata, Plan, RunContext};
@@ -124,7 +124,8 @@ async fn mark_for_removal(database: &Database, now: i64, ids: &[String]) -> Resu
     let mut transaction = database.begin().await?;
     if database.engine == Engine::Postgres {
         // Waits for runs that are being queued on these. SQLite has one writer at a time.
-        let lock = format!("SELECT id FROM datasets WHERE id IN ({}) ORDER BY id FOR UPDATE", places(1, ids));
+        let lock =
+            format!("SELECT id FROM datasets WHERE id IN ({}) ORDER BY id FOR UPDATE", placeholders(1, ids.len()));
         let mut lock = sqlx::query(AssertSqlSafe(lock)).persistent(false);
         for id in ids {
             lock = lock.bind(id);
@@ -133,7 +134,7 @@ async fn mark_for_removal(database: &Database, now: i64, ids: &[String]) -> Resu
     }
     let mark = format!(
         "UPDATE datasets SET removal_began_at = $1 WHERE {EXPIRED} AND id IN ({}) RETURNING id, storage_key",
-        places(2, ids)
+        placeholders(2, ids.len())
     );
     let mut mark = sqlx::query_as::<_, (String, String)>(AssertSqlSafe(mark)).persistent(false).bind(now);
     for id in ids {
@@ -168,15 +169,10 @@ async fn delete_rows(database: &Database, ids: &[String]) -> Result<Vec<(String,
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = format!("DELETE FROM datasets WHERE id IN ({}) RETURNING id, size_bytes", places(1, ids));
+    let sql = format!("DELETE FROM datasets WHERE id IN ({}) RETURNING id, size_bytes", placeholders(1, ids.len()));
     let mut query = sqlx::query_as(AssertSqlSafe(sql)).persistent(false);
     for id in ids {
         query = query.bind(id);
     }
     Ok(query.fetch_all(&database.pool).await?)
-}
-
-/// `$2, $3, $4`: one a value, from this number on.
-fn places(first: usize, values: &[String]) -> String {
-    (first..first + values.len()).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
 }

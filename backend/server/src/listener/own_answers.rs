@@ -48,7 +48,8 @@ fn problem(status: StatusCode, code: &str, detail: &str) -> Vec<u8> {
     });
     let body = problem.to_string();
     let head = format!(
-        "HTTP/1.1 {} {title}\r\ncontent-type: application/problem+json\r\nx-content-type-options: nosniff\r\n\
+        "HTTP/1.1 {} {title}\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n\
+         x-content-type-options: nosniff\r\n\
          content-length: {}\r\nconnection: close\r\n\r\n",
         status.as_u16(),
         body.len()

@@ -164,7 +164,7 @@ mod tests {
     }
 
     async fn end(database: &Database, id: &str, how: impl FnOnce(JobRun) -> EndedRun) {
-        assert!(history::end_run(database, JOB, &plan(), id, &how(JobRun::begin(JOB))).await.unwrap());
+        assert!(history::end_run(database, JOB, &plan(), id, &how(JobRun::begin(JOB))).await.unwrap().is_some());
     }
 
     fn fail(run: JobRun) -> EndedRun {
@@ -229,14 +229,17 @@ mod tests {
         insert_job(&database, JOB, 1_000).await.unwrap();
         let id = read(&database).await.claim(&database, JOB, 2_000, "this").await.unwrap().unwrap();
         let (succeeded, failed) = (JobRun::begin(JOB).succeeded(), fail(JobRun::begin(JOB)));
-        assert!(history::end_run(&database, JOB, &plan(), &id, &succeeded).await.unwrap());
-        assert!(history::end_run(&database, JOB, &plan(), &id, &succeeded).await.unwrap(), "the first try was taken");
-        assert!(!history::end_run(&database, JOB, &plan(), &id, &failed).await.unwrap());
+        assert!(history::end_run(&database, JOB, &plan(), &id, &succeeded).await.unwrap().is_some());
+        assert!(
+            history::end_run(&database, JOB, &plan(), &id, &succeeded).await.unwrap().is_some(),
+            "the first try was taken"
+        );
+        assert!(history::end_run(&database, JOB, &plan(), &id, &failed).await.unwrap().is_none());
         assert_eq!(totals().await, (1, 0, 0));
 
         let id = read(&database).await.claim(&database, JOB, 3_000, "this").await.unwrap().unwrap();
         assert!(reaper::abort(&database, JOB, Some((JOB, &plan())), &id).await.unwrap());
-        assert!(!history::end_run(&database, JOB, &plan(), &id, &succeeded).await.unwrap(), "it was aborted");
+        assert!(history::end_run(&database, JOB, &plan(), &id, &succeeded).await.unwrap().is_none(), "it was aborted");
         assert_eq!(totals().await, (1, 0, 1));
     }
 

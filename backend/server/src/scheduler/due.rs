@@ -9,8 +9,8 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::claim::{self, JobRow};
 use super::job::PlannedJob;
-use super::plan::Overlap;
-use super::{Scheduler, reaper, run};
+use super::plan::{Overlap, Plan};
+use super::{Scheduler, history, reaper, run};
 use crate::database::{bounds, micros, now_micros};
 use crate::error::{Result, chain};
 use crate::leases::CLOCK_SKEW;
@@ -29,6 +29,7 @@ impl Scheduler {
             }
         }
         let mut in_flight = JoinSet::new();
+        let mut last_ends_are_set = false;
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -38,7 +39,7 @@ impl Scheduler {
                 _ = ticks.tick() => {}
             }
             self.options.lease_clock.compare_clocks();
-            self.claim_due_jobs(&mut dead, &mut in_flight).await;
+            self.claim_due_jobs(&mut dead, &mut last_ends_are_set, &mut in_flight).await;
             self.record_poll();
             while in_flight.try_join_next().is_some() {}
         }
@@ -47,8 +48,13 @@ impl Scheduler {
     }
 
     /// Polls every job once. What fails is retried at the next tick.
-    async fn claim_due_jobs(self: &Arc<Self>, dead: &mut Vec<String>, in_flight: &mut JoinSet<()>) {
-        let rows = match bounds::with_background_timeout(self.known_rows(dead)).await {
+    async fn claim_due_jobs(
+        self: &Arc<Self>,
+        dead: &mut Vec<String>,
+        last_ends_are_set: &mut bool,
+        in_flight: &mut JoinSet<()>,
+    ) {
+        let rows = match bounds::with_background_timeout(self.known_rows(dead, last_ends_are_set)).await {
             Ok(rows) => rows,
             Err(error) => {
                 self.options.lease_clock.database_is_away();
@@ -72,12 +78,20 @@ impl Scheduler {
         }
     }
 
-    /// The rows of all jobs, after the runs of `dead` processes were aborted and missing rows inserted.
-    async fn known_rows(&self, dead: &mut Vec<String>) -> Result<Vec<JobRow>> {
+    /// The rows of all jobs, after the runs of `dead` processes were aborted, the last ends of each job set, and missing rows
+    /// inserted.
+    async fn known_rows(&self, dead: &mut Vec<String>, last_ends_are_set: &mut bool) -> Result<Vec<JobRow>> {
         let database = &self.options.database;
         while let Some(instance) = dead.last() {
             reaper::abort_runs_of_instance(self, instance).await?;
             dead.pop();
+        }
+        if !*last_ends_are_set {
+            // They are for metrics alone, so that jobs do not wait for them.
+            match self.set_last_ends().await {
+                Ok(()) => *last_ends_are_set = true,
+                Err(error) => tracing::warn!(cause = chain(&error), "reading how jobs last ended failed"),
+            }
         }
         let rows = JobRow::read_all(database).await?;
         let enabled = self.jobs.iter().filter(|job| job.disabled_reason.is_none());
@@ -88,6 +102,17 @@ impl Scheduler {
             is_complete = false;
         }
         if is_complete { Ok(rows) } else { JobRow::read_all(database).await }
+    }
+
+    /// Sets when each job that runs here last succeeded or failed, by whichever process: what is late or broken stays so over a
+    /// restart.
+    async fn set_last_ends(&self) -> Result<()> {
+        for PlannedJob { name, plan, .. } in self.jobs.iter().filter(|job| job.disabled_reason.is_none()) {
+            let (success, failure) = history::last_ends(&self.options.database, name).await?;
+            monitor::last_ends(name, success.map(system_time), failure.map(system_time));
+            set_interval(name, plan);
+        }
+        Ok(())
     }
 
     /// Aborts the run that has claimed the job if its lease has expired, whichever server's it was; else claims the job if
@@ -139,8 +164,16 @@ impl Scheduler {
                 monitor::missed(name, missed);
             }
             monitor::next_due(name, system_time(next));
+            set_interval(name, plan);
         }
         Ok(claimed)
+    }
+}
+
+/// A cron expression need not have the same interval all the time.
+fn set_interval(name: &'static str, plan: &Plan) {
+    if let Some(interval) = plan.interval_after(now_micros()) {
+        monitor::interval(name, interval);
     }
 }
 

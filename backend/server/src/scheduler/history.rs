@@ -27,8 +27,28 @@ pub(super) const END: &str = "UPDATE job_runs SET status = $1, finished_at = $2,
 pub(super) const FORGET: &str = "DELETE FROM job_runs WHERE id IN \
     (SELECT id FROM job_runs WHERE started_at < $1 AND status <> 'running' ORDER BY started_at LIMIT $2)";
 
+const FAILED_IN_A_ROW: &str = "SELECT failed_in_a_row FROM jobs WHERE job_name = $1";
+
 /// How a run ended that has.
 pub(super) const ENDED: &str = "SELECT status, error_message FROM job_runs WHERE id = $1";
+
+/// When the job last succeeded.
+pub(super) const LAST_SUCCESS: &str = "SELECT finished_at FROM job_runs WHERE job_name = $1 AND status = 'success' \
+    ORDER BY started_at DESC LIMIT 1";
+
+/// When the job's last run ended that has, and how.
+pub(super) const LAST_END: &str = "SELECT finished_at, status FROM job_runs WHERE job_name = $1 AND status <> 'running' \
+    ORDER BY started_at DESC LIMIT 1";
+
+/// When the job last succeeded, and when its last run ended if that did not succeed.
+pub(super) async fn last_ends(database: &Database, job_name: &str) -> Result<(Option<i64>, Option<i64>)> {
+    let success: Option<Option<i64>> =
+        sqlx::query_scalar(LAST_SUCCESS).bind(job_name).fetch_optional(&database.pool).await?;
+    let last: Option<(Option<i64>, String)> =
+        sqlx::query_as(LAST_END).bind(job_name).fetch_optional(&database.pool).await?;
+    let failure = last.filter(|(_, status)| status != Status::Success.as_str()).and_then(|(ended, _)| ended);
+    Ok((success.flatten(), failure))
+}
 
 /// Writes the row of a run that begins, in the process `instance`.
 pub(super) async fn begin_run(transaction: &mut Transaction, job_name: &str, id: &str, instance: &str) -> Result<()> {
@@ -52,9 +72,15 @@ pub(super) async fn renew_lease(database: &Database, row: &str, id: &str, metada
 }
 
 /// Records how a run ended, and releases its job in the same transaction: whoever sees the end may ask for the next run. A
-/// run that did not succeed brings its job's next due time nearer, as the plan says. Returns false if it had ended
-/// otherwise.
-pub(super) async fn end_run(database: &Database, row: &str, plan: &Plan, id: &str, ended: &EndedRun) -> Result<bool> {
+/// run that did not succeed brings its job's next due time nearer, as the plan says. Returns how often the job has failed in a
+/// row, or None if the run had ended otherwise.
+pub(super) async fn end_run(
+    database: &Database,
+    row: &str,
+    plan: &Plan,
+    id: &str,
+    ended: &EndedRun,
+) -> Result<Option<i64>> {
     let mut transaction = database.begin().await?;
     let (status, seconds) = (ended.status.as_str(), ended.duration.as_secs_f64());
     let written = sqlx::query(END)
@@ -70,12 +96,32 @@ pub(super) async fn end_run(database: &Database, row: &str, plan: &Plan, id: &st
         // An earlier attempt may have been applied although its response was lost.
         let known: Option<(String, Option<String>)> =
             sqlx::query_as(ENDED).bind(id).fetch_optional(&mut *transaction).await?;
-        return Ok(known.is_some_and(|(known, message)| known == status && message == ended.message));
+        let is_same = known.is_some_and(|(known, message)| known == status && message == ended.message);
+        let now: Option<i64> = sqlx::query_scalar(FAILED_IN_A_ROW).bind(row).fetch_optional(&mut *transaction).await?;
+        return Ok(is_same.then(|| now.unwrap_or(0)));
     }
     add_to_totals(&mut transaction, ended.job_name, status, seconds).await?;
     release(&mut transaction, row, plan, id, ended.status == Status::Success).await?;
+    let failures = count_failures(&mut transaction, row, ended.status).await?;
     transaction.commit().await?;
-    Ok(true)
+    Ok(Some(failures))
+}
+
+/// Counts how often a job has failed in a row. A run that was aborted says nothing of that.
+async fn count_failures(transaction: &mut Transaction, row: &str, status: Status) -> Result<i64> {
+    let before: Option<i64> = sqlx::query_scalar(FAILED_IN_A_ROW).bind(row).fetch_optional(&mut **transaction).await?;
+    // A job whose row was removed is not counted.
+    let before = before.unwrap_or(0);
+    let now = match status {
+        Status::Success => 0,
+        Status::Failed => before + 1,
+        _ => before,
+    };
+    if now != before {
+        let update = "UPDATE jobs SET failed_in_a_row = $1 WHERE job_name = $2";
+        sqlx::query(update).bind(now).bind(row).execute(&mut **transaction).await?;
+    }
+    Ok(now)
 }
 
 /// Adds one ended run to its job's totals.

@@ -3,7 +3,8 @@
 //!
 //! `job.rs` is the interface of a job and `plan.rs` when and how it runs. Every second `due.rs` claims the due jobs
 //! by their rows (`claim.rs`); `run.rs` runs each with a heartbeat (`lease.rs`) and `history.rs` records its end. Runs
-//! whose process died are aborted by `reaper.rs`. `api.rs` shows plans, history and `statistics.rs`.
+//! whose process died are aborted by `reaper.rs`. `api.rs` shows plans, history and `statistics.rs`; `overview.rs` what
+//! is known of all jobs.
 
 pub mod api;
 mod claim;
@@ -12,6 +13,7 @@ mod folder_id;
 mod history;
 mod job;
 mod lease;
+mod overview;
 mod plan;
 #[cfg(test)]
 mod query_plans;
@@ -35,6 +37,7 @@ pub use history::{FORGET_BATCH, forget_runs_before};
 pub use job::{AnyJob, Job, JobMetadata, RunContext};
 pub use plan::{Overlap, Plan, Scope};
 
+use crate::components::alerts::Alerts;
 use crate::config::JobsConfig;
 use crate::database::Database;
 use crate::error::Result;
@@ -46,6 +49,8 @@ use job::PlannedJob;
 pub struct Options {
     /// Where jobs and runs are on record.
     pub database: Database,
+    /// A job that fails again and again is said to these.
+    pub alerts: Arc<Alerts>,
     /// Names this process in the runs it begins.
     pub instance: String,
     /// Says when leases can be judged.

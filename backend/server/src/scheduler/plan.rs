@@ -79,6 +79,13 @@ impl Plan {
         self.recurrence.next_after(time, &self.time_zone)
     }
 
+    /// The time from the first scheduled time after `time` to the one after it; none if there is no such one.
+    pub(super) fn interval_after(&self, time: i64) -> Option<Duration> {
+        let first = self.next_after(time);
+        let second = self.next_after(first);
+        (second < i64::MAX).then(|| Duration::from_micros(second.abs_diff(first)))
+    }
+
     /// The scheduled times missed between `due` and `now`.
     pub(super) fn missed(&self, due: i64, now: i64) -> u64 {
         self.recurrence.missed(due, now, &self.time_zone)
@@ -103,6 +110,20 @@ impl Plan {
 mod tests {
     use super::*;
     use crate::config::Config;
+
+    #[test]
+    fn the_interval_is_that_of_the_schedule() {
+        let intervals = |schedule: &str| {
+            let config = Config::read([("JOBS__BACKUP_SCHEDULE".to_owned(), schedule.to_owned())]).unwrap();
+            let plan = Plan::new(config.jobs.backup_schedule.clone(), &config.jobs);
+            plan.interval_after(0).map(|interval| interval.as_secs())
+        };
+        assert_eq!(intervals("90s"), Some(90));
+        assert_eq!(intervals("0 3 * * *"), Some(86_400));
+        // 1970 began on a Thursday; Saturday and Sunday, then five days.
+        assert_eq!(intervals("0 3 * * 6,0"), Some(86_400));
+        assert_eq!(intervals("0 3 * * 0"), Some(604_800));
+    }
 
     #[test]
     fn the_pause_doubles_until_there_are_no_more_retries() {

@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, Executor, Row};
 
 use super::claim::ALL;
-use super::history::{END, ENDED, FORGET, RECORD_HEARTBEAT};
+use super::history::{END, ENDED, FORGET, LAST_END, LAST_SUCCESS, RECORD_HEARTBEAT};
 use super::reaper::{ABORT, OF_INSTANCE, WITHOUT_HEARTBEAT};
 use super::statistics::{DUE, DURATIONS, HISTORY, HISTORY_OF_JOB, IN_FLIGHT, LATEST, SAMPLE, Statistics, TOTALS};
 use crate::database::{Database, Engine};
@@ -11,7 +11,7 @@ use crate::database::{Database, Engine};
 const ROWS: i64 = 1_000_000;
 
 /// The statements with values such as they get. PostgreSQL plans by the values.
-const STATEMENTS: [(&str, &[&str]); 15] = [
+const STATEMENTS: [(&str, &[&str]); 17] = [
     (TOTALS, &["'ttl_cleanup'"]),
     (DUE, &["'ttl_cleanup'"]),
     (ALL, &[]),
@@ -23,6 +23,8 @@ const STATEMENTS: [(&str, &[&str]); 15] = [
     (RECORD_HEARTBEAT, &["1", "'{}'", "'run-7'"]),
     (END, &["'success'", "1", "0.5", "NULL", "'{}'", "'run-7'"]),
     (ENDED, &["'run-7'"]),
+    (LAST_SUCCESS, &["'ttl_cleanup'"]),
+    (LAST_END, &["'ttl_cleanup'"]),
     (WITHOUT_HEARTBEAT, &["999970000000", "1000040000000"]),
     (OF_INSTANCE, &["'dead'"]),
     (ABORT, &["1", "'a message'", "'run-7'"]),

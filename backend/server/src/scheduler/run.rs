@@ -10,6 +10,7 @@ use super::Scheduler;
 use super::history;
 use super::job::{PlannedJob, RunContext};
 use super::lease::{Lease, LeaseLost};
+use crate::database::bounds::with_background_timeout;
 use crate::error::{Error, Result, chain};
 use crate::events::jobs::JobFailed;
 use crate::leases::{HEARTBEAT_TIMEOUT, SELF_STOP_TIMEOUT};
@@ -99,18 +100,27 @@ async fn watch_work(lease: &Lease<'_>, claimed: Instant, mut work: JoinHandle<Re
 async fn record_end(lease: &Lease<'_>, ended: EndedRun) {
     let (job_name, status) = (ended.job_name, ended.status);
     let PlannedJob { row, plan, .. } = lease.job;
+    let message = ended.message.clone();
     let ended = UncountedEnd(Some(ended));
     let write = || history::end_run(&lease.scheduler.options.database, row, plan, lease.id, ended.get());
     // A write that the database will never accept is not retried for ever.
     let gives_up = |error: &Error, elapsed| !error.is_transient() && elapsed >= HEARTBEAT_TIMEOUT;
     match retry_until_written("the end of a job's run", gives_up, write).await {
-        Ok(true) => {
+        Ok(Some(failures)) => {
             ended.count();
             if status == Status::Failed {
                 JobFailed { job_name }.emit();
             }
+            let told = lease.scheduler.options.alerts.job_ended(row, failures, message.as_deref());
+            if let Err(error) = with_background_timeout(told).await {
+                tracing::warn!(
+                    job_name,
+                    cause = chain(&error),
+                    "the alert of a failing job could not be put on record"
+                );
+            }
         }
-        Ok(false) => {
+        Ok(None) => {
             tracing::error!(job_name, "job run taken over by another process; it counts as aborted");
         }
         Err(error) => {

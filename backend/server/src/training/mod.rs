@@ -10,7 +10,7 @@
 //! poller           reads a followed run for the stream   claim_renewal   renews the claim meanwhile
 //! attempt          trains it once
 //! child progress   the training process, its steps       record_end      the end of a run, or back to the queue
-//! queue_depth      the gauge of the queue
+//! queue_depth totals   the gauges of the queue and of all runs
 //! store            the SQL of the life of a run: queue, claims, progress, listing, reaper
 //! run run_end stop_request refusal        what the above pass to each other
 //! components/      heartbeats, instance, model cache, notifications, feeds: parts of the shared state, which do not depend on it
@@ -34,6 +34,7 @@ mod stop_request;
 mod store;
 mod stream;
 mod submit;
+pub mod totals;
 mod worker;
 
 use std::sync::Arc;
@@ -45,6 +46,9 @@ use crate::components::instance::{DeadInstance, Instance};
 pub use api::{cancel, list, show};
 pub use download::download as download_model;
 pub use predict::predict;
+pub use run::RunFilter;
+pub use store::listing::list_runs;
+pub use store::queue::queue_depth as unfinished_runs;
 pub use stream::stream_events;
 pub use submit::submit;
 

@@ -7,5 +7,7 @@ mod faults;
 mod health;
 mod jobs;
 mod operations;
-mod support;
+pub(crate) mod support;
+mod telegram;
 mod training;
+mod viewer;

@@ -47,6 +47,14 @@ async fn upload(stack: &Stack) -> Value {
     response.json().await.expect("a dataset")
 }
 
+/// The services that do their work once, and end.
+const ENDING: [&str; 2] = ["grafana-password", "webhook-token"];
+
+/// The token with which Alertmanager sends alerts to the backend, as one of the two reads it.
+fn webhook_token(stack: &Stack, service: &str) -> String {
+    stack.composed(&["exec", "-T", service, "cat", "/run/webhook-token/token"])
+}
+
 fn grafana_password(stack: &Stack) -> String {
     stack.composed(&["exec", "-T", "grafana", "cat", "/run/grafana-password/password"])
 }
@@ -116,7 +124,7 @@ fn every_service_is_confined() {
     let stack = Stack::new(&[("POSTGRES_PASSWORD", "unused")]);
     let config = stack.config(&["--profile", "*"]);
     let services = config["services"].as_object().expect("services");
-    assert_eq!(services.len(), 9, "{:?}", services.keys());
+    assert_eq!(services.len(), 10, "{:?}", services.keys());
     for (name, service) in services {
         assert_eq!(service["read_only"], true, "{name}: writable root");
         assert_eq!(service["cap_drop"], serde_json::json!(["ALL"]), "{name}: capabilities");
@@ -132,8 +140,9 @@ fn every_service_is_confined() {
         let image = service["image"].as_str().expect("an image");
         let tag = image.rsplit_once(':').map_or("", |(_, tag)| tag);
         assert!(service["build"].is_object() || tag.contains('.'), "{name}: {image} is not pinned");
-        // The one service that ends is waited for by its end.
-        assert!(name == "grafana-password" || service["healthcheck"]["test"].is_array(), "{name}: no healthcheck");
+        // Those that end are waited for by their end.
+        let ends = ENDING.contains(&name.as_str());
+        assert!(ends || service["healthcheck"]["test"].is_array(), "{name}: no healthcheck");
         for port in service["ports"].as_array().into_iter().flatten() {
             assert_eq!(port["host_ip"], "127.0.0.1", "{name}: {port}");
         }
@@ -203,7 +212,7 @@ async fn the_stack_comes_up_healthy_and_keeps_what_it_was_given() {
     println!("healthy after {:.1} s", elapsed.as_secs_f64());
 
     for (service, container) in stack.containers() {
-        let expected = if service == "grafana-password" { "exited" } else { "running" };
+        let expected = if ENDING.contains(&service.as_str()) { "exited" } else { "running" };
         assert_eq!(container["State"]["Status"], expected, "{service}");
         assert_eq!(container["State"]["ExitCode"], 0, "{service}");
         assert_eq!(container["HostConfig"]["ReadonlyRootfs"], true, "{service}");
@@ -230,7 +239,7 @@ async fn the_stack_comes_up_healthy_and_keeps_what_it_was_given() {
     let backend = targets["data"]["activeTargets"].as_array().into_iter().flatten();
     let backend: Vec<_> = backend.filter(|target| target["labels"]["job"] == "backend").collect();
     assert_eq!(backend.len(), 1);
-    assert_eq!(backend[0]["scrapeInterval"], "15s");
+    assert_eq!(backend[0]["scrapeInterval"], "5s");
 
     await_answer(&stack.url("LOKI_PORT", "/metrics"), Duration::from_secs(30), |_, text| logs_arrived(text)).await;
 
@@ -243,11 +252,26 @@ async fn the_stack_comes_up_healthy_and_keeps_what_it_was_given() {
     assert!(!others.status.success(), "the password can be read by other users");
     assert!(!stack.composed(&["logs", "grafana-password"]).contains(&password));
 
+    let token = webhook_token(&stack, "backend");
+    assert_eq!((token.len(), webhook_token(&stack, "alertmanager")), (40, token.clone()));
+    for file in ["/run/webhook-token/token", "/run/alertmanager/alertmanager.yml"] {
+        let others = stack.compose(&["exec", "-T", "--user", "1234:1234", "alertmanager", "cat", file]);
+        assert!(!others.status.success(), "{file} can be read by other users");
+    }
+    assert!(!stack.composed(&["logs", "webhook-token", "alertmanager", "backend"]).contains(&token));
+    // Once through all of it: an alert that Alertmanager is given is kept by the backend.
+    let alert = serde_json::json!([{"labels": {"alertname": "Sent", "job": "test", "severity": "critical"}}]);
+    let sent = client().post(stack.url("ALERTMANAGER_PORT", "/api/v2/alerts")).json(&alert).send().await;
+    assert!(sent.expect("an answer").status().is_success());
+    let alerts = stack.url("BACKEND_PORT", "/api/v1/alerts");
+    await_answer(&alerts, Duration::from_secs(60), |_, text| text.contains("\"Sent\"")).await;
+
     // Gone and made again from the volumes alone.
     stack.composed(&["down", "--timeout", "20"]);
     assert_eq!(stack.left("container"), 0);
     stack.up(&[]);
     assert_eq!(grafana_password(&stack), password);
+    assert_eq!(webhook_token(&stack, "backend"), token);
     assert_eq!(grafana_login(&stack, Some(&password)).await, StatusCode::OK);
     assert_eq!(status(&dataset_url).await, StatusCode::OK);
 
@@ -270,6 +294,31 @@ async fn metrics_switched_off_leave_the_stack_healthy_and_come_back() {
     stack.up(&["backend"]);
     assert_eq!(status(&stack.url("BACKEND_PORT", "/metrics")).await, StatusCode::OK);
     assert_eq!(status(&dataset_url).await, StatusCode::OK);
+}
+
+/// What render.sh makes of the settings in Alertmanager's own container, in the shell that the original image has.
+fn rendered(stack: &Stack, command: &str) -> std::process::Output {
+    let shell = "$(if command -v busybox >/dev/null; then echo busybox sh; else echo sh; fi)";
+    let script = format!("{shell} /etc/alertmanager/render.sh files /run/alertmanager && {command}");
+    stack.compose(&["run", "--rm", "-T", "--entrypoint", "sh", "alertmanager", "-c", &script])
+}
+
+#[test]
+#[ignore = "needs a Docker engine: ./run.sh test runs it"]
+fn a_receiver_by_halves_is_refused_by_the_container() {
+    let mut stack = Stack::new(&[("ALERTMANAGER_SLACK_CHANNEL", "#ops")]);
+    let refused = rendered(&stack, "true");
+    let said = String::from_utf8_lossy(&refused.stderr) + String::from_utf8_lossy(&refused.stdout);
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("ALERTMANAGER_SLACK_API_URL: found nothing, expected the URL of"), "{said}");
+
+    stack.set("ALERTMANAGER_SLACK_API_URL", "https://hooks.slack.test/secret");
+    let folder = "cd /run/alertmanager && cat alertmanager.yml secrets/slack_api_url && /bin/amtool check-config alertmanager.yml";
+    let taken = rendered(&stack, folder);
+    let said = String::from_utf8_lossy(&taken.stdout);
+    assert!(taken.status.success(), "{said}{}", String::from_utf8_lossy(&taken.stderr));
+    assert!(said.contains("- api_url_file: '/run/alertmanager/secrets/slack_api_url'"), "{said}");
+    assert!(said.contains("\nhttps://hooks.slack.test/secret"), "{said}");
 }
 
 #[tokio::test]

@@ -15,7 +15,9 @@ async fn run_sh_starts_switches_and_stops_the_containers() {
     ]);
     let printed = stack.run_script(&["up"]);
     let backend = stack.url("BACKEND_PORT", "");
-    for expected in ["Belfry runs in containers", backend.as_str(), "docker compose exec grafana"] {
+    for expected in
+        ["Belfry runs in containers", backend.as_str(), "docker compose exec grafana", "Alertmanager sends to: backend"]
+    {
         assert!(printed.contains(expected), "no {expected:?} in {printed}");
     }
     let dataset = upload(&stack).await;

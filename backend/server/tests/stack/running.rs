@@ -21,6 +21,9 @@ pub(crate) const PARTS: [(&str, &str); 5] = [
     ("blackbox-exporter", "BLACKBOX_PORT"),
 ];
 
+/// The part that is asked queries, and the path under which it has Prometheus's `query` and `query_range`: the way of the pages.
+const QUERIES: (&str, &str) = ("backend", "/api/v1/query/prometheus");
+
 /// What one `./run.sh ...` said, both streams, and whether it succeeded.
 pub(crate) struct Answer {
     pub(crate) succeeded: bool,
@@ -80,7 +83,8 @@ impl Stack {
         command.args(arguments).stdin(Stdio::null());
         // Settings of the developer's shell and .env are none of the test's.
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().contains("__") {
+            let name_text = name.to_string_lossy();
+            if name_text.contains("__") || name_text.starts_with("ALERTMANAGER_") {
                 command.env_remove(name);
             }
         }
@@ -158,14 +162,15 @@ impl Stack {
         let now = std::time::SystemTime::now();
         let since_epoch = now.duration_since(std::time::UNIX_EPOCH).expect("a clock after 1970");
         let mut parameters = vec![("query", expression.to_owned())];
-        let mut path = "/api/v1/query";
+        let (part, base) = QUERIES;
+        let mut path = format!("{base}/query");
         if !before.is_zero() {
-            path = "/api/v1/query_range";
+            path.push_str("_range");
             parameters.push(("start", (since_epoch - before).as_secs().to_string()));
             parameters.push(("end", since_epoch.as_secs().to_string()));
             parameters.push(("step", "15".to_owned()));
         }
-        let url = url::Url::parse_with_params(&self.url("prometheus", path), parameters).expect("a valid URL");
+        let url = url::Url::parse_with_params(&self.url(part, &path), parameters).expect("a valid URL");
         let request = self.client.get(url);
         let answer = request.send().await.map_err(|error| error.to_string())?;
         let body: Value = answer.json().await.map_err(|error| error.to_string())?;
@@ -173,7 +178,8 @@ impl Stack {
             // A bare number, `vector(0)` apart, comes as one [time, value] pair.
             Some(pair) if body["data"]["resultType"] == "scalar" => Ok(vec![serde_json::json!({ "value": pair })]),
             Some(series) => Ok(series.clone()),
-            None => Err(body["error"].to_string()),
+            // Prometheus's own words, or those of the backend.
+            None => Err(body.get("error").or(body.get("detail")).map_or(body.to_string(), Value::to_string)),
         }
     }
 }

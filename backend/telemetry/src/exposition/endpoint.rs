@@ -15,7 +15,6 @@ use bytes::Bytes;
 use clap::Args;
 use futures::StreamExt;
 use serde_json::json;
-use subtle::ConstantTimeEq;
 use tower::Service;
 
 use super::Page;
@@ -96,7 +95,7 @@ pub(crate) fn has_metrics_route(router: &Router) -> bool {
 }
 
 async fn serve_page(State((page, token)): State<(&'static Page, Secret)>, headers: HeaderMap) -> Response {
-    if !token.is_empty() && !has_token(&headers, &token) {
+    if !token.is_empty() && !token.is_bearer_token_of(&headers) {
         return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")]).into_response();
     }
     let format = Format::preferred(&headers, page.has_native_histograms());
@@ -138,17 +137,4 @@ fn body(page: &'static Page, first: Bytes, rendering: Rendering) -> Body {
         next.map(Some).ok_or_else(|| io::Error::other("the page could not be rendered"))
     });
     Body::from_stream(futures::stream::once(std::future::ready(Ok(first))).chain(rest))
-}
-
-fn has_token(headers: &HeaderMap, token: &Secret) -> bool {
-    let Some(given) = headers.get(header::AUTHORIZATION).and_then(|value| bearer_token(value.to_str().ok()?)) else {
-        return false;
-    };
-    given.as_bytes().ct_eq(token.expose().as_bytes()).into()
-}
-
-/// The token in a header's value. The scheme's name is the same in any case, and spaces follow it (RFC 9110, section 11.4).
-fn bearer_token(value: &str) -> Option<&str> {
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim_start_matches(' '))
 }

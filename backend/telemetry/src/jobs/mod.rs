@@ -39,13 +39,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value};
 
 use crate::catalogue::{
-    SCHEDULER_JOB_DURATION_SECONDS, SCHEDULER_JOB_LAST_SUCCESS_TIMESTAMP_SECONDS, SCHEDULER_JOBS_IN_PROGRESS,
-    SCHEDULER_JOBS_TOTAL,
+    SCHEDULER_JOB_DURATION_SECONDS, SCHEDULER_JOB_LAST_FAILURE_TIMESTAMP_SECONDS,
+    SCHEDULER_JOB_LAST_SUCCESS_TIMESTAMP_SECONDS, SCHEDULER_JOBS_IN_PROGRESS, SCHEDULER_JOBS_TOTAL,
 };
 use crate::metric::InProgress;
 
 pub use crate::catalogue::JobStatus as Status;
-pub use due::{aborted, missed, next_due, overlapped, register_series};
+pub use due::{aborted, interval, last_ends, missed, next_due, overlapped, register_series};
 
 /// What a run records about its work, as JSON; it is stored however the run ends. Clones share one map.
 ///
@@ -207,13 +207,15 @@ impl EndedRun {
         let (job_name, status, duration_seconds) = (self.job_name, self.status, self.duration.as_secs_f64());
         SCHEDULER_JOBS_TOTAL.with((job_name, status)).increment(1);
         SCHEDULER_JOB_DURATION_SECONDS.with(job_name).record(duration_seconds);
+        let last_end = match status {
+            Status::Success => &SCHEDULER_JOB_LAST_SUCCESS_TIMESTAMP_SECONDS,
+            Status::Failed | Status::Aborted => &SCHEDULER_JOB_LAST_FAILURE_TIMESTAMP_SECONDS,
+        };
+        last_end.with(job_name).set(unix_seconds(SystemTime::now()));
         let cause = self.message.as_deref();
         let metadata = serde_json::to_string(&self.metadata).unwrap_or_default();
         match status {
-            Status::Success => {
-                SCHEDULER_JOB_LAST_SUCCESS_TIMESTAMP_SECONDS.with(job_name).set(unix_seconds(SystemTime::now()));
-                tracing::info!(job_name, duration_seconds, metadata, "job succeeded");
-            }
+            Status::Success => tracing::info!(job_name, duration_seconds, metadata, "job succeeded"),
             Status::Failed => tracing::error!(job_name, duration_seconds, cause, metadata, "job failed"),
             Status::Aborted => tracing::warn!(job_name, duration_seconds, cause, metadata, "job aborted"),
         }

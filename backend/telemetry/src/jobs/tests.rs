@@ -72,13 +72,17 @@ fn a_run_that_panics_is_aborted() {
 }
 
 #[test]
-fn only_a_success_moves_the_time_of_the_last_one() {
-    let moves = |end: fn(JobRun)| {
+fn an_end_moves_the_time_of_the_last_one_of_its_kind_alone() {
+    let moved = |end: fn(JobRun)| {
         let series = changed_series(|| end(JobRun::begin("nightly")));
-        series.iter().any(|line| line.starts_with("scheduler_job_last_success_timestamp_seconds"))
+        ["success", "failure"].map(|kind| {
+            let name = format!("scheduler_job_last_{kind}_timestamp_seconds");
+            series.iter().any(|line| line.starts_with(&name))
+        })
     };
-    assert!(moves(succeed));
-    assert!(!moves(fail));
+    assert_eq!(moved(succeed), [true, false]);
+    assert_eq!(moved(fail), [false, true]);
+    assert_eq!(moved(drop), [false, true]);
 }
 
 /// The log of what `emits` does, one JSON object a line.

@@ -15,6 +15,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
+use crate::catalogue::TELEMETRY_STATSD_DATAGRAMS_FAILED_TOTAL;
 use crate::registry::Store;
 use crate::settings::SettingsError;
 use lines::Lines;
@@ -86,13 +87,13 @@ impl Agent {
         Ok(StatsdSender { stop, stopped })
     }
 
-    /// Datagrams are not answered, so losses are not known. An agent that is away gets the next ones.
+    /// Datagrams are not answered, so most losses are not known. An agent that is away gets the next ones.
     fn send(&self, lines: &[String]) {
         let mut datagram = String::with_capacity(MAX_DATAGRAM_BYTES);
         let mut sent = 0;
         for line in lines {
             if !datagram.is_empty() && datagram.len() + line.len() > MAX_DATAGRAM_BYTES {
-                let _ = self.socket.send(datagram.as_bytes());
+                self.send_datagram(&datagram);
                 datagram.clear();
                 sent += 1;
                 if sent % BURST == 0 {
@@ -102,7 +103,15 @@ impl Agent {
             datagram.push_str(line);
         }
         if !datagram.is_empty() {
-            let _ = self.socket.send(datagram.as_bytes());
+            self.send_datagram(&datagram);
+        }
+    }
+
+    /// What the system refuses is counted: that nothing listens on this machine, which it says of the datagram before, or that there
+    /// is no way to the agent.
+    fn send_datagram(&self, datagram: &str) {
+        if self.socket.send(datagram.as_bytes()).is_err() {
+            TELEMETRY_STATSD_DATAGRAMS_FAILED_TOTAL.increment(1);
         }
     }
 }
@@ -113,5 +122,28 @@ impl StatsdSender {
         // The thread waits for this message; if it has ended, the next line returns at once.
         let _ = self.stop.send(());
         self.stopped.recv_timeout(grace) == Err(RecvTimeoutError::Disconnected)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::testing::changed_series;
+
+    #[test]
+    fn datagrams_that_the_system_refuses_are_counted() {
+        // Nothing listens at a port that was just given back.
+        let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.connect(closed).unwrap();
+        let agent = Agent { socket, interval: Duration::ZERO, histograms: HistogramType::Distribution };
+        let series = changed_series(|| {
+            for _ in 0..3 {
+                agent.send(&["shop_orders_total:1|c\n".to_owned()]);
+            }
+        });
+        // The second is told that nobody took the first.
+        assert_eq!(series, ["telemetry_statsd_datagrams_failed_total 1"]);
     }
 }

@@ -44,6 +44,15 @@ const fn url(variable: &'static str) -> Row {
     )
 }
 
+/// An address that browsers are shown.
+const fn link(variable: &'static str) -> Row {
+    row(
+        variable,
+        &["http://h", "https://h:65535/path"],
+        &["h:1", "ftp://h", "http://", "http://u:hunter2@h", "http://u@h"],
+    )
+}
+
 const SCHEDULE: (&[&str], &[&str]) = (
     &["1s", "366d", "0 3 * * *", "* * * * * *", "@daily"],
     &["999ms", "366d 1s", "0s", "0 3 * *", "61 * * * *", "0 0 30 2 *", "-1s"],
@@ -118,6 +127,7 @@ pub(super) const ROWS: &[Row] = &[
         .with(&[("RETENTION__TTL", "1s"), ("RETENTION__MIN_TTL", "1s")]),
     switch("RETENTION__ALLOW_NEVER"),
     row("RETENTION__JOB_HISTORY", &["1m", "3650d"], &["59s", "3651d"]),
+    row("RETENTION__ALERTS", &["1m", "3650d"], &["59s", "3651d"]),
     row("RETENTION__BACKUPS", &["1", "10000"], &["0", "10001"]),
     row("RETENTION__LOG_DAYS", &["1", "10000"], &["0", "10001"]),
     row("CLEANUP__INTERVAL", &["100ms", "30d"], &["1ns", "99ms", "31d"]),
@@ -134,6 +144,11 @@ pub(super) const ROWS: &[Row] = &[
     row("JOBS__RETRY_PAUSE", &["100ms", "1d"], &["99ms", "25h"]),
     row("ALERTS__THRESHOLD_DISK", &["1", "98"], &["0", "99"]),
     row("ALERTS__THRESHOLD_MEMORY", &["1", "98"], &["0", "99"]),
+    row("ALERTS__MODE", &["notify", "observe"], &["off", "Notify"]),
+    row("ALERTS__JOB_FAILURES", &["1", "1000"], &["0", "1001"]),
+    row("ALERTS__REPEAT_AFTER", &["1ms", "1d"], &["0s", "2d"]),
+    row("ALERTS__MAX_MESSAGES", &["1", "10000"], &["0", "10001"]),
+    token("ALERTS__WEBHOOK_TOKEN"),
     row("TRAINING__WORKERS", &["0", "64"], &["-1", "65"]).with(&[("DATABASE__MAX_CONNECTIONS", "64")]),
     row("TRAINING__TIMEOUT", &["1s", "7d"], &["999ms", "8d"]),
     row("TRAINING__MEMORY_LIMIT", &["32MiB", "1TiB"], &["1B", "31MiB", "1025GiB"]),
@@ -149,9 +164,31 @@ pub(super) const ROWS: &[Row] = &[
     switch("AI__ENABLED").with(&[("AI__BASE_URL", "http://h")]),
     url("AI__BASE_URL"),
     token("AI__API_KEY"),
-    switch("TELEGRAM__ENABLED").with(&[("TELEGRAM__TOKEN", "1:x")]),
+    switch("TELEGRAM__ENABLED").with(&[("TELEGRAM__TOKEN", "1:x"), ("TELEGRAM__CHAT_ID", "1")]),
     url("TELEGRAM__BASE_URL"),
     row("TELEGRAM__TOKEN", &["1:A_b-c"], &["hunter2/../x", "hunter2 x"]),
+    row(
+        "TELEGRAM__CHAT_ID",
+        &["1", "-1001234567890", "@alerts_north"],
+        &["0", "1.5", "alerts_north", "@abc", "@alerts north", "@alerts/north", "https://t.me/alerts_north"],
+    ),
+    switch("TELEGRAM__BOT"),
+    switch("VIEWER__ENABLED"),
+    any_text("VIEWER__DASHBOARDS_DIR"),
+    row("VIEWER__SCRAPE_INTERVAL", &["1s", "1h"], &["999ms", "61m"]),
+    url("VIEWER__LOKI_URL"),
+    url("VIEWER__ALERTMANAGER_URL"),
+    link("VIEWER__GRAFANA_LINK"),
+    link("VIEWER__PROMETHEUS_LINK"),
+    link("VIEWER__ALERTMANAGER_LINK"),
+    row("VIEWER__MAX_QUERY_RANGE", &["1m", "3650d"], &["59s", "3651d"]),
+    row("VIEWER__MAX_QUERY_POINTS", &["10", "11000"], &["9", "11001"]),
+    row("VIEWER__MAX_QUERY_BYTES", &["256B", "1MiB"], &["255", "1025KiB"]),
+    row("VIEWER__MAX_ANSWER_BYTES", &["1KiB", "1GiB"], &["1023", "1025MiB"]),
+    row("VIEWER__QUERY_TIMEOUT", &["100ms", "10m"], &["99ms", "11m"]),
+    row("VIEWER__MAX_QUERIES", &["1", "1000"], &["0", "1001"]),
+    row("VIEWER__MAX_WAITING_QUERIES", &["0", "10000"], &["-1", "10001"]),
+    row("VIEWER__QUERY_WAIT", &["0s", "1m"], &["-1s", "61s"]),
     switch("PROMETHEUS__ENABLED"),
     token("PROMETHEUS__BEARER_TOKEN"),
     switch("PROMETHEUS__NATIVE_HISTOGRAMS"),

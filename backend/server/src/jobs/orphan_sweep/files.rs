@@ -11,6 +11,7 @@ use futures::StreamExt;
 use sqlx::AssertSqlSafe;
 
 use super::{Components, Failures};
+use crate::database::placeholders;
 use crate::error::{Error, Result};
 use crate::scheduler::JobMetadata;
 
@@ -87,8 +88,7 @@ fn is_old(components: &Components, last_modified: i64) -> bool {
 /// Leaves out the keys that rows reference.
 async fn without_known(components: &Components, folder: &Folder, mut keys: Vec<String>) -> Result<Vec<String>> {
     let Some(known) = folder.known.filter(|_| !keys.is_empty()) else { return Ok(keys) };
-    let places: Vec<String> = (1..=keys.len()).map(|number| format!("${number}")).collect();
-    let sql = format!("{known} ({})", places.join(", "));
+    let sql = format!("{known} ({})", placeholders(1, keys.len()));
     let mut query = sqlx::query_scalar::<_, String>(AssertSqlSafe(sql)).persistent(false);
     for key in &keys {
         query = query.bind(key);

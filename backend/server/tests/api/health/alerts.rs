@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use belfry_test_support::eventually;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::api::support::jobs::await_runs;
-use crate::api::support::server::{Server, problem};
+use crate::api::support::server::{PATIENCE, Server, problem};
 use crate::api::support::skipping::on_postgres;
 
 async fn alerts(server: &Server, query: &str) -> Vec<Value> {
@@ -93,4 +94,56 @@ async fn no_server_changes_or_resolves_the_alert_of_another() {
     let open = of_disk(&first, "?state=open").await;
     assert_eq!(open.len(), 1, "{open:?}");
     assert_eq!(open[0]["source"], format!("resource_check@{id}"));
+}
+
+#[tokio::test]
+async fn a_job_that_keeps_failing_is_an_alert_until_it_succeeds() {
+    let server = Server::start_with(&[("ALERTS__JOB_FAILURES", "2"), ("JOBS__RETRIES", "0")]).await;
+    let runs = await_runs(&server, "backup_retention", 1).await.len();
+    let (folder, run) = (server.folder.path().join("backups"), "/jobs/backup_retention/run");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::write(&folder, "no folder").unwrap();
+    for failed in 1..=2 {
+        assert_eq!(alerts(&server, "?state=open").await, Vec::<Value>::new());
+        server.post(run, &json!({})).await;
+        await_runs(&server, "backup_retention", runs + failed).await;
+    }
+    let open = eventually("the alert is open", PATIENCE, async || {
+        let open = alerts(&server, "?state=open&severity=error&source=backup_retention").await;
+        if open.len() == 1 { Ok(open[0].clone()) } else { Err(format!("{open:?}")) }
+    })
+    .await;
+    assert_eq!(open["name"], "JobFailing", "{open}");
+    assert!(open["description"].as_str().unwrap().contains("has failed 2 times in a row"), "{open}");
+    std::fs::remove_file(&folder).unwrap();
+    server.post(run, &json!({})).await;
+    eventually("the alert is resolved", PATIENCE, async || {
+        let resolved = alerts(&server, "?state=resolved").await;
+        if resolved.len() == 1 { Ok(()) } else { Err(format!("{resolved:?}")) }
+    })
+    .await;
+    // Nobody is to be notified as the settings are.
+    server.await_metric(r#"belfry_alert_messages_total{outcome="off"}"#, 2.0).await;
+}
+
+#[tokio::test]
+async fn a_database_that_failed_is_an_alert_once_it_answers() {
+    if on_postgres() {
+        return;
+    }
+    let server = Server::start().await;
+    let (here, elsewhere) = (server.folder.path().join("belfry.db"), server.folder.path().join("elsewhere"));
+    std::fs::rename(&here, &elsewhere).unwrap();
+    let failed = server.get("/api/v1/runs").await.status();
+    assert_eq!(failed, StatusCode::SERVICE_UNAVAILABLE);
+    std::fs::rename(&elsewhere, &here).unwrap();
+    let open = eventually("the alert is on record", PATIENCE, async || {
+        let answer = server.get("/api/v1/alerts?state=open&source=requests").await;
+        let body: Value = answer.json().await.unwrap();
+        let alert = body["items"][0].clone();
+        if alert["name"] == "DatabaseErrors" { Ok(alert) } else { Err(body.to_string()) }
+    })
+    .await;
+    assert_eq!(open["severity"], "critical", "{open}");
+    assert!(open["description"].as_str().unwrap().contains("/api/v1/runs: database_unavailable"), "{open}");
 }

@@ -3,13 +3,12 @@
 use std::time::{Duration, Instant};
 
 use belfry_test_support::eventually;
-use belfry_test_support::ports::free_port;
 use belfry_test_support::stub::{StubService, hanging};
 use reqwest::StatusCode as Status;
 use serde_json::Value;
 
+use crate::api::support::prometheus::{Prometheus, there_is_no_prometheus};
 use crate::api::support::server::{PATIENCE, Server};
-use crate::api::support::skipping::skipped;
 
 const TOKEN: &str = "123456:a-very-SECRET_token";
 const KEY: &str = "sk-another-secret";
@@ -77,8 +76,9 @@ async fn the_ai_provider_is_asked_for_its_models_with_the_key() {
 async fn telegrams_token_goes_to_telegram_and_nowhere_else() {
     let (service, url) = StubService::start(Status::OK).await;
     // As talkative as it can be.
-    let telegram = [("TELEGRAM__ENABLED", "true"), ("TELEGRAM__TOKEN", TOKEN), ("LOG__LEVEL", "trace,sqlx=trace")];
-    let settings = [&telegram[..], &[("TELEGRAM__BASE_URL", url.as_str()), ("AI__API_KEY", KEY)]].concat();
+    let telegram = [("TELEGRAM__ENABLED", "true"), ("TELEGRAM__TOKEN", TOKEN), ("TELEGRAM__CHAT_ID", "1")];
+    let others = [("TELEGRAM__BASE_URL", url.as_str()), ("AI__API_KEY", KEY), ("LOG__LEVEL", "trace,sqlx=trace")];
+    let settings = [telegram, others].concat();
     let mut server = Server::start_with(&settings).await;
     await_check(&server, "telegram", "ok").await;
     assert_eq!(service.asked()[0].0, format!("/bot{TOKEN}/getMe"));
@@ -120,7 +120,12 @@ async fn what_hangs_is_told_and_never_hangs_the_answer() {
     let (_ai, ai_url) = hanging().await;
     let (_telegram, telegram_url) = hanging().await;
     let ai = [("AI__ENABLED", "true"), ("AI__BASE_URL", ai_url.as_str())];
-    let telegram = [("TELEGRAM__ENABLED", "true"), ("TELEGRAM__TOKEN", TOKEN), ("TELEGRAM__BASE_URL", &telegram_url)];
+    let telegram = [
+        ("TELEGRAM__ENABLED", "true"),
+        ("TELEGRAM__TOKEN", TOKEN),
+        ("TELEGRAM__CHAT_ID", "1"),
+        ("TELEGRAM__BASE_URL", &telegram_url),
+    ];
     let server = Server::start_with(&[&ai[..], &telegram[..]].concat()).await;
     for path in ["/health", "/healthz", "/readyz", "/health"] {
         let started = Instant::now();
@@ -164,44 +169,9 @@ async fn probes_are_no_load_generator() {
     assert!(answers > 8, "{answers}");
 }
 
-/// A real Prometheus that scrapes `target` as job `backend` each second; its process ends with the value.
-struct Prometheus {
-    url: String,
-    process: std::process::Child,
-    _folder: tempfile::TempDir,
-}
-
-impl Prometheus {
-    fn start(target: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let target = target.trim_start_matches("http://");
-        let config = format!(
-            "global: {{scrape_interval: 1s}}\nscrape_configs:\n- job_name: backend\n  static_configs:\n  - targets: ['{target}']\n"
-        );
-        std::fs::write(folder.path().join("prometheus.yml"), config).unwrap();
-        let port = free_port();
-        let process = std::process::Command::new("prometheus")
-            .arg(format!("--config.file={}", folder.path().join("prometheus.yml").display()))
-            .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        Self { url: format!("http://127.0.0.1:{port}"), process, _folder: folder }
-    }
-}
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 #[tokio::test]
 async fn a_real_prometheus_says_whether_it_scrapes_this_very_process() {
-    if std::process::Command::new("prometheus").arg("--version").output().is_err() {
-        skipped("there is no prometheus on this machine");
+    if there_is_no_prometheus() {
         return;
     }
     let mut server = Server::start().await;

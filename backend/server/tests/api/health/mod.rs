@@ -4,3 +4,4 @@ mod alerts;
 mod dependencies;
 mod memory_limits;
 mod routes;
+mod webhook;

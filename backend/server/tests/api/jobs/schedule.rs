@@ -200,3 +200,37 @@ async fn log_files_are_written_by_day_and_removed_when_they_are_old() {
         assert!(lines.iter().any(|line| line["message"] == message), "{text}");
     }
 }
+
+#[tokio::test]
+async fn how_a_job_last_ended_is_known_after_a_restart() {
+    let mut server = Server::start_with(&[("JOBS__RETRIES", "0"), ("JOBS__ORPHAN_SWEEP_SCHEDULE", "2h")]).await;
+    await_runs(&server, "orphan_sweep", 1).await;
+    let last = |kind: &str| format!(r#"scheduler_job_last_{kind}_timestamp_seconds{{job_name="orphan_sweep"}}"#);
+    let interval = r#"scheduler_job_interval_seconds{job_name="orphan_sweep"}"#;
+    server.await_metric(interval, 7_200.0).await;
+    server.kill();
+    // A day ago it succeeded, an hour ago it failed.
+    let database = server.database().await;
+    let ago = "UPDATE job_runs SET started_at = started_at - 86400000000, finished_at = finished_at - 86400000000 \
+        WHERE job_name = 'orphan_sweep'";
+    assert_eq!(sqlx::query(ago).execute(&database).await.unwrap().rows_affected(), 1);
+    let success = "SELECT finished_at FROM job_runs WHERE job_name = 'orphan_sweep'";
+    let success: i64 = sqlx::query_scalar(success).fetch_one(&database).await.unwrap();
+    let failure = jiff::Timestamp::now().as_microsecond() - 3_600_000_000;
+    let failed = "INSERT INTO job_runs (id, job_name, started_at, finished_at, status, duration_seconds, heartbeat_at) \
+        VALUES ('failed', 'orphan_sweep', $1, $1, 'failed', 0, $1)";
+    sqlx::query(failed).bind(failure).execute(&database).await.unwrap();
+    server.start_again(&[]);
+    for (kind, micros) in [("success", success), ("failure", failure)] {
+        eventually("the last end is told", PATIENCE, async || {
+            let told = server.metric(&last(kind)).await.unwrap_or(0.0);
+            if (told - micros as f64 / 1e6).abs() < 0.01 {
+                Ok(())
+            } else {
+                Err(format!("{kind}: {told}, not {micros}"))
+            }
+        })
+        .await;
+    }
+    server.await_metric(interval, 7_200.0).await;
+}

@@ -95,6 +95,7 @@ fn a_wrong_setting_stops_the_start_with_one_line_that_names_it() {
             "AI__BASE_URL: found nothing, expected the provider's URL, because AI__ENABLED is true",
         ),
         ("TELEGRAM__ENABLED", "true", "TELEGRAM__TOKEN: found nothing, expected the bot's token"),
+        ("TELEGRAM__CHAT_ID", "alerts", "TELEGRAM__CHAT_ID: found `alerts`, expected a chat's number such as -100"),
         ("TELEGRAM__TOKEN", "hunter2/../x", "TELEGRAM__TOKEN: found other characters, expected a token such as"),
         ("LOKI__DELIVERY", "smoke", "LOKI__DELIVERY: found `smoke`, expected buffered, direct"),
         ("SERVER__DRAIN", "long", "SERVER__DRAIN: found `long`, expected a duration from 0s to 1h"),

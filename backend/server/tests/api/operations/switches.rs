@@ -16,12 +16,13 @@ use crate::api::support::runs::upload;
 use crate::api::support::server::{PATIENCE, Server, problem};
 
 /// The switches, each with what it is set to when it is on and when it is off.
-const SWITCHES: [(&str, &str, &str); 12] = [
+const SWITCHES: [(&str, &str, &str); 13] = [
     ("PROMETHEUS__ENABLED", "true", "false"),
     ("STATSD__ENABLED", "true", "false"),
     ("LOKI__ENABLED", "true", "false"),
     ("TRACING__ENABLED", "true", "false"),
     ("TELEGRAM__ENABLED", "true", "false"),
+    ("TELEGRAM__BOT", "true", "false"),
     ("AI__ENABLED", "true", "false"),
     // Set to a folder of the test's where it is on.
     ("LOG__DIR", "", ""),
@@ -63,6 +64,7 @@ impl World {
             ("TRACING__ENDPOINT", collector_url),
             ("TELEGRAM__BASE_URL", telegram_url),
             ("TELEGRAM__TOKEN", "123456:a-token-that-is-none".to_owned()),
+            ("TELEGRAM__CHAT_ID", "1".to_owned()),
             ("AI__BASE_URL", ai_url),
         ];
         for (switch, on, off) in SWITCHES {

@@ -6,10 +6,11 @@ use serde_json::Value;
 use crate::api::support::server::{PATIENCE, Server};
 
 /// The jobs that run at the first start.
-pub const AT_ONCE: [&str; 7] = [
+pub const AT_ONCE: [&str; 8] = [
     "ttl_cleanup",
     "run_reaper",
     "job_history_retention",
+    "alert_retention",
     "orphan_sweep",
     "backup_retention",
     "business_snapshot",

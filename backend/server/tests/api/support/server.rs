@@ -232,8 +232,10 @@ impl Drop for Server {
 pub async fn problem(response: Response, status: StatusCode, code: &str) -> Value {
     let found = response.status();
     let content_type = response.headers()["content-type"].to_str().unwrap().to_owned();
+    let cache_control = response.headers().get("cache-control").cloned();
     let text = response.text().await.unwrap();
     assert_eq!(found, status, "{text}");
+    assert_eq!(cache_control.unwrap(), "no-store", "{text}");
     assert_eq!(content_type, "application/problem+json", "{text}");
     let problem: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(problem["code"], code, "{text}");
@@ -256,6 +258,8 @@ pub fn command(variables: &[(String, String)], folder: &Path) -> Command {
 fn with_settings(mut command: Command, variables: &[(String, String)], folder: &Path) -> Command {
     command.env_clear().env("PATH", std::env::var("PATH").unwrap_or_default());
     command.env("DATA__DIR", folder).env("SERVER__PORT", "0").env("LOG__FORMAT", "json").env("RUST_BACKTRACE", "1");
+    // How full this machine is, is no result of a test.
+    command.env("ALERTS__THRESHOLD_DISK", "98").env("ALERTS__THRESHOLD_MEMORY", "98");
     command.envs(variables.iter().map(|(key, value)| (key, value)));
     command
 }

@@ -31,6 +31,7 @@ async fn a_killed_servers_run_completes_after_the_restart() {
     assert_eq!((&ended["outcome"], &ended["attempts"]), (&json!("completed"), &json!(2)), "{ended}");
     assert_eq!(ended["progress"]["iteration"], 60);
     assert_eq!(server.metric(r#"belfry_training_runs_total{algorithm="other",outcome="completed"}"#).await, Some(1.0));
+    server.await_metric(r#"belfry_runs{status="completed"}"#, 1.0).await;
     let left = std::fs::read_dir(server.folder.path().join("work"))
         .unwrap()
         .filter(|entry| entry.as_ref().unwrap().path().is_dir());

@@ -114,6 +114,32 @@ fn sides_that_never_match() {
     is_fine("sum(belfry_datasets) or on () 0 * max(app_uptime_seconds)");
 }
 
+#[test]
+fn a_comparison_that_is_never_or_always_true() {
+    for never in [
+        "up > 1",
+        "rate(belfry_uploads_total[5m]) < 0",
+        "count(up == 0) == 0",
+        "probe_success == 2",
+        "increase(errors_total[5m]) + 1 < 1",
+        "min_over_time(up[5m]) < 0",
+    ] {
+        is_found(never, "never true");
+    }
+    for always in ["up >= 0", "sum(increase(errors_total[5m])) >= 0", "count(up) > 0", "up != 3"] {
+        is_found(always, "always true");
+    }
+    for open in [
+        "up == 0",
+        "belfry_datasets < 0",
+        "delta(belfry_datasets[5m]) < 0",
+        "count(up) > 1",
+        "node_time_seconds - time() < 0",
+    ] {
+        is_fine(open);
+    }
+}
+
 fn dashboard(panels: Value) -> Value {
     json!({
         "panels": panels,

@@ -30,6 +30,8 @@ const OPEN_LABELS: &[(&str, &str, &str)] = &[
     ("scheduler_job_duration_seconds", "job_name", JOBS),
     ("scheduler_jobs_in_progress", "job_name", JOBS),
     ("scheduler_job_last_success_timestamp_seconds", "job_name", JOBS),
+    ("scheduler_job_last_failure_timestamp_seconds", "job_name", JOBS),
+    ("scheduler_job_interval_seconds", "job_name", JOBS),
     ("scheduler_job_next_due_timestamp_seconds", "job_name", JOBS),
     ("scheduler_job_overlaps_total", "job_name", JOBS),
     ("scheduler_job_misses_total", "job_name", JOBS),

@@ -6,8 +6,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::series::{Evaluation, Labels, Series};
-use super::{Query, Rule, rules};
+use super::foreign::FOREIGN;
+use super::series::{Evaluation, Kind, Labels, Series};
+use super::{Query, Rule, range, rules};
 
 /// One row of the catalogue.
 #[derive(Clone)]
@@ -18,16 +19,11 @@ pub(crate) struct Metric {
     pub(crate) labels: Labels,
 }
 
-/// Metrics of other programs that dashboards and rules read, with their labels. All are gauges.
-const FOREIGN: &[(&str, &[&str])] = &[
-    ("up", &["tier"]),
-    ("probe_success", &["service", "probe", "tier"]),
-    ("probe_http_status_code", &["service", "probe", "tier"]),
-    ("scrape_duration_seconds", &["tier"]),
-    ("scrape_samples_scraped", &["tier"]),
-    ("node_filesystem_avail_bytes", &["device", "fstype", "mountpoint", "tier"]),
-    ("node_filesystem_size_bytes", &["device", "fstype", "mountpoint", "tier"]),
-];
+/// Says of which part of the stack a target is; on all series of targets of the monitoring.
+const TIER: &str = "tier";
+
+/// Metrics of our catalogue that the parts of the monitoring have too, by the same names.
+const SHARED_PREFIX: &str = "process_";
 
 /// What Prometheus writes itself, with the labels of whichever alert it is.
 const ALERTS: &str = "ALERTS";
@@ -101,7 +97,8 @@ impl Contract {
         match promql_parser::parser::parse(expr) {
             Ok(parsed) => {
                 let mut evaluation = Evaluation::new(self);
-                (evaluation.of(&parsed), evaluation.breaches)
+                let series = evaluation.of(&parsed);
+                (series, evaluation.breaches.into_iter().chain(range::breaches(&parsed)).collect())
             }
             Err(error) => (None, vec![format!("{error} in {expr}")]),
         }
@@ -118,18 +115,23 @@ impl Contract {
         if name == ALERTS {
             return Ok(Series::gauge(None));
         }
-        if let Some((_, labels)) = FOREIGN.iter().find(|(foreign, _)| *foreign == name) {
-            let labels = labels.iter().chain(&ADDED_LABELS).map(|label| ((*label).to_owned(), None));
-            return Ok(Series::gauge(Some(labels.collect())));
+        if let Some((_, kind, labels)) = FOREIGN.iter().find(|(foreign, ..)| *foreign == name) {
+            let labels = labels.iter().chain([&TIER]).chain(&ADDED_LABELS).map(|label| ((*label).to_owned(), None));
+            return Ok(match kind {
+                Kind::Buckets => Series::buckets(labels.collect()),
+                Kind::Counter => Series::counter(labels.collect()),
+                _ => Series::gauge(Some(labels.collect())),
+            });
         }
         let Some((base, metric)) = self.behind(name) else {
             return Err(format!(
                 "{name} is in no catalogue and no recording rule; name a metric of docs/metrics.md, or list it in \
-                 FOREIGN of tests/contracts/monitoring/contract.rs if another program has it"
+                 FOREIGN of tests/contracts/monitoring/foreign.rs if another program has it"
             ));
         };
         let labels = metric.labels.clone().into_iter().chain(ADDED_LABELS.map(|label| (label.to_owned(), None)));
-        let labels: Labels = labels.collect();
+        let tier = name.starts_with(SHARED_PREFIX).then(|| (TIER.to_owned(), None));
+        let labels: Labels = labels.chain(tier).collect();
         match metric.kind.as_str() {
             "histogram" if base == name => {
                 Err(format!("{name} is a histogram and has no series of that name; use {name}_bucket, _sum or _count"))

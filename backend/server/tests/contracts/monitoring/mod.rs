@@ -1,8 +1,10 @@
 //! Reads dashboards, rules and provisioning files; what their expressions say is checked in `contract`.
 
 pub(crate) mod contract;
+mod foreign;
 mod promql;
 mod queries;
+mod range;
 mod series;
 
 use std::collections::BTreeMap;
@@ -11,7 +13,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 pub(crate) use promql::{metric_names, selectors};
-pub(crate) use queries::{Place, Query, RANGE_SECONDS, RATE_INTERVAL_SECONDS, VARIABLE, panels, queries, queries_of};
+pub(crate) use queries::{
+    Place, Query, RANGE_SECONDS, RATE_INTERVAL_SECONDS, VARIABLE, panels, queries, queries_of, without_variables,
+};
 
 /// One recording or alerting rule.
 pub(crate) struct Rule {

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use promql_parser::label::Matcher;
-use promql_parser::parser::{self, Expr, VectorSelector};
+use promql_parser::parser::{self, AtModifier, Expr, VectorSelector};
 use promql_parser::util::{ExprVisitor, walk_expr};
 
 /// One series selector of an expression.
@@ -13,6 +13,8 @@ pub(crate) struct Selector {
     pub(crate) metric: String,
     pub(crate) matchers: Vec<Matcher>,
     pub(crate) range: Option<Duration>,
+    /// Whether it is read once, at the end of the time shown: `@ end()`.
+    pub(crate) at_end: bool,
 }
 
 /// The metrics an expression reads, histogram suffixes and recorded names included.
@@ -54,5 +56,6 @@ pub(crate) fn selectors(expr: &str) -> Result<Vec<Selector>, String> {
 
 fn read_selector(selector: &VectorSelector, range: Option<Duration>) -> Result<Selector, String> {
     let metric = selector.name.clone().ok_or_else(|| format!("{selector} names no metric"))?;
-    Ok(Selector { metric, matchers: selector.matchers.matchers.clone(), range })
+    let at_end = matches!(selector.at, Some(AtModifier::End));
+    Ok(Selector { metric, matchers: selector.matchers.matchers.clone(), range, at_end })
 }

@@ -35,6 +35,8 @@ pub(crate) struct Query {
     pub(crate) legend: String,
     /// Asked for now, rather than for the time range of the dashboard.
     pub(crate) instant: bool,
+    /// The type of the panel; empty for others than panels.
+    pub(crate) kind: String,
     /// Whether it must be narrowed to the job and instance chosen: false for the variables that offer the choice.
     pub(crate) scoped: bool,
 }
@@ -69,12 +71,21 @@ impl Query {
 
     /// As Grafana sends it with one service chosen, at a scrape interval of 15 s and with every instance.
     pub(crate) fn chosen(&self, job: &str) -> String {
-        let values =
-            [("__rate_interval", "1m"), ("__interval", "15s"), ("__range", "5m"), ("job", job), ("instance", ".*")];
+        let values = [
+            ("__rate_interval", "1m"),
+            ("__interval", "15s"),
+            ("__range", "5m"),
+            ("job", job),
+            ("instance", ".*"),
+            ("slo", ".*"),
+        ];
         let filled_in = values.iter().fold(self.template.clone(), |text, (name, value)| {
             text.replace(&format!("${{{name}}}"), value).replace(&format!("${name}"), value)
         });
-        assert!(!filled_in.contains('$'), "{}: a variable this test does not know: {filled_in}", self.place);
+        // A number is a group of a regular expression.
+        let is_variable = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_digit());
+        let unknown = filled_in.split('$').skip(1).any(is_variable);
+        assert!(!unknown, "{}: a variable this test does not know: {filled_in}", self.place);
         match &self.listed {
             // label_values is Grafana's; Prometheus is asked for the series behind it.
             Some(label) => format!("group by ({label}) ({filled_in})"),
@@ -104,6 +115,7 @@ pub(crate) fn queries_of(name: &str, dashboard: &Value) -> Vec<Query> {
                     listed: None,
                     legend: text(target, "legendFormat").to_owned(),
                     instant: target["instant"] == true,
+                    kind: text(panel, "type").to_owned(),
                     scoped: true,
                 });
             }
@@ -117,6 +129,7 @@ pub(crate) fn queries_of(name: &str, dashboard: &Value) -> Vec<Query> {
                 listed: None,
                 legend: format!("{} {}", text(annotation, "titleFormat"), text(annotation, "textFormat")),
                 instant: false,
+                kind: String::new(),
                 scoped: true,
             });
         }
@@ -132,6 +145,7 @@ pub(crate) fn queries_of(name: &str, dashboard: &Value) -> Vec<Query> {
             listed: Some(label.trim().to_owned()),
             legend: String::new(),
             instant: true,
+            kind: String::new(),
             scoped: false,
         });
     }
@@ -149,7 +163,7 @@ fn is_prometheus(source: &Value) -> bool {
 }
 
 /// Puts in for each Grafana variable what keeps the expression valid PromQL.
-fn without_variables(expr: &str) -> String {
+pub(crate) fn without_variables(expr: &str) -> String {
     let windows = expr
         .replace("$__rate_interval", &format!("{RATE_INTERVAL_SECONDS}s"))
         .replace("$__range", &format!("{RANGE_SECONDS}s"));

@@ -1,6 +1,7 @@
 //! What the page shows of good and bad emits, with a store for each test.
 
 mod formats;
+mod quantiles;
 mod sharing;
 
 use metrics::{Key, Label, Recorder};

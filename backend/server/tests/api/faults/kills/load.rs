@@ -110,7 +110,7 @@ impl Load {
     /// Makes jobs due and looks at all that is shown.
     pub async fn run_jobs(self, mut random: StdRng) {
         loop {
-            let jobs = ["ttl_cleanup", "orphan_sweep", "run_reaper", "business_snapshot", "job_history_retention"];
+            let jobs = ["ttl_cleanup", "orphan_sweep", "run_reaper", "business_snapshot", "alert_retention"];
             let job = *jobs.choose(&mut random).unwrap();
             let _ = self.client.post(self.to(&format!("/jobs/{job}/run"))).send().await;
             for path in ["/health", "/api/v1/datasets", "/api/v1/runs", "/metrics"] {

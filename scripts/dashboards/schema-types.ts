@@ -1,0 +1,34 @@
+// What the tests compile to JSON schemas: a dashboard, what its panels add to it, and a dashboard of the schema V2.
+import type * as dashboard from './node_modules/@grafana/schema/dist/types/raw/dashboard/x/types.gen';
+import type * as timeseries from './node_modules/@grafana/schema/dist/types/raw/composable/timeseries/panelcfg/x/types.gen';
+import type * as stat from './node_modules/@grafana/schema/dist/types/raw/composable/stat/panelcfg/x/types.gen';
+import type * as gauge from './node_modules/@grafana/schema/dist/types/raw/composable/gauge/panelcfg/x/types.gen';
+import type * as bargauge from './node_modules/@grafana/schema/dist/types/raw/composable/bargauge/panelcfg/x/types.gen';
+import type * as table from './node_modules/@grafana/schema/dist/types/raw/composable/table/panelcfg/x/types.gen';
+import type * as heatmap from './node_modules/@grafana/schema/dist/types/raw/composable/heatmap/panelcfg/x/types.gen';
+import type * as piechart from './node_modules/@grafana/schema/dist/types/raw/composable/piechart/panelcfg/x/types.gen';
+import type * as logs from './node_modules/@grafana/schema/dist/types/raw/composable/logs/panelcfg/x/types.gen';
+import type * as text from './node_modules/@grafana/schema/dist/types/raw/composable/text/panelcfg/x/types.gen';
+import type * as statetimeline from './node_modules/@grafana/schema/dist/types/raw/composable/statetimeline/panelcfg/x/types.gen';
+import type * as statushistory from './node_modules/@grafana/schema/dist/types/raw/composable/statushistory/panelcfg/x/types.gen';
+import type * as v2 from './node_modules/@grafana/schema/dist/types/schema/dashboard/v2/types.spec.gen';
+
+export type V2Dashboard = v2.Spec;
+export type ClassicDashboard = dashboard.Dashboard;
+export type timeseriesOptions = timeseries.Options;
+export type timeseriesCustom = timeseries.FieldConfig;
+export type statOptions = stat.Options;
+export type gaugeOptions = gauge.Options;
+export type bargaugeOptions = bargauge.Options;
+export type tableOptions = table.Options;
+export type tableCustom = table.FieldConfig;
+export type heatmapOptions = heatmap.Options;
+export type heatmapCustom = heatmap.FieldConfig;
+export type piechartOptions = piechart.Options;
+export type piechartCustom = piechart.FieldConfig;
+export type logsOptions = logs.Options;
+export type textOptions = text.Options;
+export type statetimelineOptions = statetimeline.Options;
+export type statetimelineCustom = statetimeline.FieldConfig;
+export type statushistoryOptions = statushistory.Options;
+export type statushistoryCustom = statushistory.FieldConfig;
