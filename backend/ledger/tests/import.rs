@@ -103,7 +103,7 @@ fn what_is_left_out_has_a_note() {
         "half-tier: left out: it has no price of input and output for each token above 128000 tokens",
         "GPT-5: left out: gpt-5 has the same name",
         "wild/*: left out: its name has characters that our patterns give a meaning, or cannot have",
-        "text: left out: input_cost_per_token is not a number",
+        "text: left out: input_cost_per_token is cheap, which is no price that a file of ours can have",
         "no output: left out: it has no price of input and output for each token",
         "list: left out: list is a list, expected an object",
         "input_cost_per_audio_token: left out of 1 models: no bucket of tokens has this price",

@@ -8,6 +8,7 @@ use super::keys::{Bucket, Place, place};
 use super::toml_text::{self, PriceTexts};
 use super::{ImportError, Imported};
 use crate::decimal::Decimal;
+use crate::error::UsageError;
 use crate::excerpt::excerpt;
 use crate::json::Object;
 use crate::prices::{Prices, price_units};
@@ -45,7 +46,10 @@ pub fn import_litellm(json: &str, effective: &str) -> Result<Imported, ImportErr
     }
     let file = Object::parse(json.as_bytes()).map_err(|error| ImportError {
         what: "the file",
-        found: error.to_string(),
+        found: match error {
+            UsageError::NotAnObject { found } => found,
+            other => other.to_string(),
+        },
         expected: "LiteLLM's JSON object of models".to_owned(),
     })?;
     let mut import = Import {
@@ -191,12 +195,12 @@ impl Import {
             self.notes.push(format!("{field}: left out of {models} models: no bucket of tokens has this price"));
         }
         let free = Prices::bundled_text().find("\n[[model]]").map_or("", |end| &Prices::bundled_text()[..end]);
-        let free = free.find("[[free]]").map_or("", |start| &free[start..]);
+        let free = free.find("\n[[free]]").map_or("", |start| &free[start..]);
         // Comments before the first model belong to the models of the bundled file.
         let free: Vec<&str> = free.lines().filter(|line| !line.starts_with('#')).collect();
         let toml = format!(
             "# Imported from {SOURCE}, in effect from {effective} on. The format: infra/ai-prices.toml.\n\n{}\n{}",
-            free.join("\n").trim_end(),
+            free.join("\n").trim(),
             self.toml
         );
         Prices::parse(&toml).map_err(|error| ImportError {

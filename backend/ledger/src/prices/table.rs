@@ -166,6 +166,10 @@ fn shown(value: &Value) -> String {
     match value {
         Value::Array(_) => "a list".to_owned(),
         Value::Table(_) => "a table".to_owned(),
-        other => format!("`{}`", excerpt(&other.to_string())),
+        Value::String(text) => format!("`\"{}\"`", excerpt(text)),
+        Value::Integer(number) => format!("`{number}`"),
+        Value::Float(number) => format!("`{number}`"),
+        Value::Boolean(value) => format!("`{value}`"),
+        Value::Datetime(time) => format!("`{time}`"),
     }
 }
