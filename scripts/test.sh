@@ -136,6 +136,7 @@ compile_and_test() {
   step 'API tests on SQLite' test_workspace service
   mark api-tested
   test_on_postgres
+  mark postgres-tested
 }
 
 compile_everything() { cargo build --workspace --all-targets --locked; }
@@ -154,14 +155,13 @@ test_stack_in_containers() {
 test_panels() {
   yield_processor 5
   # Beside the API tests, two stacks at a time leave none of them enough of 2 cores for its time-outs.
-  await_mark api-tested
+  await_mark postgres-tested
   # What drives the browser is there.
   await_mark viewer-checked
   step 'every panel, natively and in a browser' test_native_stack panels stack::panels:: --test-threads=1
-  mark panels-tested
 }
 
-# Minutes in which nothing may happen.
+# Minutes in which nothing may happen, and half of the time nothing does.
 test_clean_boot() {
   yield_processor 5
   await_mark api-tested
@@ -170,17 +170,17 @@ test_clean_boot() {
 
 test_stack_natively() {
   yield_processor 5
-  await_mark api-tested
+  await_mark postgres-tested
   await_mark containers-tested
   # Each of these mostly waits: for scrapes, rules and programs that start.
   step 'the stack natively' test_native_stack native stack:: --test-threads=2 --skip stack::panels:: --skip stack::clean_boot:: --skip stack::drill::
+  mark native-tested
 }
 
 # Stacks of their own, with the times of the rules shortened.
 test_drills() {
   yield_processor 5
-  await_mark api-tested
-  await_mark panels-tested
+  await_mark native-tested
   step 'drills of alerts' test_native_stack drills stack::drill:: --test-threads=1
 }
 
