@@ -9,6 +9,8 @@ use belfry_telemetry::{Identity, Signals, Telemetry};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::ai::ledger::Ledger;
+use crate::ai::prices;
 use crate::buffered_body::BodyBudget;
 use crate::client_call::ServiceClient;
 use crate::components::alerts::{Alerts, Announcer, SendMessage};
@@ -161,8 +163,10 @@ fn assemble(
     let folder_id = scheduler::folder_id(&config.data.dir).context("cannot give the data folder an id")?;
     let announcer = Announcer::new(&config.alerts, alert_messages(&config, &clients.telegram));
     let alerts = Alerts::new(database.clone(), &config.alerts, announcer, &folder_id);
+    let ai_ledger = Ledger::new(database.clone(), &config, prices::load(&config.ai)?);
     let components = jobs::Components {
         config: config.clone(),
+        ai_ledger: ai_ledger.clone(),
         alerts: alerts.clone(),
         database: database.clone(),
         storage: storage.clone(),
@@ -192,6 +196,7 @@ fn assemble(
     let limits = &config.server.limits;
     Ok(Arc::new(App {
         checks: health::checks(&dependencies),
+        ai_ledger,
         alerts,
         telegram: clients.telegram,
         resources,

@@ -36,6 +36,15 @@ const fn token(variable: &'static str) -> Row {
     row(variable, &["x", "S3cret/~="], &["hunter2 hunter2", "hunter2\n", "hünter2hunter2"])
 }
 
+/// An amount of dollars.
+const fn budget(variable: &'static str) -> Row {
+    row(
+        variable,
+        &["0", "0.000000000001", "1000000", "1000000.00"],
+        &["1000000.000000000001", "-1", "1e3", ".5", "5.", "1.0000000000001", "$5", "1,50", " 1", "９"],
+    )
+}
+
 const fn url(variable: &'static str) -> Row {
     row(
         variable,
@@ -164,6 +173,13 @@ pub(super) const ROWS: &[Row] = &[
     switch("AI__ENABLED").with(&[("AI__BASE_URL", "http://h")]),
     url("AI__BASE_URL"),
     token("AI__API_KEY"),
+    any_text("AI__PRICES_FILE"),
+    row("AI__BUDGET_MODE", &["soft", "hard"], &["Soft", "off"]),
+    budget("AI__BUDGET_DAILY"),
+    budget("AI__BUDGET_MONTHLY"),
+    budget("AI__BUDGET_USER_DAILY"),
+    budget("AI__BUDGET_USER_MONTHLY"),
+    row("AI__RESERVATION_TTL", &["1s", "1d"], &["999ms", "1d 1s", "900"]),
     switch("TELEGRAM__ENABLED").with(&[("TELEGRAM__TOKEN", "1:x"), ("TELEGRAM__CHAT_ID", "1")]),
     url("TELEGRAM__BASE_URL"),
     row("TELEGRAM__TOKEN", &["1:A_b-c"], &["hunter2/../x", "hunter2 x"]),
