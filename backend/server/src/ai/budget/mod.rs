@@ -138,7 +138,7 @@ impl Limit {
 
 impl Exceeded {
     /// When the call fits: at the end of the period, or as soon as calls in flight have ended and turned out to be cheaper,
-    /// which is none.
+    /// which is at no known time.
     fn opens_at(&self) -> Option<i64> {
         (self.sums.spent + self.worst_case > self.limit.amount).then_some(self.limit.period.end)
     }
