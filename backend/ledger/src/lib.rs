@@ -30,16 +30,23 @@
 
 pub mod import;
 
+mod counts;
 mod decimal;
 mod error;
+mod excerpt;
+mod json;
 mod money;
 mod prices;
+mod read;
 mod report;
+mod shape;
 mod usage;
 
 pub use decimal::DecimalText;
 pub use error::UsageError;
 pub use money::PicoDollars;
-pub use prices::{Invoice, PriceFileError, PriceState, Prices, Pricing, Query};
-pub use report::{Report, Shape, read_response, read_response_as};
+pub use prices::{FreeRule, Invoice, MAX_PRICE, PriceFileError, PriceState, PricedRow, Prices, Pricing, Query};
+pub use read::{read_response, read_response_as};
+pub use report::Report;
+pub use shape::Shape;
 pub use usage::{MAX_TOKENS, Usage};
