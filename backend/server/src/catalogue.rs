@@ -4,13 +4,14 @@
 use belfry_learning::outcome::Outcome;
 use belfry_learning::protocol::Score;
 use belfry_telemetry::catalogue;
-use belfry_telemetry::metric::Open;
 use belfry_telemetry::catalogue::{LATENCY_SECONDS, SIZE_BYTES, WORK_SECONDS};
+use belfry_telemetry::metric::Open;
 
 use crate::labels::{
-    AiOperation, AlertChange, AlertMessageOutcome, AlgorithmLabel, BudgetAmount, BudgetMode, BudgetName, BudgetPeriod, CleanupOutcome, ConnectionCut, ConnectionRefusal, MessageOutcome,
-    NotificationOutcome, PredictionOutcome, QueryOutcome, QuerySource, RequestRefusal, RequeueReason, RunStatus,
-    Severity, TokenType, UnfinishedStatus, UpdateOutcome, UploadOutcome,
+    AiOperation, AlertChange, AlertMessageOutcome, AlgorithmLabel, BudgetAmount, BudgetMode, BudgetName, BudgetPeriod,
+    CleanupOutcome, ConnectionCut, ConnectionRefusal, MessageOutcome, NotificationOutcome, PredictionOutcome,
+    QueryOutcome, QuerySource, RequestRefusal, RequeueReason, RunStatus, Severity, TokenType, UnfinishedStatus,
+    UpdateOutcome, UploadOutcome,
 };
 
 catalogue! {
