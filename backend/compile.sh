@@ -9,7 +9,7 @@ profile=$1 output=$2
 compiled=target/sources-$profile
 present=$(mktemp)
 
-find Cargo.toml Cargo.lock backend data dashboards docs/runbook.md viewer/dist -type f -exec sha256sum {} + >"$present"
+find Cargo.toml Cargo.lock backend data dashboards docs/runbook.md infra/ai-prices.toml viewer/dist -type f -exec sha256sum {} + >"$present"
 sort -o "$present" "$present"
 touch "$compiled"
 comm -13 "$compiled" "$present" | cut -c 67- | tr '\n' '\0' | xargs -0 -r touch

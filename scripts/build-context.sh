@@ -52,7 +52,7 @@ refuses_context() {
   rm -rf -- "$copy"
   mkdir -p -- "$copy"
   cp --archive -- Cargo.toml Cargo.lock .dockerignore backend dashboards data "$copy"
-  cp --archive --parents -- docs/runbook.md viewer/dist "$copy"
+  cp --archive --parents -- docs/runbook.md infra/ai-prices.toml viewer/dist "$copy"
   (cd -- "$copy" && eval "$change")
   copy_context "$copy"
   # Cargo refuses it before it compiles anything.

@@ -89,7 +89,8 @@ impl Decimal {
         if whole.is_empty() || !all_digits(whole) || !all_digits(part) {
             return None;
         }
-        let mut digits: Vec<u8> = whole.bytes().chain(part.bytes()).map(|byte| byte - b'0').skip_while(|digit| *digit == 0).collect();
+        let mut digits: Vec<u8> =
+            whole.bytes().chain(part.bytes()).map(|byte| byte - b'0').skip_while(|digit| *digit == 0).collect();
         let mut exponent = exponent.checked_sub(i64::try_from(part.len()).ok()?)?;
         while digits.last() == Some(&0) {
             digits.pop();
@@ -119,6 +120,15 @@ impl Decimal {
         Some(self)
     }
 
+    /// The product of two numbers; none where it is too long.
+    pub fn times(&self, other: &Self) -> Option<Self> {
+        let (left, _) = self.scaled(self.exponent.checked_neg()?)?;
+        let (right, _) = other.scaled(other.exponent.checked_neg()?)?;
+        let product =
+            Self::parse(&left.checked_mul(right)?.to_string())?.shifted(self.exponent.checked_add(other.exponent)?)?;
+        Some(Self { negative: self.negative != other.negative && !product.is_zero(), ..product })
+    }
+
     /// The magnitude in whole units of ten to the power of `-places`, and what is left below one; none beyond a `u128`.
     pub fn scaled(&self, places: i64) -> Option<(u128, Rest)> {
         if self.is_zero() {
@@ -133,7 +143,8 @@ impl Decimal {
         }
         let taken = usize::try_from(whole_digits.clamp(0, length)).ok()?;
         let (whole, below) = self.digits.split_at(taken);
-        let mut units = whole.iter().try_fold(0_u128, |units, digit| units.checked_mul(10)?.checked_add((*digit).into()))?;
+        let mut units =
+            whole.iter().try_fold(0_u128, |units, digit| units.checked_mul(10)?.checked_add((*digit).into()))?;
         for _ in 0..power.max(0) {
             units = units.checked_mul(10)?;
         }
@@ -210,7 +221,23 @@ mod tests {
 
     #[test]
     fn other_texts_are_no_numbers() {
-        for text in ["", "-", ".5", "5.", "1e", "1e+", "0x10", "1_000", " 1", "NaN", "Infinity", "+1", "1e9223372036854775808", "--1", "1e-+1"] {
+        for text in [
+            "",
+            "-",
+            ".5",
+            "5.",
+            "1e",
+            "1e+",
+            "0x10",
+            "1_000",
+            " 1",
+            "NaN",
+            "Infinity",
+            "+1",
+            "1e9223372036854775808",
+            "--1",
+            "1e-+1",
+        ] {
             assert_eq!(DecimalText::new(text), None, "{text}");
         }
         assert_eq!(pico("1e30"), None);
@@ -230,6 +257,8 @@ mod tests {
         ] {
             assert_eq!(Decimal::parse(text).unwrap().shifted(places).unwrap().to_plain_text().unwrap(), expected);
         }
+        let product = Decimal::parse("0.00000625").unwrap().times(&Decimal::parse("-1.1").unwrap()).unwrap();
+        assert_eq!(product.to_plain_text().unwrap(), "-0.000006875");
         assert_eq!(Decimal::parse("1e61").unwrap().to_plain_text(), None);
     }
 }

@@ -13,7 +13,8 @@ pub(crate) fn excerpt(text: &str) -> String {
 }
 
 fn escaped(character: char) -> impl Iterator<Item = char> {
-    let (plain, special) = if character.is_control() { (None, Some(character.escape_default())) } else { (Some(character), None) };
+    let (plain, special) =
+        if character.is_control() { (None, Some(character.escape_default())) } else { (Some(character), None) };
     plain.into_iter().chain(special.into_iter().flatten())
 }
 

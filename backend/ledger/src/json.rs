@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::decimal::{Decimal, DecimalText};
+use crate::decimal::{Decimal, DecimalText, Rest};
 use crate::error::UsageError;
 use crate::excerpt::excerpt;
 use crate::usage::MAX_TOKENS;
@@ -57,9 +57,7 @@ impl<'a> Object<'a> {
     pub fn parse(body: &'a [u8]) -> Result<Self, UsageError> {
         match serde_json::from_slice(body) {
             Ok(fields) => Ok(Self { path: String::new(), fields }),
-            Err(error) if error.is_data() => {
-                Err(UsageError::NotAnObject { found: "JSON of another type".to_owned() })
-            }
+            Err(error) if error.is_data() => Err(UsageError::NotAnObject { found: "JSON of another type".to_owned() }),
             Err(error) => Err(UsageError::NotAnObject { found: format!("not JSON ({error})") }),
         }
     }
@@ -77,6 +75,21 @@ impl<'a> Object<'a> {
     /// Whether a field is there, be it null.
     pub fn has_key(&self, key: &str) -> bool {
         self.fields.0.iter().any(|(name, _)| name == key)
+    }
+
+    /// The names of all fields, in their order; one that is there twice comes twice.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.fields.0.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The text of a number, or of a text that may be one; none where the field is of another type.
+    pub fn number_text(&self, key: &str) -> Option<String> {
+        self.get(key).ok()?.and_then(number_text)
+    }
+
+    /// Whether a field is the number zero.
+    pub fn is_zero(&self, key: &str) -> bool {
+        self.number_text(key).and_then(|text| Decimal::parse(&text)).is_some_and(|decimal| decimal.is_zero())
     }
 
     /// A field that is there and not null. Two of one name are an error, since it is unknown which of them counts.
@@ -127,12 +140,11 @@ impl<'a> Object<'a> {
     /// A count of tokens: a whole number, as a number or as a text.
     pub fn count(&self, key: &str) -> Result<Option<u64>, UsageError> {
         let Some(value) = self.get(key)? else { return Ok(None) };
-        let whole = number_text(value).as_deref().and_then(Decimal::parse).and_then(|decimal| {
-            match decimal.scaled(0)? {
-                (units, crate::decimal::Rest::None) if !decimal.is_negative() => u64::try_from(units).ok(),
+        let whole =
+            number_text(value).as_deref().and_then(Decimal::parse).and_then(|decimal| match decimal.scaled(0)? {
+                (units, Rest::None) if !decimal.is_negative() => u64::try_from(units).ok(),
                 _ => None,
-            }
-        });
+            });
         match whole {
             Some(count) if count <= MAX_TOKENS => Ok(Some(count)),
             _ => Err(self.wrong(key, shown(value), format!("a whole number of tokens from 0 to {MAX_TOKENS}"))),
@@ -177,9 +189,11 @@ impl<'a> Object<'a> {
         });
         match text {
             Some(text) => Ok(Some(text)),
-            None => {
-                Err(self.wrong(key, shown(value), format!("a number of dollars from 0 to less than {MAX_COST_DOLLARS}")))
-            }
+            None => Err(self.wrong(
+                key,
+                shown(value),
+                format!("a number of dollars from 0 to less than {MAX_COST_DOLLARS}"),
+            )),
         }
     }
 }

@@ -104,7 +104,10 @@ mod tests {
         ] {
             assert_eq!(PicoDollars(pico_dollars).to_string(), shown);
         }
-        assert_eq!(format!("{:>8}|{:<8}|{:08}", PicoDollars(PER_DOLLAR), PicoDollars(-PER_DOLLAR), PicoDollars(PER_DOLLAR)), "       1|-1      |00000001");
+        assert_eq!(
+            format!("{:>8}|{:<8}|{:08}", PicoDollars(PER_DOLLAR), PicoDollars(-PER_DOLLAR), PicoDollars(PER_DOLLAR)),
+            "       1|-1      |00000001"
+        );
     }
 
     #[test]

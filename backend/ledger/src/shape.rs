@@ -69,7 +69,10 @@ pub(crate) fn detect(body: &Object<'_>) -> Result<Shape, UsageError> {
     let kind = body.text("type").unwrap_or_default();
     let usage = body.object("usage")?;
     let counts = |key: &str| usage.as_ref().is_some_and(|usage| usage.has(key));
-    if body.text("object").as_deref() == Some("response") || kind.starts_with("response.") || counts("input_tokens_details") {
+    if body.text("object").as_deref() == Some("response")
+        || kind.starts_with("response.")
+        || counts("input_tokens_details")
+    {
         return Ok(Shape::OpenAiResponses);
     }
     if kind.starts_with("message") || (counts("input_tokens") && !counts("total_tokens") && !counts("prompt_tokens")) {

@@ -73,7 +73,8 @@ fn cache_writes(usage: &Object<'_>) -> Result<(u64, u64), UsageError> {
 fn service_tier(usage: &Object<'_>) -> Option<String> {
     let tier = usage.text("service_tier");
     let is = |key: &str, value: &str| usage.text(key).is_some_and(|found| found.eq_ignore_ascii_case(value));
-    let mut parts: Vec<&str> = tier.as_deref().filter(|tier| !tier.eq_ignore_ascii_case("standard")).into_iter().collect();
+    let mut parts: Vec<&str> =
+        tier.as_deref().filter(|tier| !tier.eq_ignore_ascii_case("standard")).into_iter().collect();
     parts.extend(is("speed", "fast").then_some("fast"));
     parts.extend(is("inference_geo", "us").then_some("us"));
     if parts.is_empty() { tier } else { Some(parts.join("+")) }

@@ -104,7 +104,12 @@ fn cached(usage: &Object<'_>, prompt: u64, names: &Names) -> Result<(u64, u64), 
             }
             Err(details.wrong(key, found.to_string(), format!("at most {limit}, {of}")))
         };
-        at_most("cached_tokens", cache_read.unwrap_or(0), prompt, &format!("which is {}", usage.path_of(names.prompt)))?;
+        at_most(
+            "cached_tokens",
+            cache_read.unwrap_or(0),
+            prompt,
+            &format!("which is {}", usage.path_of(names.prompt)),
+        )?;
         cache_write = details.count_by_any(CACHE_WRITES)?.unwrap_or(0);
         let key = if details.has(CACHE_WRITES[0]) { CACHE_WRITES[0] } else { CACHE_WRITES[1] };
         let uncached = format!("which is {} without what was read from the cache", usage.path_of(names.prompt));
@@ -119,7 +124,11 @@ fn cached(usage: &Object<'_>, prompt: u64, names: &Names) -> Result<(u64, u64), 
         }
         (Some(beside), None) if beside > prompt - cache_write => {
             let limit = prompt - cache_write;
-            return Err(usage.wrong(key, beside.to_string(), format!("at most {limit}, which is {}", usage.path_of(names.prompt))));
+            return Err(usage.wrong(
+                key,
+                beside.to_string(),
+                format!("at most {limit}, which is {}", usage.path_of(names.prompt)),
+            ));
         }
         _ => {}
     }
@@ -127,7 +136,11 @@ fn cached(usage: &Object<'_>, prompt: u64, names: &Names) -> Result<(u64, u64), 
     if let Some(missed) = usage.count("prompt_cache_miss_tokens")?
         && missed != prompt - cache_read
     {
-        let expected = format!("{}, which is {} less what was read from the cache", prompt - cache_read, usage.path_of(names.prompt));
+        let expected = format!(
+            "{}, which is {} less what was read from the cache",
+            prompt - cache_read,
+            usage.path_of(names.prompt)
+        );
         return Err(usage.wrong("prompt_cache_miss_tokens", missed.to_string(), expected));
     }
     Ok((cache_read, cache_write))

@@ -24,8 +24,8 @@ pub use table::MAX_PRICE;
 
 use pattern::Pattern;
 use row::{Entry, PriceRow, Terms, service_name};
-pub(crate) use table::price_units;
 use table::Row;
+pub(crate) use table::price_units;
 
 /// The price file of this version of the program.
 const BUNDLED: &str = include_str!("../../../../infra/ai-prices.toml");
@@ -73,7 +73,8 @@ impl Prices {
     /// A [`PriceFileError`] for the first row that is wrong.
     pub fn parse(text: &str) -> Result<Self, PriceFileError> {
         let file: Table = text.parse().map_err(|error: toml::de::Error| {
-            let line = error.span().map_or(1, |span| text.get(..span.start).unwrap_or_default().matches('\n').count() + 1);
+            let line =
+                error.span().map_or(1, |span| text.get(..span.start).unwrap_or_default().matches('\n').count() + 1);
             PriceFileError::new(&format!("line {line}"), error.message(), "TOML")
         })?;
         let root = Row::new("the file", &file, &["free", "model"])?;
@@ -81,7 +82,10 @@ impl Prices {
         for (kind, read) in [("free", row::free as fn(&str, &Table) -> _), ("model", row::model)] {
             for (at, table) in root.tables(kind)?.into_iter().enumerate() {
                 let id = table.get("id").and_then(toml::Value::as_str);
-                let place = id.map_or_else(|| format!("{kind} {}", at + 1), |id| format!("{kind} `{}`", crate::excerpt::excerpt(id)));
+                let place = id.map_or_else(
+                    || format!("{kind} {}", at + 1),
+                    |id| format!("{kind} `{}`", crate::excerpt::excerpt(id)),
+                );
                 prices.add(&place, read(&place, table)?)?;
             }
         }
@@ -103,7 +107,11 @@ impl Prices {
             for name in &entry.names {
                 if let Some(other) = self.overlapping(provider, name) {
                     let of = if provider.is_empty() { String::new() } else { format!(" of provider `{provider}`") };
-                    let found = format!("the name `{}`{of}, which `{}` has or can match too", name.as_str(), self.entries.get(other).map_or(&entry.id, |other| &other.id));
+                    let found = format!(
+                        "the name `{}`{of}, which `{}` has or can match too",
+                        name.as_str(),
+                        self.entries.get(other).map_or(&entry.id, |other| &other.id)
+                    );
                     return Err(PriceFileError::new(place, found, "each model in one row"));
                 }
                 if name.is_literal() {
@@ -167,10 +175,20 @@ impl Prices {
 
     fn entry_of(&self, provider: &str, name: &str) -> Option<&Entry> {
         let literal = self.literals.get(&(provider.to_owned(), name.to_owned()));
-        let by_pattern = || self.patterns.iter().find(|(other, pattern, _)| other == provider && pattern.matches(name)).map(|(.., at)| at);
+        let by_pattern = || {
+            self.patterns
+                .iter()
+                .find(|(other, pattern, _)| other == provider && pattern.matches(name))
+                .map(|(.., at)| at)
+        };
         let entry = self.entries.get(*literal.or_else(by_pattern)?)?;
         (!entry.except.iter().any(|pattern| pattern.matches(name))).then_some(entry)
     }
+}
+
+/// Whether a text cannot be a name in a price file.
+pub(crate) fn is_unusable_name(name: &str) -> bool {
+    Pattern::parse(name).is_err()
 }
 
 /// The latest row of a service tier that began on this day or before; rows are in order of their dates.

@@ -14,7 +14,8 @@ impl Pattern {
     ///
     /// What is wrong with it, and what is expected.
     pub fn parse(text: &str) -> Result<Self, (String, &'static str)> {
-        let wrong = |what: &str, expected| Err((format!("the name `{}`{what}", crate::excerpt::excerpt(text)), expected));
+        let wrong =
+            |what: &str, expected| Err((format!("the name `{}`{what}", crate::excerpt::excerpt(text)), expected));
         if text.is_empty() || text.len() > MAX_BYTES {
             return wrong("", "1 to 200 bytes");
         }
@@ -82,7 +83,8 @@ impl Pattern {
             for j in 0..=right.len() {
                 let star_left = i > 0 && left[i - 1] == b'*';
                 let star_right = j > 0 && right[j - 1] == b'*';
-                let both = i > 0 && j > 0 && above[j - 1] && !star_left && !star_right && meet(left[i - 1], right[j - 1]);
+                let both =
+                    i > 0 && j > 0 && above[j - 1] && !star_left && !star_right && meet(left[i - 1], right[j - 1]);
                 let skipped = (star_left && (above[j] || (j > 0 && reachable[j - 1])))
                     || (star_right && (reachable[j.saturating_sub(1)] && j > 0 || (i > 0 && above[j])));
                 reachable[j] = (i == 0 && j == 0) || both || skipped;

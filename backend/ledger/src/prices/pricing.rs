@@ -108,7 +108,8 @@ impl Pricing<'_> {
     pub fn worst_case(&self, prompt_tokens: u64, max_output_tokens: u64) -> Option<PicoDollars> {
         match self {
             Self::Priced(priced) => {
-                let reachable = priced.row.above.iter().filter(|(above, _)| prompt_tokens > *above).map(|(_, prices)| prices);
+                let reachable =
+                    priced.row.above.iter().filter(|(above, _)| prompt_tokens > *above).map(|(_, prices)| prices);
                 let all = std::iter::once(&priced.row.base).chain(reachable);
                 all.map(|prices| prices.worst_case(prompt_tokens, max_output_tokens)).max()
             }

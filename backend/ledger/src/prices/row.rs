@@ -27,7 +27,9 @@ pub(crate) struct Entry {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Terms {
-    Free { from: Date },
+    Free {
+        from: Date,
+    },
     /// In order of their service tier, and then of their date.
     Priced(Vec<PriceRow>),
 }
@@ -76,7 +78,11 @@ pub(crate) fn model(place: &str, table: &Table) -> Result<Entry, PriceFileError>
     for (at, price) in prices.iter().enumerate() {
         if !seen.insert((&price.service, price.from)) {
             let found = format!("a second price from {} for the {} tier", price.from, shown_service(&price.service));
-            return Err(PriceFileError::new(&format!("{place}, price {}", at + 1), found, "one for each date and service tier"));
+            return Err(PriceFileError::new(
+                &format!("{place}, price {}", at + 1),
+                found,
+                "one for each date and service tier",
+            ));
         }
     }
     prices.sort_by(|left, right| (&left.service, left.from).cmp(&(&right.service, right.from)));
@@ -102,27 +108,41 @@ fn entry(row: &Row<'_>, terms: Terms) -> Result<Entry, PriceFileError> {
 }
 
 fn patterns(row: &Row<'_>, key: &str) -> Result<Vec<Pattern>, PriceFileError> {
-    let parse = |text| Pattern::parse(text).map_err(|(found, expected)| PriceFileError::new(row.place, found, expected));
+    let parse =
+        |text| Pattern::parse(text).map_err(|(found, expected)| PriceFileError::new(row.place, found, expected));
     row.texts(key)?.into_iter().map(parse).collect()
 }
 
 fn price_row(place: &str, table: &Table) -> Result<PriceRow, PriceFileError> {
-    let keys = ["from", "service", "input", "cache_read", "cache_write", "cache_write_1h", "output", "reasoning", "above"];
+    let keys =
+        ["from", "service", "input", "cache_read", "cache_write", "cache_write_1h", "output", "reasoning", "above"];
     let row = Row::new(place, table, &keys)?;
     let service = row.optional_text("service")?;
     if let Some(service) = service {
         let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_+-".contains(&byte);
         if service.is_empty() || service.len() > 40 || !service.bytes().all(allowed) {
-            return Err(row.wrong("service", &format!("`{}`", crate::excerpt::excerpt(service)), "1 to 40 of a to z, 0 to 9 and _+-"));
+            return Err(row.wrong(
+                "service",
+                &format!("`{}`", crate::excerpt::excerpt(service)),
+                "1 to 40 of a to z, 0 to 9 and _+-",
+            ));
         }
     }
     let mut above: Vec<(u64, TokenPrices)> = Vec::new();
     for (at, table) in row.tables("above")?.into_iter().enumerate() {
         let place = format!("{place}, above {}", at + 1);
-        let tier = Row::new(&place, table, &["prompt_tokens", "input", "cache_read", "cache_write", "cache_write_1h", "output", "reasoning"])?;
+        let tier = Row::new(
+            &place,
+            table,
+            &["prompt_tokens", "input", "cache_read", "cache_write", "cache_write_1h", "output", "reasoning"],
+        )?;
         let tokens = tier.tokens("prompt_tokens")?;
         if let Some((before, _)) = above.last().filter(|(before, _)| *before >= tokens) {
-            return Err(tier.wrong("prompt_tokens", &tokens.to_string(), format!("more than {before}, which the tier before it has")));
+            return Err(tier.wrong(
+                "prompt_tokens",
+                &tokens.to_string(),
+                format!("more than {before}, which the tier before it has"),
+            ));
         }
         above.push((tokens, token_prices(&tier)?));
     }

@@ -82,7 +82,11 @@ impl<'a> Row<'a> {
             Some(Value::Array(items)) if items.is_empty() => Err(self.wrong(key, "an empty list", expected)),
             Some(Value::Array(items)) => items
                 .iter()
-                .map(|item| item.as_str().filter(|text| !text.is_empty()).ok_or_else(|| self.wrong(key, "a list with other items", expected)))
+                .map(|item| {
+                    item.as_str()
+                        .filter(|text| !text.is_empty())
+                        .ok_or_else(|| self.wrong(key, "a list with other items", expected))
+                })
                 .collect(),
             Some(other) => Err(self.wrong(key, &shown(other), expected)),
         }
@@ -125,14 +129,20 @@ impl<'a> Row<'a> {
 
     /// A price for a million tokens in dollars, as decimal text; it may be left out.
     pub fn optional_price(&self, key: &str) -> Result<Option<PriceUnits>, PriceFileError> {
-        let expected = format!("dollars for a million tokens as decimal text, such as \"1.25\", above 0, at most {MAX_PRICE}, with at most {PRICE_PLACES} decimals");
+        let expected = format!(
+            "dollars for a million tokens as decimal text, such as \"1.25\", above 0, at most {MAX_PRICE}, with at most {PRICE_PLACES} decimals"
+        );
         let text = match self.table.get(key) {
             None => return Ok(None),
             Some(Value::String(text)) => text,
             Some(other) => return Err(self.wrong(key, &shown(other), expected)),
         };
         price_units(text).map(Some).ok_or_else(|| {
-            let of_a_free_model = if Decimal::parse(text).is_some_and(|decimal| decimal.is_zero()) { "; what is free has a rule in [[free]]" } else { "" };
+            let of_a_free_model = if Decimal::parse(text).is_some_and(|decimal| decimal.is_zero()) {
+                "; what is free has a rule in [[free]]"
+            } else {
+                ""
+            };
             self.wrong(key, &format!("`{}`", excerpt(text)), format!("{expected}{of_a_free_model}"))
         })
     }
@@ -156,6 +166,10 @@ fn shown(value: &Value) -> String {
     match value {
         Value::Array(_) => "a list".to_owned(),
         Value::Table(_) => "a table".to_owned(),
-        other => format!("`{}`", excerpt(&other.to_string())),
+        Value::String(text) => format!("`\"{}\"`", excerpt(text)),
+        Value::Integer(number) => format!("`{number}`"),
+        Value::Float(number) => format!("`{number}`"),
+        Value::Boolean(value) => format!("`{value}`"),
+        Value::Datetime(time) => format!("`{time}`"),
     }
 }

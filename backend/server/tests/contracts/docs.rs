@@ -155,6 +155,7 @@ fn every_dependency_and_every_image_says_why_it_is_here() {
         "Cargo.toml",
         "backend/telemetry/Cargo.toml",
         "backend/learning/Cargo.toml",
+        "backend/ledger/Cargo.toml",
         "backend/server/Cargo.toml",
         "backend/test-support/Cargo.toml",
     ] {

@@ -1,4 +1,4 @@
-//! The modules of the server, and of the crate it trains with, import in one direction, as docs/architecture.md says.
+//! The modules of the server, and of the crates it trains and counts with, import in one direction, as docs/architecture.md says.
 
 use std::path::Path;
 
@@ -21,6 +21,11 @@ fn no_module_of_the_server_imports_upward() {
 #[test]
 fn no_module_of_learning_imports_upward() {
     check("backend/learning", 25);
+}
+
+#[test]
+fn no_module_of_the_ledger_imports_upward() {
+    check("backend/ledger", 20);
 }
 
 #[test]
