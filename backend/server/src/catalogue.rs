@@ -5,9 +5,10 @@ use belfry_learning::outcome::Outcome;
 use belfry_learning::protocol::Score;
 use belfry_telemetry::catalogue;
 use belfry_telemetry::catalogue::{LATENCY_SECONDS, SIZE_BYTES, WORK_SECONDS};
+use belfry_telemetry::metric::Open;
 
 use crate::labels::{
-    AlertChange, AlertMessageOutcome, AlgorithmLabel, CleanupOutcome, ConnectionCut, ConnectionRefusal, MessageOutcome,
+    AiOperation, AiOutcome, AlertChange, AlertMessageOutcome, AlgorithmLabel, CleanupOutcome, ConnectionCut, ConnectionRefusal, MessageOutcome,
     NotificationOutcome, PredictionOutcome, QueryOutcome, QuerySource, RequestRefusal, RequeueReason, RunStatus,
     Severity, UnfinishedStatus, UpdateOutcome, UploadOutcome,
 };
@@ -99,4 +100,11 @@ catalogue! {
 
     /// Queries of the viewer's pages ended, by outcome. How long their sources take is in `external_api_duration_seconds`.
     counter VIEWER_QUERIES_TOTAL = "belfry_viewer_queries_total" { source: QuerySource, outcome: QueryOutcome };
+
+    /// Calls to the AI provider ended, each try by itself, by outcome.
+    counter AI_REQUESTS_TOTAL = "belfry_ai_requests_total" { operation: AiOperation, model: Open, status: AiOutcome };
+    /// Time of one call to the AI provider, each try by itself.
+    histogram AI_REQUEST_DURATION_SECONDS = "belfry_ai_request_duration_seconds" { operation: AiOperation, model: Open } buckets LATENCY_SECONDS;
+    /// Explanations of runs that were written and stored.
+    counter EXPLANATIONS_TOTAL = "belfry_explanations_total" {};
 }

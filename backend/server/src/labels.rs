@@ -333,6 +333,46 @@ pub enum UpdateOutcome {
     Malformed,
 }
 
+/// What an AI provider was asked for: the label `operation` of the metrics `belfry_ai_*`, and the ledger's column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumIter, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum AiOperation {
+    /// To explain how a training run went.
+    ExplainRun,
+    /// To describe a dataset.
+    DescribeDataset,
+}
+
+/// How one call to an AI provider ended, as the ledger has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumIter, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum AiOutcome {
+    /// It answered, and said what it used.
+    Ok,
+    /// No answer came in time.
+    Timeout,
+    /// It could not be reached: nothing of the request was sent.
+    Unreachable,
+    /// It refused the key or the account, such as by 401, 402 or 403.
+    Refused,
+    /// It answered 429.
+    RateLimited,
+    /// It answered 5xx.
+    ServerError,
+    /// It did not accept the request, such as by 400 or 404.
+    BadRequest,
+    /// Its answer is none that can be read.
+    Malformed,
+    /// It answered, and did not say what it used.
+    NoUsage,
+    /// Its answer broke off.
+    Truncated,
+    /// Whoever asked went away.
+    Cancelled,
+    /// The process that called died, or could not write how it ended.
+    Unknown,
+}
+
 #[cfg(test)]
 mod tests {
     use belfry_learning::outcome::Outcome;

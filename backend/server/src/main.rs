@@ -1,5 +1,6 @@
 //! Wiring: the subcommands and what each starts.
 
+mod ai;
 mod alerts;
 mod backup;
 mod buffered_body;

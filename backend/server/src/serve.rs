@@ -9,6 +9,8 @@ use belfry_telemetry::{Identity, Signals, Telemetry};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::ai::Ai;
+use crate::ai::ledger::Ledger;
 use crate::buffered_body::BodyBudget;
 use crate::client_call::ServiceClient;
 use crate::components::alerts::{Alerts, Announcer, SendMessage};
@@ -111,6 +113,7 @@ async fn run(config: Config, telemetry: &Telemetry, signals: &mut Signals) -> an
     tasks.spawn(training::run_workers(app.clone(), dead));
     tasks.spawn(health::watch(app.clone()));
     tasks.spawn(database_gauges::watch(app.clone()));
+    tasks.spawn(app.ai.clone().run_until_stopped());
     let (alerts, stopping) = (app.alerts.clone(), app.shutdown.stopping.clone());
     tasks.spawn(async move {
         alerts.record_request_faults(stopping).await;
@@ -190,7 +193,9 @@ fn assemble(
         started: telemetry.started(),
     };
     let limits = &config.server.limits;
+    let ai = Ai::new(&config.ai, clients.services.clone(), database.clone(), Arc::new(Ledger), &shutdown);
     Ok(Arc::new(App {
+        ai,
         checks: health::checks(&dependencies),
         alerts,
         telegram: clients.telegram,

@@ -6,6 +6,7 @@ use std::time::Instant;
 use axum::extract::FromRef;
 use belfry_telemetry::health::Checks;
 
+use crate::ai::Ai;
 use crate::buffered_body::BodyBudget;
 use crate::components::alerts::Alerts;
 use crate::components::heartbeats::WorkerHeartbeats;
@@ -33,6 +34,8 @@ pub struct App {
     pub storage: Storage,
     /// The health checks.
     pub checks: Checks,
+    /// The texts of a model about runs and datasets.
+    pub ai: Arc<Ai>,
     /// The alerts of this service itself.
     pub alerts: Arc<Alerts>,
     /// Where messages for Telegram are given.

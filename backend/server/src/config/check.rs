@@ -102,6 +102,10 @@ impl Config {
             let expected = "the provider's URL, because AI__ENABLED is true";
             faults.push(fault("AI__BASE_URL", "nothing".to_owned(), expected));
         }
+        if self.ai.enabled && self.ai.model.is_none() {
+            let expected = "the name of the provider's model, because AI__ENABLED is true";
+            faults.push(fault("AI__MODEL", "nothing".to_owned(), expected));
+        }
         if self.telegram.enabled && token.is_empty() {
             let expected = "the bot's token, because TELEGRAM__ENABLED is true";
             faults.push(fault("TELEGRAM__TOKEN", "nothing".to_owned(), expected));
