@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use belfry_telemetry::catalogue::{DB_ERRORS_TOTAL, DatabaseErrorKind};
 use serde_json::{Map, Value};
 
-use crate::labels::{Component, RequestRefusal};
+use crate::labels::{BudgetName, Component, RequestRefusal};
 use database_errors::{is_database_full, is_unreachable, kind};
 
 pub use belfry_telemetry::error_text::chain;
@@ -69,6 +69,14 @@ pub enum Error {
     /// Nobody may do this as the settings are: 403.
     #[error("{detail}")]
     Forbidden { code: &'static str, detail: String },
+    /// A budget does not allow it before a certain time, or before calls in flight have ended: 429 with Retry-After.
+    #[error("{detail}")]
+    BudgetExhausted {
+        budget: BudgetName,
+        /// In microseconds since 1970.
+        opens_at: Option<i64>,
+        detail: String,
+    },
     /// The requested range lies outside the content: 416.
     #[error("the range lies outside the {size_bytes} bytes")]
     Range { size_bytes: u64 },
@@ -138,6 +146,7 @@ impl Error {
             Self::UnknownHost(_) => StatusCode::MISDIRECTED_REQUEST,
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::CrossSite(_) | Self::Forbidden { .. } => StatusCode::FORBIDDEN,
+            Self::BudgetExhausted { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::Busy(_) | Self::LimitReached { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -171,6 +180,7 @@ impl Error {
             Self::UnknownHost(_) => "unknown_host",
             Self::CrossSite(_) => "cross_site",
             Self::Unauthorized(_) => "unauthorized",
+            Self::BudgetExhausted { .. } => "ai_budget_exhausted",
             Self::Range { .. } => "range_not_satisfiable",
             Self::PreconditionFailed => "precondition_failed",
             Self::Busy(_) | Self::LimitReached { .. } => "busy",

@@ -7,6 +7,7 @@ use axum::extract::FromRef;
 use belfry_telemetry::health::Checks;
 
 use crate::ai::Ai;
+use crate::ai::ledger::Ledger;
 use crate::buffered_body::BodyBudget;
 use crate::components::alerts::Alerts;
 use crate::components::heartbeats::WorkerHeartbeats;
@@ -32,6 +33,8 @@ pub struct App {
     pub database: Database,
     /// The file store.
     pub storage: Storage,
+    /// The ledger of calls to the AI provider.
+    pub ai_ledger: Arc<Ledger>,
     /// The health checks.
     pub checks: Checks,
     /// The texts of a model about runs and datasets.

@@ -78,7 +78,7 @@ impl AiClient {
         Self {
             http,
             url: below(base, "chat/completions"),
-            provider: Provider::at(base),
+            provider: Provider::at(base, config.provider.as_deref()),
             key: config.api_key.clone(),
             model: model.to_owned(),
             limits: Limits {
@@ -144,7 +144,7 @@ impl AiClient {
             .reserve(PlannedCall {
                 operation: call.operation,
                 model: self.model.clone(),
-                provider: Some(self.provider.name.to_owned()),
+                provider: self.provider.known_as().map(ToOwned::to_owned),
                 user_id: call.user_id.clone(),
                 prompt_tokens_at_most: call.prompt.tokens_at_most(),
                 max_output_tokens: self.limits.max_tokens,

@@ -10,12 +10,17 @@
 //! subject text     the row of a run or dataset with its text
 //! span_attributes  the names of OpenTelemetry's conventions
 //! ```
+//!
+//! And calls as money: what each costs (`ledger/`, by the prices of `prices.rs`), what may be spent (`budget/`), and what was
+//! (`usage/`). The arithmetic is the crate `belfry_ledger`.
 
+pub mod budget;
 pub mod caller;
 mod client;
 mod failure;
 mod flights;
 pub mod ledger;
+pub mod prices;
 pub mod prompt;
 mod provider;
 pub mod quoting;
@@ -23,6 +28,7 @@ mod slots;
 mod span_attributes;
 pub mod subject;
 pub mod text;
+pub mod usage;
 mod wire;
 
 use std::sync::Arc;

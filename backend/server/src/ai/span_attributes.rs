@@ -8,10 +8,10 @@
 //! Not recorded, though recommended: `gen_ai.response.finish_reasons`, a list, which spans of `tracing` cannot hold. Nor, as it is
 //! opt-in and says what a dataset does, any content.
 
+use belfry_ledger::Report;
 use tracing::Span;
 use tracing::field::Empty;
 
-use super::ledger::Report;
 use super::provider::Provider;
 use crate::labels::{AiOperation, AiOutcome};
 
@@ -48,7 +48,7 @@ pub fn operation_span(operation: AiOperation, provider: &Provider, model: &str, 
         otel.kind = "client",
         otel.status_code = Empty,
         { OPERATION_NAME } = CHAT,
-        { PROVIDER_NAME } = provider.name,
+        { PROVIDER_NAME } = provider.form(),
         { PROMPT_NAME } = <&str>::from(operation),
         { REQUEST_MODEL } = model,
         { REQUEST_MAX_TOKENS } = signed(max_tokens),

@@ -3,13 +3,13 @@
 //! Source: OpenAI's API reference, "Create chat completion" and "Error codes"; OpenRouter's documentation of errors, which may
 //! stand in an answer of status 200.
 
+use belfry_ledger::{Report, read_response};
 use belfry_telemetry::client_call;
 use belfry_telemetry::settings::Secret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::failure::{Failure, FailureKind};
-use super::ledger::{Report, read_response};
 use super::prompt::Prompt;
 use super::provider::Provider;
 use super::text::shown_words;

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Error, ServerFault, chain};
 use crate::catalogue::HTTP_REQUESTS_REFUSED_TOTAL;
+use crate::timestamp::{now_micros, rfc3339};
 
 /// The longest detail of a problem. It may show what a client sent, which may be as long as a body.
 const MAX_DETAIL_BYTES: usize = 2048;
@@ -54,6 +55,13 @@ impl IntoResponse for Error {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             Self::Ai { retry_after: told, .. } => retry_after = told,
+            Self::BudgetExhausted { budget, opens_at, .. } => {
+                problem.insert("budget".into(), json!(budget));
+                problem.insert("opens_at".into(), json!(opens_at.map(rfc3339)));
+                let until = opens_at.map(|time| time.saturating_sub(now_micros()).max(0).unsigned_abs().div_ceil(1_000_000));
+                // Not at once: the clock of the client may be behind.
+                retry_after = Some(until.map_or(RETRY_PAUSE, |seconds| Duration::from_secs(seconds.max(1))));
+            }
             Self::Range { size_bytes } => headers.typed_insert(ContentRange::unsatisfied_bytes(size_bytes)),
             _ => {}
         }

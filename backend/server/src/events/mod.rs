@@ -6,6 +6,7 @@
 //! line without a metric is written where it happens.
 
 pub mod ai_call;
+pub mod ai_ledger;
 pub mod alert;
 pub mod backup;
 pub mod cleanup;
