@@ -69,7 +69,11 @@ pub fn run(command: AiCommand) -> anyhow::Result<()> {
                 Query { model: &model, provider: provider.as_deref(), service_tier: None, at: jiff::Timestamp::now() };
             let pricing = prices.pricing(&query);
             let invoice = pricing.invoice(&Usage::default());
-            println!("{model}: {}{}", invoice.state.name(), invoice.price_id.map(|id| format!(", by {id}")).unwrap_or_default());
+            println!(
+                "{model}: {}{}",
+                invoice.state.name(),
+                invoice.price_id.map(|id| format!(", by {id}")).unwrap_or_default()
+            );
             let nothing = Usage::default();
             for (kind, usage) in [
                 ("uncached prompt", Usage { uncached_prompt: MILLION, ..nothing }),
@@ -100,7 +104,8 @@ pub fn load(config: &AiConfig) -> Result<Prices, SettingsError> {
         found: format!("{} ({found})", place()),
         expected,
     };
-    let text = read(path).map_err(|cause| refused(format!("{cause:#}"), "the path of a readable price file".to_owned()))?;
+    let text =
+        read(path).map_err(|cause| refused(format!("{cause:#}"), "the path of a readable price file".to_owned()))?;
     Prices::parse(&text).map_err(|fault| refused(format!("{}: {}", fault.place, fault.found), fault.expected))
 }
 

@@ -58,7 +58,8 @@ impl IntoResponse for Error {
             Self::BudgetExhausted { budget, opens_at, .. } => {
                 problem.insert("budget".into(), json!(budget));
                 problem.insert("opens_at".into(), json!(opens_at.map(rfc3339)));
-                let until = opens_at.map(|time| time.saturating_sub(now_micros()).max(0).unsigned_abs().div_ceil(1_000_000));
+                let until =
+                    opens_at.map(|time| time.saturating_sub(now_micros()).max(0).unsigned_abs().div_ceil(1_000_000));
                 // Not at once: the clock of the client may be behind.
                 retry_after = Some(until.map_or(RETRY_PAUSE, |seconds| Duration::from_secs(seconds.max(1))));
             }

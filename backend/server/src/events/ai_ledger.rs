@@ -21,7 +21,10 @@ static COSTS: LazyLock<Mutex<HashMap<(AiOperation, String), PicoDollars>>> = Laz
 /// A model as a label's value.
 pub fn model_label(model: &str) -> String {
     static MODELS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-    let mut models = MODELS.lock().unwrap_or_else(PoisonError::into_inner);
+    label_among(&mut MODELS.lock().unwrap_or_else(PoisonError::into_inner), model)
+}
+
+fn label_among(models: &mut BTreeSet<String>, model: &str) -> String {
     if !models.contains(model) {
         if models.len() >= MAX_MODELS {
             return OVERFLOW.to_owned();
@@ -138,5 +141,18 @@ impl BudgetReading {
         ] {
             AI_BUDGET_DOLLARS.with((period, kind)).set(amount.map_or(f64::NAN, PicoDollars::to_dollars_f64));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_past_the_fiftieth_are_one_label() {
+        let mut models = BTreeSet::new();
+        let labels: Vec<_> = (0..60).map(|number| label_among(&mut models, &format!("model {number}"))).collect();
+        assert_eq!((labels[0].as_str(), labels[49].as_str(), labels[50].as_str()), ("model 0", "model 49", "overflow"));
+        assert_eq!(label_among(&mut models, "model 0"), "model 0");
     }
 }

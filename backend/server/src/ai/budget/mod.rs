@@ -150,7 +150,8 @@ impl Exceeded {
         let Self { limit: Limit { name, amount, .. }, sums: Sums { spent, reserved }, worst_case } = last;
         if let Some(never) = exceeded.iter().find(|exceeded| exceeded.worst_case > exceeded.limit.amount) {
             let Limit { name, amount, .. } = never.limit;
-            let detail = format!("the call may cost ${worst_case}, which is more than the whole {} of ${amount}", name.title());
+            let detail =
+                format!("the call may cost ${worst_case}, which is more than the whole {} of ${amount}", name.title());
             return Some(Error::Forbidden { code: "ai_call_exceeds_budget", detail });
         }
         let opens_at = last.opens_at();

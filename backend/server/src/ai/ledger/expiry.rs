@@ -20,7 +20,13 @@ impl Ledger {
         let expired = rows::expire(&self.database, now, BATCH).await?;
         for (id, operation, model, worst_case) in &expired {
             let worst_case_dollars = PicoDollars::from(*worst_case).to_string();
-            tracing::warn!(id, operation, model, worst_case_dollars, "AI call expired: how it ended is not known, and its worst case counts");
+            tracing::warn!(
+                id,
+                operation,
+                model,
+                worst_case_dollars,
+                "AI call expired: how it ended is not known, and its worst case counts"
+            );
         }
         Ok((expired.len(), expired.len() as i64 == BATCH))
     }

@@ -152,14 +152,6 @@ impl Ledger {
         }
         Ok(())
     }
-
-    /// The most that a call of this model may cost, as [`Ledger::reserve`] would reserve it now; none without a price.
-    #[cfg(test)]
-    fn worst_case(&self, call: &PlannedCall) -> Option<PicoDollars> {
-        let (model, provider) = (call.model.as_str(), call.provider.as_deref());
-        let query = Query { model, provider, service_tier: None, at: jiff::Timestamp::now() };
-        self.prices.worst_case(&query, call.prompt_tokens_at_most, call.max_output_tokens)
-    }
 }
 
 async fn exceeded_limits(connection: &mut AnyConnection, limits: &[Limit], row: &NewRow<'_>) -> Result<Vec<Exceeded>> {

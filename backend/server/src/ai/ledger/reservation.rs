@@ -66,7 +66,12 @@ pub struct Settlement {
 }
 
 impl Reservation {
-    pub(super) fn new(ledger: Arc<Ledger>, call: PlannedCall, worst_case: Option<PicoDollars>, reserved_at: i64) -> Self {
+    pub(super) fn new(
+        ledger: Arc<Ledger>,
+        call: PlannedCall,
+        worst_case: Option<PicoDollars>,
+        reserved_at: i64,
+    ) -> Self {
         Self { ledger, id: new_id(), call, worst_case, reserved_at, on_drop: OnDrop::TakeBack }
     }
 
@@ -108,13 +113,16 @@ impl Reservation {
         let cost = cost_of(&self.ledger.prices, asked, outcome, report.as_ref());
         let (outcome, pricing) = (cost.outcome, cost.pricing);
         let settlement = Settlement { id: self.id.clone(), outcome, pricing, cost: cost.cost };
-        let (ledger, id, call, worst_case) =
-            (self.ledger.clone(), self.id.clone(), self.call.clone(), self.worst_case);
+        let (ledger, id, call, worst_case) = (self.ledger.clone(), self.id.clone(), self.call.clone(), self.worst_case);
         let writing = async move {
             let end = End { cost: &cost, report: report.as_ref(), latency };
             let written = write(&ledger, &id, &end).await;
             if let Err(error) = written {
-                tracing::error!(id, cause = chain(&error), "end of an AI call not recorded: its worst case stays counted");
+                tracing::error!(
+                    id,
+                    cause = chain(&error),
+                    "end of an AI call not recorded: its worst case stays counted"
+                );
                 return;
             }
             CallSettled {

@@ -54,7 +54,9 @@ pub(super) async fn lock(transaction: &mut AnyConnection) -> Result<()> {
 /// server has dated into the future is not left out.
 pub async fn sums_since(connection: &mut AnyConnection, since: i64, user_id: Option<&str>) -> Result<Sums> {
     let part = |of: &str, condition: &str| {
-        format!("CAST(COALESCE(SUM(CASE WHEN outcome IS {condition} THEN counted_pico {of} {SUM_UNIT} ELSE 0 END), 0) AS BIGINT)")
+        format!(
+            "CAST(COALESCE(SUM(CASE WHEN outcome IS {condition} THEN counted_pico {of} {SUM_UNIT} ELSE 0 END), 0) AS BIGINT)"
+        )
     };
     let parts = [part("/", "NOT NULL"), part("%", "NOT NULL"), part("/", "NULL"), part("%", "NULL")].join(", ");
     let of_user = if user_id.is_some() { "AND user_id = $2" } else { "" };

@@ -1,8 +1,8 @@
 //! Which time a request is about.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::Timestamp;
 
 use crate::ai::budget::period::{Period, start_of};
 use crate::error::{Error, Result};
@@ -52,7 +52,9 @@ fn time(parameter: &str, text: &str, zone: &TimeZone) -> Result<i64> {
     };
     time.ok_or_else(|| {
         let found = shown(text);
-        refused(format!("{parameter}: found {found}, expected a date such as 2026-11-28, or a time such as 2026-11-28T12:00:00Z"))
+        refused(format!(
+            "{parameter}: found {found}, expected a date such as 2026-11-28, or a time such as 2026-11-28T12:00:00Z"
+        ))
     })
 }
 

@@ -51,7 +51,8 @@ fn values(sums: &GroupSums) -> [String; COLUMNS.len()] {
 
 /// A text from outside that no spreadsheet takes for a formula: one that begins like one gets an apostrophe in front.
 fn as_text(text: &str) -> String {
-    let is_formula = text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) || text.starts_with(['\t', '\r', '\n']);
+    let is_formula = text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
+        || text.starts_with(['\t', '\r', '\n']);
     if is_formula { format!("'{text}") } else { text.to_owned() }
 }
 
@@ -62,7 +63,12 @@ mod tests {
     use super::*;
 
     fn group(key: Option<&str>) -> Group {
-        let sums = GroupSums { calls: 2, cost: PicoDollars::new(1), counted: PicoDollars::from(i64::MAX), ..Default::default() };
+        let sums = GroupSums {
+            calls: 2,
+            cost: PicoDollars::new(1),
+            counted: PicoDollars::from(i64::MAX),
+            ..Default::default()
+        };
         Group { key: key.map(str::to_owned), sums }
     }
 
