@@ -186,7 +186,7 @@ impl Ai {
         };
         let written = self.write_claimed(client, &request, before.as_ref(), prompt).await;
         if let Err(error) = with_background_timeout(subject.release(&self.database, until)).await {
-            tracing::warn!(id = subject.id, cause = chain(&error), "claim on an ai text not released; it expires");
+            tracing::warn!(id = subject.id, cause = chain(&error), "claim on an AI text not released; it expires");
         }
         written
     }
@@ -217,7 +217,7 @@ impl Ai {
             is_cut: completion.is_cut,
         };
         let gives_up = |_: &Error, elapsed: Duration| elapsed >= STORE_PATIENCE || self.stopping.is_cancelled();
-        let is_there = retry_until_written("ai text", gives_up, || subject.store(&self.database, &text)).await?;
+        let is_there = retry_until_written("text of the AI provider", gives_up, || subject.store(&self.database, &text)).await?;
         if !is_there {
             return Err(Error::NotFound(subject.kind.name()));
         }

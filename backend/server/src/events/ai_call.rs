@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::ai_ledger::model_label;
 use crate::catalogue::{AI_REQUEST_DURATION_SECONDS, AI_REQUESTS_TOTAL, EXPLANATIONS_TOTAL};
 use crate::labels::{AiOperation, AiOutcome};
 
@@ -32,17 +33,18 @@ impl<'c> AiCall<'c> {
     fn end(&mut self, outcome: AiOutcome, http_status: Option<u16>, code: Option<&str>) {
         self.ended = true;
         let (model, elapsed_seconds) = (self.model, self.started.elapsed().as_secs_f64());
-        AI_REQUESTS_TOTAL.with((self.operation, model, outcome)).increment(1);
-        AI_REQUEST_DURATION_SECONDS.with((self.operation, model)).record(elapsed_seconds);
+        let label = model_label(model);
+        AI_REQUESTS_TOTAL.with((self.operation, &label, outcome)).increment(1);
+        AI_REQUEST_DURATION_SECONDS.with((self.operation, &label)).record(elapsed_seconds);
         let (operation, status): (&str, &str) = (self.operation.into(), outcome.into());
         match outcome {
-            AiOutcome::Ok => tracing::info!(operation, model, elapsed_seconds, "ai call succeeded"),
+            AiOutcome::Ok => tracing::info!(operation, model, elapsed_seconds, "AI call succeeded"),
             AiOutcome::NoUsage => {
-                tracing::warn!(operation, model, elapsed_seconds, "ai call succeeded without a report of its usage");
+                tracing::warn!(operation, model, elapsed_seconds, "AI call succeeded without a report of its usage");
             }
-            AiOutcome::Cancelled => tracing::warn!(operation, model, elapsed_seconds, "ai call cancelled"),
+            AiOutcome::Cancelled => tracing::warn!(operation, model, elapsed_seconds, "AI call cancelled"),
             _ => {
-                tracing::warn!(operation, model, status, http_status, code, elapsed_seconds, "ai call failed");
+                tracing::warn!(operation, model, status, http_status, code, elapsed_seconds, "AI call failed");
             }
         }
     }

@@ -58,7 +58,7 @@ async fn the_key_goes_to_the_provider_and_nowhere_else() {
             shown += &String::from_utf8_lossy(&std::fs::read(path).unwrap());
         }
     }
-    assert!(shown.contains("ai call failed") && shown.contains(MODEL), "nothing was said");
+    assert!(shown.contains("AI call failed") && shown.contains(MODEL), "nothing was said");
     for secret in [KEY, "canary-4f1c", "4f1c-SECRET"] {
         assert!(!shown.contains(secret), "{:?}", shown.lines().find(|line| line.contains(secret)));
     }
