@@ -9,6 +9,7 @@ use belfry_telemetry::{Identity, Signals, Telemetry};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::ai::Ai;
 use crate::ai::ledger::Ledger;
 use crate::ai::prices;
 use crate::buffered_body::BodyBudget;
@@ -113,6 +114,7 @@ async fn run(config: Config, telemetry: &Telemetry, signals: &mut Signals) -> an
     tasks.spawn(training::run_workers(app.clone(), dead));
     tasks.spawn(health::watch(app.clone()));
     tasks.spawn(database_gauges::watch(app.clone()));
+    tasks.spawn(app.ai.clone().run_until_stopped());
     let (alerts, stopping) = (app.alerts.clone(), app.shutdown.stopping.clone());
     tasks.spawn(async move {
         alerts.record_request_faults(stopping).await;
@@ -194,7 +196,9 @@ fn assemble(
         started: telemetry.started(),
     };
     let limits = &config.server.limits;
+    let ai = Ai::new(&config.ai, clients.services.clone(), database.clone(), ai_ledger.clone(), &shutdown);
     Ok(Arc::new(App {
+        ai,
         checks: health::checks(&dependencies),
         ai_ledger,
         alerts,

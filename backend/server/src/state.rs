@@ -6,6 +6,7 @@ use std::time::Instant;
 use axum::extract::FromRef;
 use belfry_telemetry::health::Checks;
 
+use crate::ai::Ai;
 use crate::ai::ledger::Ledger;
 use crate::buffered_body::BodyBudget;
 use crate::components::alerts::Alerts;
@@ -36,6 +37,8 @@ pub struct App {
     pub ai_ledger: Arc<Ledger>,
     /// The health checks.
     pub checks: Checks,
+    /// The texts of a model about runs and datasets.
+    pub ai: Arc<Ai>,
     /// The alerts of this service itself.
     pub alerts: Arc<Alerts>,
     /// Where messages for Telegram are given.

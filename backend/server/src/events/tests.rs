@@ -8,8 +8,9 @@ use belfry_learning::outcome::Outcome;
 use belfry_learning::protocol::{ChildReport, ResourceUse, Score, TrainingResult, TrainingSummary};
 use belfry_ledger::{PicoDollars, Usage};
 use belfry_telemetry::testing::changed_series;
-use strum::VariantNames;
+use strum::{IntoEnumIterator, VariantNames};
 
+use super::ai_call::{AiCall, TextWritten};
 use super::ai_ledger::{BudgetExceeded, BudgetReading, CallSettled};
 use super::alert::{AlertMessage, AlertRaised, AlertResolved, CanaryDelivered, NotificationReceived};
 use super::backup::DatabaseSaved;
@@ -83,6 +84,31 @@ fn a_query_of_a_page_by_how_it_ends() {
     assert_eq!(by("query_refused"), ended("refused_by_source"));
     assert_eq!(by("query_source_unconfigured"), ended("refused"));
     assert_eq!(series(|| begin().ended_by(&Error::invalid("query_too_long", ""))), ended("refused"));
+}
+
+#[test]
+fn a_call_to_the_ai_provider_by_how_it_ends() {
+    let ended = |operation: &str, status: &str| {
+        [
+            format!("belfry_ai_request_duration_seconds{{operation=\"{operation}\",model=\"m\"}} ?"),
+            format!("belfry_ai_requests_total{{operation=\"{operation}\",model=\"m\",status=\"{status}\"}} 1"),
+        ]
+    };
+    let begin = || AiCall::begin(AiOperation::ExplainRun, "m");
+    for outcome in AiOutcome::iter() {
+        let name: &str = outcome.into();
+        assert_eq!(series(|| begin().ended(outcome, Some(200), None)), ended("explain_run", name));
+    }
+    assert_eq!(series(|| drop(begin())), ended("explain_run", "cancelled"));
+    let call = AiCall::begin(AiOperation::DescribeDataset, "m");
+    assert_eq!(series(|| call.ended(AiOutcome::Ok, None, None)), ended("describe_dataset", "ok"));
+}
+
+#[test]
+fn a_text_that_was_written() {
+    let written = |operation| series(|| TextWritten { operation, id: "id", size_bytes: 7 }.emit());
+    assert_eq!(written(AiOperation::ExplainRun), ["belfry_explanations_total 1"]);
+    assert!(written(AiOperation::DescribeDataset).is_empty());
 }
 
 #[test]

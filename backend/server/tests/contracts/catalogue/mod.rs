@@ -44,6 +44,8 @@ const OPEN_LABELS: &[(&str, &str, &str)] = &[
     ("host_disk_total_bytes", "disk", DISKS),
     ("host_disk_used_bytes", "disk", DISKS),
     ("host_disk_usage_ratio", "disk", DISKS),
+    ("belfry_ai_requests_total", "model", MODELS),
+    ("belfry_ai_request_duration_seconds", "model", MODELS),
     ("belfry_ai_tokens_total", "model", MODELS),
     ("belfry_ai_cost_dollars_total", "model", MODELS),
     ("belfry_ai_unpriced_requests_total", "model", MODELS),
