@@ -67,14 +67,25 @@ pub(super) fn cost_of(prices: &Prices, asked: Asked<'_>, outcome: AiOutcome, rep
 
 fn without_usage(asked: Asked<'_>, outcome: AiOutcome) -> Cost {
     let (pricing, cost) = match (asked.worst_case, outcome) {
-        (_, AiOutcome::Unreachable | AiOutcome::Refused | AiOutcome::RateLimited | AiOutcome::ServerError)
-        | (_, AiOutcome::BadRequest)
-        | (Some(PicoDollars::ZERO), _) => (Pricing::Free, Some(PicoDollars::ZERO)),
+        (Some(PicoDollars::ZERO), _) => (Pricing::Free, Some(PicoDollars::ZERO)),
+        (_, outcome) if is_never_billed(outcome) => (Pricing::Free, Some(PicoDollars::ZERO)),
         (None, _) => (Pricing::Unpriced, None),
         (Some(_), _) => (Pricing::Unknown, None),
     };
     let counted = cost.or(asked.worst_case).unwrap_or_default();
     Cost { outcome, usage: None, pricing, cost, counted, price: None }
+}
+
+/// Whether no provider bills a call that ended like this, unless it says what was used.
+fn is_never_billed(outcome: AiOutcome) -> bool {
+    matches!(
+        outcome,
+        AiOutcome::Unreachable
+            | AiOutcome::Refused
+            | AiOutcome::RateLimited
+            | AiOutcome::ServerError
+            | AiOutcome::BadRequest
+    )
 }
 
 #[cfg(test)]
@@ -93,14 +104,8 @@ mod tests {
         let prices = Prices::bundled();
         for outcome in AiOutcome::iter() {
             let cost = cost_of(&prices, asked(Some(7)), outcome, None);
-            let is_free = matches!(
-                outcome,
-                AiOutcome::Unreachable
-                    | AiOutcome::Refused
-                    | AiOutcome::RateLimited
-                    | AiOutcome::ServerError
-                    | AiOutcome::BadRequest
-            );
+            let free = ["unreachable", "refused", "rate_limited", "server_error", "bad_request"];
+            let is_free = free.contains(&<&str>::from(outcome));
             let expected = match is_free {
                 true => (Pricing::Free, Some(PicoDollars::ZERO), PicoDollars::ZERO),
                 false => (Pricing::Unknown, None, PicoDollars::new(7)),

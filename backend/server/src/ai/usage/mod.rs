@@ -16,15 +16,13 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use strum::IntoEnumIterator;
 
-pub use groups::GroupBy;
-
 use super::budget::gauges;
 use super::ledger::Ledger;
 use crate::database::{now_micros, rfc3339};
 use crate::error::{Error, Result};
 use crate::labels::{BudgetName, BudgetPeriod};
 use crate::request::{Json, Page, Query};
-use groups::{Group, GroupSums};
+use groups::{Group, GroupBy, GroupSums};
 use range::Range;
 use view::{BudgetView, BudgetsView, GroupView, LimitView, Money, Sums};
 

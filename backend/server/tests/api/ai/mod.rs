@@ -2,6 +2,7 @@
 //! what goes wrong, and that the ledger, the counters and the API agree about it.
 
 mod failures;
+mod overspend;
 mod prompts;
 mod secrets;
 mod shared;
