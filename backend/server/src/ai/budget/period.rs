@@ -34,17 +34,13 @@ impl Period {
 
 /// The date in this zone.
 pub fn date_of(time: i64, zone: &TimeZone) -> Date {
-    let time = Timestamp::from_microsecond(time.clamp(micros_of(Timestamp::MIN), micros_of(Timestamp::MAX)));
+    let time = Timestamp::from_microsecond(time.clamp(Timestamp::MIN.as_microsecond(), Timestamp::MAX.as_microsecond()));
     time.unwrap_or_default().to_zoned(zone.clone()).date()
 }
 
 /// The first moment of a date in this zone; none at the ends of time.
 pub fn start_of(date: Date, zone: &TimeZone) -> Option<i64> {
     Some(date.to_zoned(zone.clone()).ok()?.timestamp().as_microsecond())
-}
-
-const fn micros_of(time: Timestamp) -> i64 {
-    time.as_microsecond()
 }
 
 #[cfg(test)]

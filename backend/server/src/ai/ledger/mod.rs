@@ -24,7 +24,7 @@ use belfry_ledger::{PicoDollars, Prices, Query};
 use sqlx::AnyConnection;
 use uuid::Uuid;
 
-pub use reservation::{FinishedCall, Reservation, Settlement};
+pub use reservation::{FinishedCall, Reservation};
 
 use super::budget::{Budgets, Exceeded, Limit};
 use crate::config::Config;

@@ -10,7 +10,7 @@ use super::rows::{self, End};
 use super::{Ledger, PlannedCall, new_id};
 use crate::error::{Error, Result, chain};
 use crate::events::ai_ledger::CallSettled;
-use crate::labels::{AiOutcome, Pricing};
+use crate::labels::AiOutcome;
 use crate::retry::retry_until_written;
 
 /// How long it is tried to write how a call has ended. The row counts with its worst case meanwhile, and thereafter.
@@ -52,19 +52,6 @@ pub struct FinishedCall {
     pub latency: Duration,
 }
 
-/// What a call has cost.
-#[derive(Clone, Debug)]
-pub struct Settlement {
-    /// Of its row.
-    pub id: String,
-    /// As it is in the ledger: an answer without its usage is `no_usage`.
-    pub outcome: AiOutcome,
-    /// What is known of the cost.
-    pub pricing: Pricing,
-    /// The cost, if it is known.
-    pub cost: Option<PicoDollars>,
-}
-
 impl Reservation {
     pub(super) fn new(
         ledger: Arc<Ledger>,
@@ -88,21 +75,13 @@ impl Reservation {
 
     /// Writes how the call has ended and what it costs. The writing goes on if the caller goes away; while the database is away
     /// it is tried again. If that fails for a minute, the row keeps the worst case, and expires as `unknown`.
-    pub async fn settle(mut self, finished: FinishedCall) -> Settlement {
+    pub async fn settle(mut self, finished: FinishedCall) {
         self.on_drop = OnDrop::Nothing;
-        let (settlement, writing) = self.end(finished);
-        let _ = tokio::spawn(writing).await;
-        settlement
+        let _ = tokio::spawn(self.end(finished)).await;
     }
 
-    /// Takes the reservation back: the call was not made.
-    pub async fn release(mut self) {
-        self.on_drop = OnDrop::Nothing;
-        let _ = tokio::spawn(self.take_back()).await;
-    }
-
-    /// What the call costs, and the writing of that.
-    fn end(&self, finished: FinishedCall) -> (Settlement, impl Future<Output = ()> + Send + use<>) {
+    /// The writing of what the call costs.
+    fn end(&self, finished: FinishedCall) -> impl Future<Output = ()> + Send + use<> {
         let FinishedCall { outcome, report, latency } = finished;
         let asked = Asked {
             model: &self.call.model,
@@ -111,10 +90,8 @@ impl Reservation {
             worst_case: self.worst_case,
         };
         let cost = cost_of(&self.ledger.prices, asked, outcome, report.as_ref());
-        let (outcome, pricing) = (cost.outcome, cost.pricing);
-        let settlement = Settlement { id: self.id.clone(), outcome, pricing, cost: cost.cost };
         let (ledger, id, call, worst_case) = (self.ledger.clone(), self.id.clone(), self.call.clone(), self.worst_case);
-        let writing = async move {
+        async move {
             let end = End { cost: &cost, report: report.as_ref(), latency };
             let written = write(&ledger, &id, &end).await;
             if let Err(error) = written {
@@ -137,8 +114,7 @@ impl Reservation {
                 latency,
             }
             .emit();
-        };
-        (settlement, writing)
+        }
     }
 
     /// The writing of an end without a call, which costs nothing.
@@ -170,7 +146,7 @@ impl Drop for Reservation {
                 let since = crate::database::now_micros().saturating_sub(self.reserved_at);
                 let latency = Duration::from_micros(u64::try_from(since).unwrap_or(0));
                 let cancelled = FinishedCall { outcome: AiOutcome::Cancelled, report: None, latency };
-                drop(runtime.spawn(self.end(cancelled).1));
+                drop(runtime.spawn(self.end(cancelled)));
             }
         }
     }

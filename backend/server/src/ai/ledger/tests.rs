@@ -99,8 +99,9 @@ async fn a_call_counts_its_worst_case_and_then_its_cost() {
     let id = reservation.id.clone();
     assert_eq!(sums(&ledger, 0, None).await, Sums { spent: cents(0), reserved: cents(10) });
     assert_eq!(row(&ledger, &id).await, (None, "priced".to_owned(), None, 100_000_000_000));
-    let settled = reservation.settle(finished(AiOutcome::Ok, Some(report("m", 10_000, 20_000)))).await;
-    assert_eq!((settled.outcome, settled.pricing, settled.cost), (AiOutcome::Ok, Pricing::Priced, Some(cents(3))));
+    reservation.settle(finished(AiOutcome::Ok, Some(report("m", 10_000, 20_000)))).await;
+    let settled = (Some("ok".to_owned()), "priced".to_owned(), Some(30_000_000_000), 30_000_000_000);
+    assert_eq!(row(&ledger, &id).await, settled);
     assert_eq!(sums(&ledger, 0, None).await, Sums { spent: cents(3), reserved: cents(0) });
     let query = "SELECT uncached_prompt_tokens, visible_output_tokens, total_tokens, token_rule, provider, generation_id, price, \
         latency_ms FROM ai_usage WHERE id = $1";
@@ -155,7 +156,8 @@ async fn a_hard_budget_refuses_what_does_not_fit() {
     for reservation in [first, second, third, free] {
         reservation.settle(finished(AiOutcome::ServerError, None)).await;
     }
-    ledger.reserve(of_user("a", 5)).await.unwrap().release().await;
+    let again = ledger.reserve(of_user("a", 5)).await.unwrap();
+    again.settle(finished(AiOutcome::Unreachable, None)).await;
     assert_eq!(sums(&ledger, 0, None).await, Sums::default());
     let rows: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM ai_usage").fetch_one(&ledger.database.pool).await.unwrap();
     assert_eq!(rows, 5, "a refused call has no row");
