@@ -135,7 +135,7 @@ impl Ai {
     where
         P: Future<Output = Result<Prompt>> + Send + 'static,
     {
-        self.client()?;
+        self.require_enabled()?;
         let subject = request.subject.clone();
         if !request.again {
             let (stored, _) = with_request_timeout(subject.read(&self.database)).await?;

@@ -5,7 +5,6 @@ use std::io::Read;
 use axum::extract::{Path, State};
 use axum::http::Extensions;
 use belfry_learning::profile::Column;
-use bytes::Buf;
 use flate2::read::MultiGzDecoder;
 use futures::TryStreamExt;
 use serde_json::{Value, json};
@@ -92,7 +91,7 @@ async fn first_lines(app: &App, stored: &Stored) -> Result<Vec<String>> {
 /// As much as can be unpacked of the beginning of a gzip file, up to [`MAX_SAMPLE_BYTES`].
 fn beginning_of_gzip(bytes: &[u8]) -> Vec<u8> {
     let mut unpacked = Vec::new();
-    let mut reader = MultiGzDecoder::new(bytes.reader()).take(MAX_SAMPLE_BYTES);
+    let mut reader = MultiGzDecoder::new(bytes).take(MAX_SAMPLE_BYTES);
     // The file was read in part, so that its end is an error; what came before it is in the buffer.
     let _ = reader.read_to_end(&mut unpacked);
     unpacked
