@@ -8,10 +8,10 @@ use belfry_telemetry::catalogue::{LATENCY_SECONDS, SIZE_BYTES, WORK_SECONDS};
 use belfry_telemetry::metric::Open;
 
 use crate::labels::{
-    AiOperation, AiOutcome, AlertChange, AlertMessageOutcome, AlgorithmLabel, BudgetAmount, BudgetMode, BudgetName, BudgetPeriod,
-    CleanupOutcome, ConnectionCut, ConnectionRefusal, MessageOutcome, NotificationOutcome, PredictionOutcome,
-    QueryOutcome, QuerySource, RequestRefusal, RequeueReason, RunStatus, Severity, TokenType, UnfinishedStatus,
-    UpdateOutcome, UploadOutcome,
+    AiOperation, AiOutcome, AlertChange, AlertMessageOutcome, AlgorithmLabel, BudgetAmount, BudgetMode, BudgetName,
+    BudgetPeriod, CleanupOutcome, ConnectionCut, ConnectionRefusal, MessageOutcome, NotificationOutcome,
+    PredictionOutcome, QueryOutcome, QuerySource, RequestRefusal, RequeueReason, RunStatus, Severity, TokenType,
+    UnfinishedStatus, UpdateOutcome, UploadOutcome,
 };
 
 catalogue! {

@@ -222,11 +222,7 @@ impl Error {
         self.status().is_server_error()
             && !matches!(
                 self,
-                Self::Busy(_)
-                    | Self::LimitReached { .. }
-                    | Self::BuffersFull
-                    | Self::Query { .. }
-                    | Self::Ai { .. }
+                Self::Busy(_) | Self::LimitReached { .. } | Self::BuffersFull | Self::Query { .. } | Self::Ai { .. }
             )
     }
 

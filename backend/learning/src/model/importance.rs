@@ -95,11 +95,11 @@ mod tests {
 
     #[test]
     fn weights_count_by_magnitude_and_levels_together() {
-        let column = |feature: usize, level: Value| json!({"feature": feature, "level": level, "mean": 0.0, "scale": 1.0});
+        let column =
+            |feature: usize, level: Value| json!({"feature": feature, "level": level, "mean": 0.0, "scale": 1.0});
         let columns = [column(0, Value::Null), column(1, Value::Null), column(2, json!(0)), column(2, json!(1))];
         let linear = |weights: [f64; 4]| {
-            let linear =
-                json!({"columns": columns, "weights": [weights], "intercepts": [9.0], "link": "identity"});
+            let linear = json!({"columns": columns, "weights": [weights], "intercepts": [9.0], "link": "identity"});
             model("regression", &json!({ "linear": linear })).importances()
         };
         assert_eq!(linear([-2.0, 0.0, 1.0, -1.0]), (ImportanceMeasure::Weights, vec![0.5, 0.0, 0.5]));

@@ -107,7 +107,9 @@ impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("the AI provider ")?;
         match self.kind {
-            FailureKind::Timeout if self.http_status.is_none() => return formatter.write_str("gave no answer within AI__TIMEOUT"),
+            FailureKind::Timeout if self.http_status.is_none() => {
+                return formatter.write_str("gave no answer within AI__TIMEOUT");
+            }
             FailureKind::Unreachable => return formatter.write_str("cannot be reached"),
             FailureKind::Malformed => return formatter.write_str("gave an answer that is no chat completion"),
             FailureKind::Empty => return formatter.write_str("gave an answer without a text"),

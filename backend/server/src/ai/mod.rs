@@ -217,7 +217,8 @@ impl Ai {
             is_cut: completion.is_cut,
         };
         let gives_up = |_: &Error, elapsed: Duration| elapsed >= STORE_PATIENCE || self.stopping.is_cancelled();
-        let is_there = retry_until_written("text of the AI provider", gives_up, || subject.store(&self.database, &text)).await?;
+        let is_there =
+            retry_until_written("text of the AI provider", gives_up, || subject.store(&self.database, &text)).await?;
         if !is_there {
             return Err(Error::NotFound(subject.kind.name()));
         }

@@ -56,7 +56,11 @@ impl Provider {
 
     /// What bounds the tokens of an answer. OpenAI's newer models refuse `max_tokens`; of the others, not all know the new name.
     pub fn max_tokens_field(&self) -> &'static str {
-        if self.host == "api.openai.com" || self.known_as() == Some(AZURE) { "max_completion_tokens" } else { "max_tokens" }
+        if self.host == "api.openai.com" || self.known_as() == Some(AZURE) {
+            "max_completion_tokens"
+        } else {
+            "max_tokens"
+        }
     }
 }
 

@@ -11,9 +11,8 @@ pub const MAX_CHARACTERS: usize = 64;
 
 /// Control characters, and those that are not seen or change the order of others: format and private characters, unassigned
 /// ones, and selectors of variants, in which a text can be hidden.
-static INVISIBLE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"[\p{C}\p{Default_Ignorable_Code_Point}]").expect("the pattern is valid")
-});
+static INVISIBLE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"[\p{C}\p{Default_Ignorable_Code_Point}]").expect("the pattern is valid"));
 
 /// A text on one line, without invisible characters, of at most `most` characters.
 pub fn quoted_up_to(text: &str, most: usize) -> String {

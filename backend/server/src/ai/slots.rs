@@ -34,7 +34,8 @@ impl CallSlots {
         acquired.ok().and_then(std::result::Result::ok).ok_or_else(|| Error::Ai {
             status: StatusCode::SERVICE_UNAVAILABLE,
             code: "ai_busy",
-            detail: "none of the AI__CONCURRENCY calls to the AI provider ended within AI__WAIT; try again later".to_owned(),
+            detail: "none of the AI__CONCURRENCY calls to the AI provider ended within AI__WAIT; try again later"
+                .to_owned(),
             retry_after: Some(RETRY_AFTER),
         })
     }

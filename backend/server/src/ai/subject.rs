@@ -77,7 +77,9 @@ impl Subject {
     pub(super) async fn release(&self, database: &Database, until: i64) -> Result<()> {
         let sql = match self.kind {
             SubjectKind::Run => "UPDATE runs SET explaining_until = NULL WHERE id = $1 AND explaining_until = $2",
-            SubjectKind::Dataset => "UPDATE datasets SET describing_until = NULL WHERE id = $1 AND describing_until = $2",
+            SubjectKind::Dataset => {
+                "UPDATE datasets SET describing_until = NULL WHERE id = $1 AND describing_until = $2"
+            }
         };
         sqlx::query(sql).bind(&self.id).bind(until).execute(&database.pool).await?;
         Ok(())
@@ -100,7 +102,7 @@ impl Subject {
 /// # Errors
 /// [`Error::Internal`] for one that was not stored by this program.
 pub fn parse_text(json: Option<&str>) -> Result<Option<AiText>> {
-    json.map(serde_json::from_str).transpose().map_err(|error| {
-        Error::Internal(anyhow::Error::new(error).context("a text of the AI provider cannot be read"))
-    })
+    json.map(serde_json::from_str)
+        .transpose()
+        .map_err(|error| Error::Internal(anyhow::Error::new(error).context("a text of the AI provider cannot be read")))
 }

@@ -200,7 +200,9 @@ mod tests {
     }
 
     fn completion(message: &str, rest: &str) -> String {
-        format!(r#"{{"model":"m-1","object":"chat.completion","choices":[{{"index":0,"message":{message},"finish_reason":"stop"}}]{rest}}}"#)
+        format!(
+            r#"{{"model":"m-1","object":"chat.completion","choices":[{{"index":0,"message":{message},"finish_reason":"stop"}}]{rest}}}"#
+        )
     }
 
     const USAGE: &str = r#","usage":{"prompt_tokens":12,"completion_tokens":3,"total_tokens":15}"#;
@@ -281,7 +283,9 @@ mod tests {
         let code = |error: &str| read_body(404, &format!(r#"{{"error":{error}}}"#)).result.unwrap_err().provider_code;
         assert_eq!(code(r#"{"code":"model_not_found","message":"sk-hunter2"}"#).as_deref(), Some("model_not_found"));
         assert_eq!(code(r#"{"code":null,"type":"invalid_request_error"}"#).as_deref(), Some("invalid_request_error"));
-        for hidden in [r#"{"code":"sk-hunter2"}"#, r#"{"code":"hunter2"}"#, r#"{"code":"Key sk-hunter2 is wrong"}"#, "{}"] {
+        for hidden in
+            [r#"{"code":"sk-hunter2"}"#, r#"{"code":"hunter2"}"#, r#"{"code":"Key sk-hunter2 is wrong"}"#, "{}"]
+        {
             assert_eq!(code(hidden), None, "{hidden}");
         }
     }

@@ -95,7 +95,10 @@ fn contradictions_are_refused() {
             &[("AI__ENABLED", "true"), ("AI__BASE_URL", "http://h")],
             "AI__MODEL: found nothing, expected the name of the provider's model",
         ),
-        (&[("AI__RESERVATION_TTL", "1m")], "AI__RESERVATION_TTL: found 1m, expected more than AI__TIMEOUT, which is 1m"),
+        (
+            &[("AI__RESERVATION_TTL", "1m")],
+            "AI__RESERVATION_TTL: found 1m, expected more than AI__TIMEOUT, which is 1m",
+        ),
         (&[("TELEGRAM__ENABLED", "true")], "TELEGRAM__TOKEN: found nothing, expected the bot's token"),
         (
             &[("TELEGRAM__ENABLED", "true"), ("TELEGRAM__TOKEN", "1:hunter2")],

@@ -34,7 +34,8 @@ impl Period {
 
 /// The date in this zone.
 pub fn date_of(time: i64, zone: &TimeZone) -> Date {
-    let time = Timestamp::from_microsecond(time.clamp(Timestamp::MIN.as_microsecond(), Timestamp::MAX.as_microsecond()));
+    let time =
+        Timestamp::from_microsecond(time.clamp(Timestamp::MIN.as_microsecond(), Timestamp::MAX.as_microsecond()));
     time.unwrap_or_default().to_zoned(zone.clone()).date()
 }
 

@@ -28,7 +28,12 @@ async fn each_failure_has_its_own_code_and_row() {
         (Reply::Error(429, Some("7")), "rate_limited", StatusCode::SERVICE_UNAVAILABLE, "ai_rate_limited"),
         (Reply::Error(500, None), "server_error", bad_gateway, "ai_failed"),
         (Reply::Body("<html>"), "malformed", bad_gateway, "ai_answer_invalid"),
-        (Reply::Changed(|completion| completion["choices"] = Value::Array(vec![])), "malformed", bad_gateway, "ai_answer_empty"),
+        (
+            Reply::Changed(|completion| completion["choices"] = Value::Array(vec![])),
+            "malformed",
+            bad_gateway,
+            "ai_answer_empty",
+        ),
         (Reply::Long(2 << 20), "malformed", bad_gateway, "ai_answer_too_large"),
         (Reply::BrokenOff, "truncated", bad_gateway, "ai_answer_truncated"),
     ] {

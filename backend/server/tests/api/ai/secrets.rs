@@ -70,10 +70,7 @@ async fn an_unusable_key_is_refused_without_being_shown() {
     let server = world.start(&[("AI__API_KEY", "sk-wrong")]).await;
     let id = upload(&server, TABLE).await;
     let problem = problem(describe(&server, &id).await, StatusCode::BAD_GATEWAY, "ai_refused").await;
-    assert_eq!(
-        problem["detail"],
-        "the AI provider answers 401 (invalid_api_key): look at AI__API_KEY and the account"
-    );
+    assert_eq!(problem["detail"], "the AI provider answers 401 (invalid_api_key): look at AI__API_KEY and the account");
 }
 
 /// The attribute of a span, as text.
