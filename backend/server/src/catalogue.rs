@@ -5,11 +5,13 @@ use belfry_learning::outcome::Outcome;
 use belfry_learning::protocol::Score;
 use belfry_telemetry::catalogue;
 use belfry_telemetry::catalogue::{LATENCY_SECONDS, SIZE_BYTES, WORK_SECONDS};
+use belfry_telemetry::metric::Open;
 
 use crate::labels::{
-    AlertChange, AlertMessageOutcome, AlgorithmLabel, CleanupOutcome, ConnectionCut, ConnectionRefusal, MessageOutcome,
-    NotificationOutcome, PredictionOutcome, QueryOutcome, QuerySource, RequestRefusal, RequeueReason, RunStatus,
-    Severity, UnfinishedStatus, UpdateOutcome, UploadOutcome,
+    AiOperation, AiOutcome, AlertChange, AlertMessageOutcome, AlgorithmLabel, BudgetAmount, BudgetMode, BudgetName,
+    BudgetPeriod, CleanupOutcome, ConnectionCut, ConnectionRefusal, MessageOutcome, NotificationOutcome,
+    PredictionOutcome, QueryOutcome, QuerySource, RequestRefusal, RequeueReason, RunStatus, Severity, TokenType,
+    UnfinishedStatus, UpdateOutcome, UploadOutcome,
 };
 
 catalogue! {
@@ -99,4 +101,21 @@ catalogue! {
 
     /// Queries of the viewer's pages ended, by outcome. How long their sources take is in `external_api_duration_seconds`.
     counter VIEWER_QUERIES_TOTAL = "belfry_viewer_queries_total" { source: QuerySource, outcome: QueryOutcome };
+
+    /// Calls to the AI provider ended, each try by itself, by outcome.
+    counter AI_REQUESTS_TOTAL = "belfry_ai_requests_total" { operation: AiOperation, model: Open, status: AiOutcome };
+    /// Time of one call to the AI provider, each try by itself.
+    histogram AI_REQUEST_DURATION_SECONDS = "belfry_ai_request_duration_seconds" { operation: AiOperation, model: Open } buckets LATENCY_SECONDS;
+    /// Explanations of runs that were written and stored.
+    counter EXPLANATIONS_TOTAL = "belfry_explanations_total" {};
+    /// Tokens that the AI provider says were used, by kind; no token is in two kinds.
+    counter AI_TOKENS_TOTAL = "belfry_ai_tokens_total" { operation: AiOperation, model: Open, token_type: TokenType };
+    /// Dollars that calls to the AI provider cost, by our prices; calls whose cost is not known are not in it.
+    float_counter AI_COST_DOLLARS_TOTAL = "belfry_ai_cost_dollars_total" { operation: AiOperation, model: Open };
+    /// Calls to the AI provider that used a model without a price.
+    counter AI_UNPRICED_REQUESTS_TOTAL = "belfry_ai_unpriced_requests_total" { model: Open };
+    /// The budget of the present day and month: its limit, what is spent and reserved of it, what remains, and what will be spent by its end.
+    reading AI_BUDGET_DOLLARS = "belfry_ai_budget_dollars" { period: BudgetPeriod, kind: BudgetAmount };
+    /// Calls to the AI provider beyond a budget; `soft`: made with a warning; `hard`: refused.
+    counter AI_BUDGET_EXCEEDED_TOTAL = "belfry_ai_budget_exceeded_total" { budget: BudgetName, mode: BudgetMode };
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use belfry_telemetry::settings::{self, SettingsError};
 
+use crate::ai;
 use crate::config::Config;
 use crate::storage;
 
@@ -62,6 +63,7 @@ fn checked() -> Result<Config, Vec<String>> {
     if !faults.is_empty() {
         return Err(texts(faults));
     }
+    ai::prices::load(&config.ai).map_err(|fault| vec![fault.to_string()])?;
     storage::check(&config).map_err(|fault| vec![format!("{fault:#}")])?;
     Ok(config)
 }

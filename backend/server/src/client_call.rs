@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use belfry_telemetry::client_call::{ClientCall, Failure};
 use belfry_telemetry::settings::Secret;
+use reqwest::header;
 use reqwest::redirect::Policy;
 use serde_json::Value;
 use url::Url;
@@ -29,6 +30,10 @@ pub struct ServiceResponse {
     pub status: reqwest::StatusCode,
     /// The first MiB of its body.
     pub body: Vec<u8>,
+    /// Whether the body has more than that.
+    pub is_cut: bool,
+    /// `Retry-After` (RFC 9110, section 10.2.3), as the time from now; none where it cannot be read.
+    pub retry_after: Option<Duration>,
 }
 
 impl ServiceClient {
@@ -65,6 +70,22 @@ impl ServiceClient {
     ) -> Result<ServiceResponse, Failure> {
         send(ClientCall::begin(service, endpoint), self.0.post(url).json(body).timeout(timeout)).await
     }
+
+    /// [`Self::post`] with a bearer token where one is set.
+    pub async fn post_with_token(
+        &self,
+        (service, endpoint): (&'static str, &'static str),
+        url: &str,
+        token: &Secret,
+        body: &Value,
+        timeout: Duration,
+    ) -> Result<ServiceResponse, Failure> {
+        let mut request = self.0.post(url).json(body).timeout(timeout);
+        if !token.is_empty() {
+            request = request.bearer_auth(token.expose());
+        }
+        send(ClientCall::begin(service, endpoint), request).await
+    }
 }
 
 async fn send(call: ClientCall, mut request: reqwest::RequestBuilder) -> Result<ServiceResponse, Failure> {
@@ -86,15 +107,27 @@ async fn send(call: ClientCall, mut request: reqwest::RequestBuilder) -> Result<
 
 async fn read(request: reqwest::RequestBuilder) -> reqwest::Result<ServiceResponse> {
     let mut response = request.send().await?;
-    let mut body = Vec::new();
+    let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?));
+    let (mut body, mut is_cut) = (Vec::new(), false);
     while let Some(piece) = response.chunk().await? {
         let room = MAX_BODY_BYTES - body.len();
         body.extend_from_slice(&piece[..piece.len().min(room)]);
-        if body.len() == MAX_BODY_BYTES {
+        if piece.len() > room {
+            is_cut = true;
             break;
         }
     }
-    Ok(ServiceResponse { status: response.status(), body })
+    Ok(ServiceResponse { status: response.status(), body, is_cut, retry_after })
+}
+
+/// Seconds, or a date.
+fn retry_after(text: &str) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = jiff::fmt::rfc2822::parse(text.trim()).ok()?;
+    let pause = date.timestamp().as_millisecond() - jiff::Timestamp::now().as_millisecond();
+    Some(Duration::from_millis(pause.try_into().unwrap_or(0)))
 }
 
 /// The address of a path below a base URL, which may have a path of its own, with a slash at its end or without.
@@ -131,6 +164,17 @@ mod tests {
     fn a_base_may_end_in_a_slash() {
         for base in ["http://host/v1", "http://host/v1/"] {
             assert_eq!(below(&base.parse().unwrap(), "models"), "http://host/v1/models");
+        }
+    }
+
+    #[test]
+    fn a_pause_is_seconds_or_a_date() {
+        assert_eq!(retry_after("7"), Some(Duration::from_secs(7)));
+        assert_eq!(retry_after("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
+        let later = retry_after("Thu, 31 Dec 9998 23:59:59 GMT").unwrap();
+        assert!(later > Duration::from_secs(365 * 24 * 3_600), "{later:?}");
+        for text in ["", "-1", "1.5", "soon", "Wed, 41 Oct 2015 07:28:00 GMT"] {
+            assert_eq!(retry_after(text), None, "{text}");
         }
     }
 }

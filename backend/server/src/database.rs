@@ -199,6 +199,16 @@ pub mod testing {
 
     /// A database of its own: SQLite in `folder`, or one on the PostgreSQL server of `BELFRY_TEST_DATABASE_URL`.
     pub async fn fresh(folder: &Path) -> Database {
+        Database::open(&settings_of_fresh(folder).await).await.unwrap()
+    }
+
+    /// The same as two servers have it open.
+    pub async fn fresh_for_two(folder: &Path) -> [Database; 2] {
+        let config = settings_of_fresh(folder).await;
+        [Database::open(&config).await.unwrap(), Database::open(&config).await.unwrap()]
+    }
+
+    async fn settings_of_fresh(folder: &Path) -> Config {
         let mut variables = vec![
             ("DATA__DIR".to_owned(), folder.display().to_string()),
             // Other tests keep the disk busy.
@@ -213,6 +223,6 @@ pub mod testing {
             url.set_path(&name);
             variables.push(("DATABASE__URL".to_owned(), url.to_string()));
         }
-        Database::open(&Config::read(variables).unwrap()).await.unwrap()
+        Config::read(variables).unwrap()
     }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
 
-use crate::database::{Database, bounds};
+use crate::ai::budget;
+use crate::database::bounds;
 use crate::error::chain;
-use crate::state::Shared;
+use crate::state::{App, Shared};
 use crate::{datasets, jobs, training};
 
 /// What another server changed is seen after this time at most.
@@ -18,16 +19,18 @@ pub async fn watch(app: Shared) -> anyhow::Result<()> {
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while app.shutdown.stopping.run_until_cancelled(ticks.tick()).await.is_some() {
-        refresh(&app.database).await;
+        refresh(&app).await;
     }
     Ok(())
 }
 
 /// One failure does not keep the others from being read.
-async fn refresh(database: &Database) {
+async fn refresh(app: &App) {
+    let database = &app.database;
     datasets::totals::refresh(database).await;
     training::queue_depth::refresh_queue_depth(database).await;
     training::totals::refresh(database).await;
+    budget::gauges::refresh(database, &app.ai_ledger.budgets).await;
     if let Err(error) = bounds::with_background_timeout(jobs::measure_cleanup_lag(database)).await {
         tracing::warn!(cause = chain(&error), "refreshing database gauges failed");
     }

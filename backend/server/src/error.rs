@@ -4,11 +4,13 @@
 mod database_errors;
 mod problem;
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use belfry_telemetry::catalogue::{DB_ERRORS_TOTAL, DatabaseErrorKind};
 use serde_json::{Map, Value};
 
-use crate::labels::{Component, RequestRefusal};
+use crate::labels::{BudgetName, Component, RequestRefusal};
 use database_errors::{is_database_full, is_unreachable, kind};
 
 pub use belfry_telemetry::error_text::chain;
@@ -67,6 +69,14 @@ pub enum Error {
     /// Nobody may do this as the settings are: 403.
     #[error("{detail}")]
     Forbidden { code: &'static str, detail: String },
+    /// A budget does not allow it before a certain time, or before calls in flight have ended: 429 with Retry-After.
+    #[error("{detail}")]
+    BudgetExhausted {
+        budget: BudgetName,
+        /// In microseconds since 1970.
+        opens_at: Option<i64>,
+        detail: String,
+    },
     /// The requested range lies outside the content: 416.
     #[error("the range lies outside the {size_bytes} bytes")]
     Range { size_bytes: u64 },
@@ -82,6 +92,10 @@ pub enum Error {
     /// A query for another service is not answered: 404, 502, 504, 503 with Retry-After, or that service's own 4xx.
     #[error("{detail}")]
     Query { status: StatusCode, code: &'static str, detail: String },
+    /// No text of the AI provider: 503 while it is off or busy, 502 and 504 when it does not answer as it should. `retry_after`:
+    /// when another try may succeed, if that is known.
+    #[error("{detail}")]
+    Ai { status: StatusCode, code: &'static str, detail: String, retry_after: Option<Duration> },
     /// The database failed: 503 with Retry-After when it cannot be reached or is locked, or when this machine has no thread
     /// left for a further connection to SQLite; 507 when its disk is full, else 500.
     #[error("the database is not available")]
@@ -117,7 +131,8 @@ impl Error {
         move |error| Self::Folder(what, error)
     }
 
-    fn status(&self) -> StatusCode {
+    /// The HTTP status of the response.
+    pub fn status(&self) -> StatusCode {
         match self {
             Self::NotFound(_) | Self::Unknown { .. } => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -131,10 +146,11 @@ impl Error {
             Self::UnknownHost(_) => StatusCode::MISDIRECTED_REQUEST,
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::CrossSite(_) | Self::Forbidden { .. } => StatusCode::FORBIDDEN,
+            Self::BudgetExhausted { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::Busy(_) | Self::LimitReached { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Query { status, .. } => *status,
+            Self::Query { status, .. } | Self::Ai { status, .. } => *status,
             Self::Database(error) if is_unreachable(error) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Database(error) if is_database_full(error) => StatusCode::INSUFFICIENT_STORAGE,
             Self::Database(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -153,7 +169,8 @@ impl Error {
             | Self::Invalid { code, .. }
             | Self::Conflict { code, .. }
             | Self::Forbidden { code, .. }
-            | Self::Query { code, .. } => code,
+            | Self::Query { code, .. }
+            | Self::Ai { code, .. } => code,
             Self::UnsupportedMediaType(_) => "unsupported_media_type",
             Self::Incomplete => "incomplete_body",
             Self::TooLarge { .. } => "too_large",
@@ -163,6 +180,7 @@ impl Error {
             Self::UnknownHost(_) => "unknown_host",
             Self::CrossSite(_) => "cross_site",
             Self::Unauthorized(_) => "unauthorized",
+            Self::BudgetExhausted { .. } => "ai_budget_exhausted",
             Self::Range { .. } => "range_not_satisfiable",
             Self::PreconditionFailed => "precondition_failed",
             Self::Busy(_) | Self::LimitReached { .. } => "busy",
@@ -202,7 +220,10 @@ impl Error {
     /// Whether the fault is the server's, not the client's and not that of a service which is asked for the client.
     pub fn is_server_fault(&self) -> bool {
         self.status().is_server_error()
-            && !matches!(self, Self::Busy(_) | Self::LimitReached { .. } | Self::BuffersFull | Self::Query { .. })
+            && !matches!(
+                self,
+                Self::Busy(_) | Self::LimitReached { .. } | Self::BuffersFull | Self::Query { .. } | Self::Ai { .. }
+            )
     }
 
     /// Why reading a request's body failed: it came too slowly, breaks the rules of HTTP, or did not come to its end.

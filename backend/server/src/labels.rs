@@ -333,6 +333,129 @@ pub enum UpdateOutcome {
     Malformed,
 }
 
+/// What an AI provider was asked for: the label `operation` of the metrics `belfry_ai_*`, and the ledger's column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumIter, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum AiOperation {
+    /// To explain how a training run went.
+    ExplainRun,
+    /// To describe a dataset.
+    DescribeDataset,
+}
+
+/// How one call to an AI provider ended, as the ledger has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumIter, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum AiOutcome {
+    /// It answered, and said what it used.
+    Ok,
+    /// No answer came in time.
+    Timeout,
+    /// It could not be reached: nothing of the request was sent.
+    Unreachable,
+    /// It refused the key or the account, such as by 401, 402 or 403.
+    Refused,
+    /// It answered 429.
+    RateLimited,
+    /// It answered 5xx.
+    ServerError,
+    /// It did not accept the request, such as by 400 or 404.
+    BadRequest,
+    /// Its answer is none that can be read.
+    Malformed,
+    /// It answered, and did not say what it used.
+    NoUsage,
+    /// Its answer broke off.
+    Truncated,
+    /// Whoever asked went away.
+    Cancelled,
+    /// The process that called died, or could not write how it ended.
+    Unknown,
+}
+
+/// What is known of the cost of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum Pricing {
+    /// A price was applied to what the provider says was used.
+    Priced,
+    /// It costs nothing: the model is free, or the call came to nothing that is billed.
+    Free,
+    /// The model has no price.
+    Unpriced,
+    /// Whether it is billed, and how much, is not known.
+    Unknown,
+}
+
+/// The kinds of tokens that are priced apart; no token is in two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum TokenType {
+    /// Read, and not from the provider's cache.
+    UncachedPrompt,
+    /// Read from the provider's cache.
+    CacheRead,
+    /// Written to the provider's cache.
+    CacheWrite,
+    /// Written, to be seen.
+    VisibleOutput,
+    /// Written in thinking, not to be seen.
+    Reasoning,
+}
+
+/// A period of the budget of all calls together: the label `period` of `belfry_ai_budget_dollars`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, EnumIter, IntoStaticStr, VariantNames)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum BudgetPeriod {
+    /// A calendar day.
+    Daily,
+    /// A calendar month.
+    Monthly,
+}
+
+/// Which amount of a budget: the label `kind` of `belfry_ai_budget_dollars`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum BudgetAmount {
+    /// What may be spent; absent without a limit.
+    Limit,
+    /// What calls that have ended cost, at most.
+    Spent,
+    /// What calls in flight cost at most.
+    Reserved,
+    /// The limit without the two; absent without a limit.
+    Remaining,
+    /// What will have been spent at the period's end if it goes on as of late.
+    Projected,
+}
+
+/// A budget that may be set: the label `budget` of `belfry_ai_budget_exceeded_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Display, EnumIter, IntoStaticStr, VariantNames)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum BudgetName {
+    /// AI__BUDGET_DAILY.
+    Daily,
+    /// AI__BUDGET_MONTHLY.
+    Monthly,
+    /// AI__BUDGET_USER_DAILY.
+    UserDaily,
+    /// AI__BUDGET_USER_MONTHLY.
+    UserMonthly,
+}
+
+/// What becomes of a call beyond a budget: AI__BUDGET_MODE, and the label `mode` of `belfry_ai_budget_exceeded_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Display, IntoStaticStr, VariantNames, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum BudgetMode {
+    /// It is made, with a warning.
+    Soft,
+    /// It is refused.
+    Hard,
+}
+
 #[cfg(test)]
 mod tests {
     use belfry_learning::outcome::Outcome;

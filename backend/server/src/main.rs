@@ -1,5 +1,6 @@
 //! Wiring: the subcommands and what each starts.
 
+mod ai;
 mod alerts;
 mod backup;
 mod buffered_body;
@@ -106,6 +107,11 @@ enum Command {
         #[command(subcommand)]
         command: slo::SloCommand,
     },
+    /// Prices of the AI provider's models: convert a price list, or show what a model costs.
+    Ai {
+        #[command(subcommand)]
+        command: ai::prices::AiCommand,
+    },
     /// Send realistic traffic to a running server.
     Demo(demo::DemoArguments),
     /// Drive alerts from fault to delivery on scratch copies of the monitoring; without names, list them.
@@ -153,6 +159,7 @@ fn main() -> ExitCode {
         }
         Command::Dashboards { command } => dashboards::run(command),
         Command::Slo { command } => slo::run(command),
+        Command::Ai { command } => ai::prices::run(command),
         Command::Demo(arguments) => with_runtime(demo::run(arguments)),
         Command::Drill(arguments) => with_runtime(drill::run(arguments)),
         Command::Healthcheck => with_settings(|config| with_runtime(healthcheck::run(config))),

@@ -19,7 +19,7 @@ use crate::request::{self, JSON_LIMIT_BYTES};
 use crate::scheduler::api as jobs;
 use crate::state::Shared;
 use crate::viewer::{self, Viewer};
-use crate::{alerts, datasets, health, training};
+use crate::{ai, alerts, datasets, health, training};
 
 /// The whole API. Only handlers that just query the database have its timeout as a whole: receiving a body or reading from the
 /// file store may take longer.
@@ -34,6 +34,7 @@ pub fn router(app: Shared, viewer: Option<Arc<Viewer>>, sites: Arc<SitePolicy>, 
         .route("/api/v1/runs/{id}/events", get(training::stream_events))
         .route("/api/v1/runs/{id}/cancel", post(training::cancel))
         .route("/api/v1/alerts", get(alerts::list))
+        .merge(Router::new().route("/api/v1/ai/usage", get(ai::usage::usage)).with_state(app.ai_ledger.clone()))
         .merge(
             Router::new()
                 .route("/jobs", get(jobs::list))
@@ -48,9 +49,11 @@ pub fn router(app: Shared, viewer: Option<Arc<Viewer>>, sites: Arc<SitePolicy>, 
         .route("/api/v1/datasets", post(datasets::upload).layer(DefaultBodyLimit::disable()))
         .route("/api/v1/datasets/{id}", delete(datasets::delete))
         .route("/api/v1/datasets/{id}/content", get(datasets::download))
+        .route("/api/v1/datasets/{id}/describe", post(datasets::describe))
         .route("/api/v1/runs", post(training::submit))
         .route("/api/v1/runs/{id}/model", get(training::download_model))
         .route("/api/v1/runs/{id}/predict", post(training::predict))
+        .route("/api/v1/runs/{id}/explain", post(training::explain))
         .route("/api/v1/alerts/webhook", post(alerts::receive))
         .route("/health", get(health::health))
         .route("/healthz", get(health::healthz))

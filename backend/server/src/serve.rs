@@ -9,6 +9,9 @@ use belfry_telemetry::{Identity, Signals, Telemetry};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::ai::Ai;
+use crate::ai::ledger::Ledger;
+use crate::ai::prices;
 use crate::buffered_body::BodyBudget;
 use crate::client_call::ServiceClient;
 use crate::components::alerts::{Alerts, Announcer, SendMessage};
@@ -111,6 +114,7 @@ async fn run(config: Config, telemetry: &Telemetry, signals: &mut Signals) -> an
     tasks.spawn(training::run_workers(app.clone(), dead));
     tasks.spawn(health::watch(app.clone()));
     tasks.spawn(database_gauges::watch(app.clone()));
+    tasks.spawn(app.ai.clone().run_until_stopped());
     let (alerts, stopping) = (app.alerts.clone(), app.shutdown.stopping.clone());
     tasks.spawn(async move {
         alerts.record_request_faults(stopping).await;
@@ -161,8 +165,10 @@ fn assemble(
     let folder_id = scheduler::folder_id(&config.data.dir).context("cannot give the data folder an id")?;
     let announcer = Announcer::new(&config.alerts, alert_messages(&config, &clients.telegram));
     let alerts = Alerts::new(database.clone(), &config.alerts, announcer, &folder_id);
+    let ai_ledger = Ledger::new(database.clone(), &config, prices::load(&config.ai)?);
     let components = jobs::Components {
         config: config.clone(),
+        ai_ledger: ai_ledger.clone(),
         alerts: alerts.clone(),
         database: database.clone(),
         storage: storage.clone(),
@@ -190,8 +196,11 @@ fn assemble(
         started: telemetry.started(),
     };
     let limits = &config.server.limits;
+    let ai = Ai::new(&config.ai, clients.services.clone(), database.clone(), ai_ledger.clone(), &shutdown);
     Ok(Arc::new(App {
+        ai,
         checks: health::checks(&dependencies),
+        ai_ledger,
         alerts,
         telegram: clients.telegram,
         resources,

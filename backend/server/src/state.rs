@@ -6,6 +6,8 @@ use std::time::Instant;
 use axum::extract::FromRef;
 use belfry_telemetry::health::Checks;
 
+use crate::ai::Ai;
+use crate::ai::ledger::Ledger;
 use crate::buffered_body::BodyBudget;
 use crate::components::alerts::Alerts;
 use crate::components::heartbeats::WorkerHeartbeats;
@@ -31,8 +33,12 @@ pub struct App {
     pub database: Database,
     /// The file store.
     pub storage: Storage,
+    /// The ledger of calls to the AI provider.
+    pub ai_ledger: Arc<Ledger>,
     /// The health checks.
     pub checks: Checks,
+    /// The texts of a model about runs and datasets.
+    pub ai: Arc<Ai>,
     /// The alerts of this service itself.
     pub alerts: Arc<Alerts>,
     /// Where messages for Telegram are given.

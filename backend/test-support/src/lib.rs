@@ -3,6 +3,7 @@
 //! A development dependency only; nothing here is part of the program. A failed expectation panics, as in a test.
 #![allow(clippy::unwrap_used)] // As in tests.
 
+pub mod ai_provider;
 mod eventually;
 pub mod layers;
 pub mod loki;

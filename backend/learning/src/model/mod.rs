@@ -5,6 +5,7 @@
 //! bit the same. Loading checks every index, so a damaged file is an error and never a panic.
 
 mod feature;
+mod importance;
 mod linear;
 mod predict;
 mod trees;
@@ -16,6 +17,7 @@ use crate::algorithm::{Algorithm, Task};
 
 pub(crate) use feature::clamp;
 pub use feature::{Feature, FeatureKind};
+pub use importance::ImportanceMeasure;
 pub use linear::{Linear, LinearColumn};
 pub(crate) use predict::most_probable;
 pub use predict::{PredictError, Predictions};

@@ -64,6 +64,12 @@ impl Tree {
         self.value[node]
     }
 
+    /// The feature that each split asks for.
+    pub(crate) fn split_features(&self) -> impl Iterator<Item = usize> + '_ {
+        let splits = self.left.iter().zip(&self.feature).filter(|(left, _)| **left != 0);
+        splits.map(|(_, feature)| *feature as usize)
+    }
+
     /// Gives back what the lists reserved while they grew, which may be as much again as they hold.
     fn shrink(&mut self) {
         let Self { feature, threshold, left, right, missing, value } = self;

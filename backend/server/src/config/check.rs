@@ -102,6 +102,15 @@ impl Config {
             let expected = "the provider's URL, because AI__ENABLED is true";
             faults.push(fault("AI__BASE_URL", "nothing".to_owned(), expected));
         }
+        if self.ai.enabled && self.ai.model.is_none() {
+            let expected = "the name of the provider's model, because AI__ENABLED is true";
+            faults.push(fault("AI__MODEL", "nothing".to_owned(), expected));
+        }
+        // Its row would be given up while the call may still end.
+        if self.ai.reservation_ttl <= self.ai.timeout {
+            let expected = format!("more than AI__TIMEOUT, which is {}", as_text(self.ai.timeout));
+            faults.push(fault("AI__RESERVATION_TTL", as_text(self.ai.reservation_ttl), &expected));
+        }
         if self.telegram.enabled && token.is_empty() {
             let expected = "the bot's token, because TELEGRAM__ENABLED is true";
             faults.push(fault("TELEGRAM__TOKEN", "nothing".to_owned(), expected));

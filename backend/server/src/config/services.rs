@@ -1,13 +1,19 @@
 //! `AI__*` and `TELEGRAM__*`: services of others that this one may call.
 
-use belfry_telemetry::settings::{self, Secret};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use belfry_ledger::PicoDollars;
+use belfry_telemetry::settings::{self, Secret, between, duration_between};
 use clap::{ArgAction, Args};
 use serde::Serialize;
+
+use crate::labels::BudgetMode;
 
 /// `AI__*`
 #[derive(Args, Clone, Debug)]
 pub struct AiConfig {
-    /// Whether an AI provider is used.
+    /// Whether an AI provider is used. AI__BASE_URL and AI__MODEL are needed then.
     #[arg(id = "AI__ENABLED", default_value = "false", value_parser = settings::switch, action = ArgAction::Set)]
     pub enabled: bool,
     /// The OpenAI-compatible API, such as https://api.openai.com/v1.
@@ -16,6 +22,70 @@ pub struct AiConfig {
     /// Its API key.
     #[arg(id = "AI__API_KEY", default_value = "", value_parser = settings::header_token, hide_default_value = true)]
     pub api_key: Secret,
+    /// The model that writes, by the provider's name for it.
+    #[arg(id = "AI__MODEL", value_parser = model_name)]
+    pub model: Option<String>,
+    /// Whose prices apply, and whose form of the API it is: openai, openrouter, vllm, ollama and others, in small letters; unset: as
+    /// the host in AI__BASE_URL tells.
+    #[arg(id = "AI__PROVIDER", value_parser = provider_name)]
+    pub provider: Option<String>,
+    /// How long one answer may take.
+    #[arg(id = "AI__TIMEOUT", default_value = "60s", value_parser = duration_between("100ms", "10m"))]
+    pub timeout: Duration,
+    /// How often a call is retried that was answered 408, 429 or 5xx, or whose provider cannot be reached. Each try may be billed.
+    #[arg(id = "AI__RETRIES", default_value = "2", value_parser = between(0_u32, 10))]
+    pub retries: u32,
+    /// Calls at the same time.
+    #[arg(id = "AI__CONCURRENCY", default_value = "4", value_parser = between(1_usize, 1_000))]
+    pub concurrency: usize,
+    /// How long a call may wait for one of AI__CONCURRENCY; then it is answered 503 with Retry-After.
+    #[arg(id = "AI__WAIT", default_value = "10s", value_parser = duration_between("0s", "5m"))]
+    pub wait: Duration,
+    /// The most tokens that one answer may have, those that a model thinks in among them.
+    #[arg(id = "AI__MAX_TOKENS", default_value = "2000", value_parser = between(16_u64, 1_000_000))]
+    pub max_tokens: u64,
+    /// Whether values of a dataset may be sent: its first lines, and the names of the classes of its target. Otherwise only names
+    /// of columns and statistics are.
+    #[arg(id = "AI__SHARE_SAMPLES", default_value = "false", value_parser = settings::switch, action = ArgAction::Set)]
+    pub share_samples: bool,
+    /// A price file in place of the one that comes with the program: see `belfry ai prices`.
+    #[arg(id = "AI__PRICES_FILE")]
+    pub prices_file: Option<PathBuf>,
+    /// `soft`: calls beyond a budget are made, with a warning; `hard`: they are refused.
+    #[arg(id = "AI__BUDGET_MODE", default_value = "soft")]
+    pub budget_mode: BudgetMode,
+    /// The dollars that all calls of a day may cost together, in the calendar of JOBS__TIME_ZONE; unset: any.
+    #[arg(id = "AI__BUDGET_DAILY", value_parser = dollars)]
+    pub budget_daily: Option<PicoDollars>,
+    /// The same for a month.
+    #[arg(id = "AI__BUDGET_MONTHLY", value_parser = dollars)]
+    pub budget_monthly: Option<PicoDollars>,
+    /// The same for a day and each user.
+    #[arg(id = "AI__BUDGET_USER_DAILY", value_parser = dollars)]
+    pub budget_user_daily: Option<PicoDollars>,
+    /// The same for a month and each user.
+    #[arg(id = "AI__BUDGET_USER_MONTHLY", value_parser = dollars)]
+    pub budget_user_monthly: Option<PicoDollars>,
+    /// After this time a call that has not ended is taken for one whose server died; its worst case stays counted.
+    #[arg(id = "AI__RESERVATION_TTL", default_value = "15m", value_parser = duration_between("1s", "1d"))]
+    pub reservation_ttl: Duration,
+}
+
+/// Names such as `gpt-5-mini`, `anthropic/claude-haiku-4.5` and `llama3.2:3b`.
+fn model_name(text: &str) -> Result<String, String> {
+    let usable = |c: char| c.is_ascii_alphanumeric() || "-_.:/@+".contains(c);
+    if !text.is_empty() && text.len() <= 128 && text.chars().all(usable) {
+        return Ok(text.to_owned());
+    }
+    Err("a model's name such as gpt-5-mini, of at most 128 letters, digits and - _ . : / @ +".to_owned())
+}
+
+fn provider_name(text: &str) -> Result<String, String> {
+    let usable = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
+    if !text.is_empty() && text.len() <= 64 && text.chars().all(usable) {
+        return Ok(text.to_owned());
+    }
+    Err("a provider's name such as openai, of at most 64 small letters, digits and - _ .".to_owned())
 }
 
 /// `TELEGRAM__*`
@@ -61,4 +131,22 @@ impl ChatId {
         let expected = "a chat's number such as -1001234567890, or the @name of a public channel";
         number.map(Self::Number).ok_or_else(|| expected.to_owned())
     }
+}
+
+/// Pico-dollars of a dollar, as digits after the point.
+const DOLLAR_DIGITS: usize = 12;
+
+/// The largest budget, in dollars.
+const MAX_DOLLARS: i128 = 1_000_000;
+
+/// An amount of dollars such as `0.50`, exact.
+fn dollars(text: &str) -> Result<PicoDollars, String> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    let are_digits = |digits: &str| !digits.is_empty() && digits.chars().all(|digit| digit.is_ascii_digit());
+    let amount = (are_digits(whole) && are_digits(part) && part.len() <= DOLLAR_DIGITS)
+        .then(|| format!("{whole}{part:0<DOLLAR_DIGITS$}").parse::<i128>().ok())
+        .flatten()
+        .filter(|amount| *amount <= MAX_DOLLARS * 10_i128.pow(DOLLAR_DIGITS as u32));
+    let expected = "an amount of dollars such as 25 or 0.50, from 0 to 1000000";
+    amount.map(PicoDollars::new).ok_or_else(|| expected.to_owned())
 }

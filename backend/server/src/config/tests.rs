@@ -91,6 +91,14 @@ fn contradictions_are_refused() {
         (&[("STORAGE__ACCESS_KEY_ID", "hunter2")], "STORAGE__SECRET_ACCESS_KEY: found nothing, expected a key beside"),
         (&[("STORAGE__SECRET_ACCESS_KEY", "hunter2")], "STORAGE__ACCESS_KEY_ID: found nothing, expected a key beside"),
         (&[("AI__ENABLED", "true")], "AI__BASE_URL: found nothing, expected the provider's URL"),
+        (
+            &[("AI__ENABLED", "true"), ("AI__BASE_URL", "http://h")],
+            "AI__MODEL: found nothing, expected the name of the provider's model",
+        ),
+        (
+            &[("AI__RESERVATION_TTL", "1m")],
+            "AI__RESERVATION_TTL: found 1m, expected more than AI__TIMEOUT, which is 1m",
+        ),
         (&[("TELEGRAM__ENABLED", "true")], "TELEGRAM__TOKEN: found nothing, expected the bot's token"),
         (
             &[("TELEGRAM__ENABLED", "true"), ("TELEGRAM__TOKEN", "1:hunter2")],
@@ -114,7 +122,7 @@ fn all_contradictions_are_listed_at_once() {
     let variables = variables.map(|(variable, value)| (variable.to_owned(), value.to_owned()));
     let config: Config = settings::read(variables).unwrap();
     let named: Vec<String> = config.contradictions().into_iter().map(|fault| fault.variable).collect();
-    assert_eq!(named, ["RETENTION__TTL", "DATABASE__MAX_CONNECTIONS", "AI__BASE_URL"]);
+    assert_eq!(named, ["RETENTION__TTL", "DATABASE__MAX_CONNECTIONS", "AI__BASE_URL", "AI__MODEL"]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::recurrence::Recurrence;
 /// `JOBS__*`. A schedule is an interval (`6h`) or a cron expression (`0 3 * * *`).
 #[derive(Args, Clone, Debug)]
 pub struct JobsConfig {
-    /// IANA time zone of the cron expressions, such as Europe/Berlin.
+    /// IANA time zone of the cron expressions and of the days and months of budgets, such as Europe/Berlin.
     #[arg(id = "JOBS__TIME_ZONE", default_value = "UTC", value_parser = time_zone)]
     pub time_zone: TimeZone,
     /// When the database is saved to DATA__DIR/backups: an interval, or a cron expression.

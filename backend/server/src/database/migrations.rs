@@ -29,6 +29,8 @@ static FILES: &[File] = files! {
     3 "health and removal" "0003_health_and_removal.sql";
     4 "jobs" "0004_jobs.sql";
     5 "alerts" "0005_alerts.sql";
+    6 "ai usage" "0006_ai_usage.sql";
+    7 "ai texts" "0007_ai_texts.sql";
 };
 
 /// What brings a database's schema up to date.

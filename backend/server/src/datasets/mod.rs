@@ -1,10 +1,11 @@
-//! Datasets: upload, list, read, delete.
+//! Datasets: upload, list, read, describe, delete.
 //!
 //! An upload walks through `upload` (the handler), `options` (what was requested), `form` where it is one, `body` (the bytes
 //! as they come), `receive` (stored, hashed and profiled at the same time) and `rows` (the row that makes it a dataset).
 
 mod body;
 mod content;
+mod describe;
 mod form;
 mod lifetime;
 mod listing;
@@ -24,6 +25,7 @@ use crate::events::upload::DatasetDeleted;
 use crate::request::Json;
 use crate::state::Shared;
 pub use content::download;
+pub use describe::describe;
 pub use listing::list;
 use rows::{Dataset, Removal};
 pub use upload::upload;

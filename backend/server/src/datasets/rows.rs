@@ -6,6 +6,8 @@ use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 
+use crate::ai::subject::parse_text;
+use crate::ai::text::AiText;
 use crate::database::{Database, Engine, bounds, now_micros, rfc3339};
 use crate::error::{Error, Result};
 use crate::request::is_id;
@@ -35,6 +37,8 @@ pub struct Dataset {
     pub created_at: String,
     /// RFC 3339; none: never.
     pub expires_at: Option<String>,
+    /// What a model wrote about it.
+    pub description: Option<AiText>,
 }
 
 /// A dataset and what only this program needs to know of it.
@@ -61,6 +65,8 @@ pub struct Row {
     pub storage_key: String,
     pub created_at: i64,
     pub expires_at: Option<i64>,
+    /// JSON.
+    pub description: Option<String>,
 }
 
 impl FromRow<'_, AnyRow> for Row {
@@ -76,6 +82,7 @@ impl FromRow<'_, AnyRow> for Row {
             storage_key: row.try_get("storage_key")?,
             created_at: row.try_get("created_at")?,
             expires_at: row.try_get("expires_at")?,
+            description: row.try_get("description")?,
         })
     }
 }
@@ -97,6 +104,7 @@ impl TryFrom<Row> for Stored {
             columns,
             created_at: rfc3339(row.created_at),
             expires_at: row.expires_at.map(rfc3339),
+            description: parse_text(row.description.as_deref())?,
         };
         Ok(Self { dataset, storage_key: row.storage_key, created_at: row.created_at })
     }
@@ -108,7 +116,7 @@ pub async fn find(database: &Database, id: &str) -> Result<Option<Stored>> {
         return Ok(None);
     }
     let query = format!(
-        "SELECT {FIELDS} FROM datasets WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2) \
+        "SELECT {FIELDS}, description FROM datasets WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2) \
          AND removal_began_at IS NULL"
     );
     let query = sqlx::query_as::<_, Row>(sqlx::AssertSqlSafe(query)).bind(id).bind(now_micros());
@@ -119,7 +127,7 @@ pub async fn find(database: &Database, id: &str) -> Result<Option<Stored>> {
 pub async fn page(database: &Database, before: Option<(i64, String)>, limit: i64) -> Result<Vec<Stored>> {
     let (created_at, id) = before.unwrap_or((i64::MAX, String::new()));
     let query = format!(
-        "SELECT {FIELDS} FROM datasets WHERE (expires_at IS NULL OR expires_at > $1) AND removal_began_at IS NULL \
+        "SELECT {FIELDS}, description FROM datasets WHERE (expires_at IS NULL OR expires_at > $1) AND removal_began_at IS NULL \
          AND (created_at < $2 OR (created_at = $2 AND id < $3)) ORDER BY created_at DESC, id DESC LIMIT $4"
     );
     let query = sqlx::query_as::<_, Row>(sqlx::AssertSqlSafe(query));

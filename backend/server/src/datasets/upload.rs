@@ -100,6 +100,7 @@ async fn commit(app: Shared, id: String, received: Received, plan: DatasetPlan) 
         storage_key,
         created_at,
         expires_at: plan.lifetime.map(|life| created_at.saturating_add(micros(life))),
+        description: None,
     };
     if let Err(error) = bounds::with_request_timeout(rows::insert(&app.database, &row)).await {
         if error.is_definitely_not_applied() {

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Error, ServerFault, chain};
 use crate::catalogue::HTTP_REQUESTS_REFUSED_TOTAL;
+use crate::timestamp::{now_micros, rfc3339};
 
 /// The longest detail of a problem. It may show what a client sent, which may be as long as a body.
 const MAX_DETAIL_BYTES: usize = 2048;
@@ -44,6 +45,8 @@ impl IntoResponse for Error {
         problem.insert("detail".into(), json!(shorten_message(&self.to_string(), MAX_DETAIL_BYTES)));
         problem.insert("request_id".into(), json!(current_request_id()));
         let mut headers = HeaderMap::new();
+        // A limit that was met, or a dependency that may be back soon.
+        let mut retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_PAUSE);
         match self {
             Self::Invalid { extras, .. } => {
                 problem.extend(extras.into_iter().map(|(name, value)| (name, shortened(value))))
@@ -51,12 +54,20 @@ impl IntoResponse for Error {
             Self::Unauthorized(_) => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
+            Self::Ai { retry_after: told, .. } => retry_after = told,
+            Self::BudgetExhausted { budget, opens_at, .. } => {
+                problem.insert("budget".into(), json!(budget));
+                problem.insert("opens_at".into(), json!(opens_at.map(rfc3339)));
+                let until =
+                    opens_at.map(|time| time.saturating_sub(now_micros()).max(0).unsigned_abs().div_ceil(1_000_000));
+                // Not at once: the clock of the client may be behind.
+                retry_after = Some(until.map_or(RETRY_PAUSE, |seconds| Duration::from_secs(seconds.max(1))));
+            }
             Self::Range { size_bytes } => headers.typed_insert(ContentRange::unsatisfied_bytes(size_bytes)),
             _ => {}
         }
-        // A limit that was met, or a dependency that may be back soon.
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.typed_insert(RetryAfter::delay(RETRY_PAUSE));
+        if let Some(pause) = retry_after {
+            headers.typed_insert(RetryAfter::delay(pause));
         }
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         // It is about one request at one time; a 404 or 405 may be stored without being asked (RFC 9110, section 15.1).

@@ -5,6 +5,8 @@
 //! layers: `error.rs` counts the errors it answers, and the job monitor of `belfry_telemetry` counts runs of jobs. A
 //! line without a metric is written where it happens.
 
+pub mod ai_call;
+pub mod ai_ledger;
 pub mod alert;
 pub mod backup;
 pub mod cleanup;

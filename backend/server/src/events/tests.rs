@@ -6,9 +6,12 @@ use axum::http::StatusCode;
 use belfry_learning::algorithm::{Algorithm, Task};
 use belfry_learning::outcome::Outcome;
 use belfry_learning::protocol::{ChildReport, ResourceUse, Score, TrainingResult, TrainingSummary};
+use belfry_ledger::{PicoDollars, Usage};
 use belfry_telemetry::testing::changed_series;
-use strum::VariantNames;
+use strum::{IntoEnumIterator, VariantNames};
 
+use super::ai_call::{AiCall, TextWritten};
+use super::ai_ledger::{BudgetExceeded, BudgetReading, CallSettled};
 use super::alert::{AlertMessage, AlertRaised, AlertResolved, CanaryDelivered, NotificationReceived};
 use super::backup::DatabaseSaved;
 use super::cleanup::{CleanupCycle, CleanupLag, ExpiredDatasetNotRemoved, ExpiredDatasetRemoved};
@@ -25,8 +28,8 @@ use super::upload::{DatasetDeleted, DatasetTotals, Upload};
 use super::viewer::ViewerQuery;
 use crate::error::Error;
 use crate::labels::{
-    AlertMessageOutcome, ConnectionCut, ConnectionRefusal, MessageOutcome, QuerySource, RunStatus, Severity,
-    UpdateOutcome,
+    AiOperation, AiOutcome, AlertMessageOutcome, BudgetMode, BudgetName, BudgetPeriod, ConnectionCut,
+    ConnectionRefusal, MessageOutcome, Pricing, QuerySource, RunStatus, Severity, UpdateOutcome,
 };
 
 /// The series that `emits` moves, with the values of durations left out, which no test can know.
@@ -84,6 +87,31 @@ fn a_query_of_a_page_by_how_it_ends() {
 }
 
 #[test]
+fn a_call_to_the_ai_provider_by_how_it_ends() {
+    let ended = |operation: &str, status: &str| {
+        [
+            format!("belfry_ai_request_duration_seconds{{operation=\"{operation}\",model=\"m\"}} ?"),
+            format!("belfry_ai_requests_total{{operation=\"{operation}\",model=\"m\",status=\"{status}\"}} 1"),
+        ]
+    };
+    let begin = || AiCall::begin(AiOperation::ExplainRun, "m");
+    for outcome in AiOutcome::iter() {
+        let name: &str = outcome.into();
+        assert_eq!(series(|| begin().ended(outcome, Some(200), None)), ended("explain_run", name));
+    }
+    assert_eq!(series(|| drop(begin())), ended("explain_run", "cancelled"));
+    let call = AiCall::begin(AiOperation::DescribeDataset, "m");
+    assert_eq!(series(|| call.ended(AiOutcome::Ok, None, None)), ended("describe_dataset", "ok"));
+}
+
+#[test]
+fn a_text_that_was_written() {
+    let written = |operation| series(|| TextWritten { operation, id: "id", size_bytes: 7 }.emit());
+    assert_eq!(written(AiOperation::ExplainRun), ["belfry_explanations_total 1"]);
+    assert!(written(AiOperation::DescribeDataset).is_empty());
+}
+
+#[test]
 fn a_message_for_telegram_and_an_update_of_it() {
     let counted = |outcome: &str| [format!("belfry_telegram_messages_total{{outcome=\"{outcome}\"}} 1")];
     assert_eq!(series(|| MessageDelivered { parts: 3 }.emit()), counted("delivered"));
@@ -100,6 +128,72 @@ fn a_message_for_telegram_and_an_update_of_it() {
         let expected = [format!("belfry_telegram_updates_total{{outcome=\"{name}\"}} 1")];
         assert_eq!(series(|| UpdateProcessed { outcome }.emit()), expected);
     }
+}
+
+#[test]
+fn a_call_to_the_ai_provider_that_is_settled() {
+    let usage =
+        Usage { uncached_prompt: 1, cache_read: 2, cache_write: 3, cache_write_1h: 4, visible_output: 5, reasoning: 6 };
+    let settled = |pricing, usage, cost: Option<i128>| CallSettled {
+        id: "id",
+        operation: AiOperation::ExplainRun,
+        // Costs are added up in the process, so that no other test may use this model.
+        model: "of this test",
+        outcome: AiOutcome::Ok,
+        pricing,
+        usage,
+        cost: cost.map(PicoDollars::new),
+        worst_case: None,
+        latency: Duration::from_secs(1),
+    };
+    let of = |metric: &str, labels: &str, value: &str| {
+        format!("{metric}{{operation=\"explain_run\",model=\"of this test\"{labels}}} {value}")
+    };
+    let tokens = |kind: &str, count| of("belfry_ai_tokens_total", &format!(",token_type=\"{kind}\""), count);
+    let expected = [
+        of("belfry_ai_cost_dollars_total", "", "0.000000000001"),
+        tokens("cache_read", "2"),
+        tokens("cache_write", "7"),
+        tokens("reasoning", "6"),
+        tokens("uncached_prompt", "1"),
+        tokens("visible_output", "5"),
+    ];
+    assert_eq!(series(|| settled(Pricing::Priced, Some(usage), Some(1)).emit()), expected);
+    // A tenth cannot be held as a float; ten million tenths, one by one, would come to something else than a million.
+    let cost = 100_000_000_000;
+    let added = || (0..9).for_each(|_| settled(Pricing::Priced, None, Some(cost)).emit());
+    assert_eq!(series(added), [of("belfry_ai_cost_dollars_total", "", "0.900000000001")]);
+    let unpriced = [r#"belfry_ai_unpriced_requests_total{model="of this test"} 1"#];
+    assert_eq!(series(|| settled(Pricing::Unpriced, None, None).emit()), unpriced);
+    assert_eq!(series(|| settled(Pricing::Unknown, None, None).emit()), [""; 0]);
+}
+
+#[test]
+fn a_budget_that_is_exceeded_and_one_that_is_read() {
+    let exceeded = |mode| BudgetExceeded {
+        budget: BudgetName::UserDaily,
+        mode,
+        operation: AiOperation::DescribeDataset,
+        model: "m",
+    };
+    for (mode, name) in [(BudgetMode::Soft, "soft"), (BudgetMode::Hard, "hard")] {
+        let expected = [format!("belfry_ai_budget_exceeded_total{{budget=\"user_daily\",mode=\"{name}\"}} 1")];
+        assert_eq!(series(|| exceeded(mode).emit()), expected);
+    }
+    let dollars = |amount: i128| PicoDollars::new(amount * 1_000_000_000_000);
+    let read = |limit, sums: Option<[i128; 3]>| {
+        let sums = sums.map(|[spent, reserved, projected]| (dollars(spent), dollars(reserved), dollars(projected)));
+        series(|| BudgetReading { period: BudgetPeriod::Daily, limit, sums }.emit())
+    };
+    let amounts = |amounts: [(&str, &str); 5]| {
+        amounts.map(|(kind, amount)| format!("belfry_ai_budget_dollars{{period=\"daily\",kind=\"{kind}\"}} {amount}"))
+    };
+    let all = [("limit", "10"), ("projected", "9"), ("remaining", "3"), ("reserved", "2"), ("spent", "5")];
+    assert_eq!(read(Some(dollars(10)), Some([5, 2, 9])), amounts(all));
+    let no_limit = [("limit", "NaN"), ("projected", "9"), ("remaining", "NaN"), ("reserved", "2"), ("spent", "5")];
+    assert_eq!(read(None, Some([5, 2, 9])), amounts(no_limit));
+    let unread = [("limit", "10"), ("projected", "NaN"), ("remaining", "NaN"), ("reserved", "NaN"), ("spent", "NaN")];
+    assert_eq!(read(Some(dollars(10)), None), amounts(unread));
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub(super) async fn prometheus(client: &ServiceClient, base: &Url, job: &str, st
     // `timestamp` gives the time of a sample only for a bare selector, hence the `and`.
     url.query_pairs_mut().append_pair("query", &format!("max(timestamp({series}) and ({series} == {started}))"));
     let response = client.get("prometheus", "/api/v1/query", url.as_str(), None).await;
-    let ServiceResponse { status, body } = response.map_err(|failure| sentence(failure).to_owned())?;
+    let ServiceResponse { status, body, .. } = response.map_err(|failure| sentence(failure).to_owned())?;
     if status != StatusCode::OK {
         return Err(format!("answers {}", status.as_u16()));
     }

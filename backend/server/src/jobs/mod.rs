@@ -1,6 +1,7 @@
 //! The work that the scheduler runs: one file or folder a job. A new job is an `impl Job` in a file here and one line in
 //! [`all`]; when and how jobs are run is `scheduler/`.
 
+mod ai_reservation_expiry;
 mod alert_retention;
 mod backup_retention;
 mod business_snapshot;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::ai::ledger::Ledger;
 use crate::components::alerts::Alerts;
 use crate::config::Config;
 use crate::database::Database;
@@ -34,6 +36,8 @@ pub struct Components {
     pub config: Arc<Config>,
     /// The database.
     pub database: Database,
+    /// The ledger of calls to the AI provider.
+    pub ai_ledger: Arc<Ledger>,
     /// The file store.
     pub storage: Storage,
     /// What is wrong is said to these.
@@ -52,6 +56,7 @@ pub fn all(components: &Components) -> Vec<Arc<dyn AnyJob>> {
     vec![
         Arc::new(ttl_cleanup::TtlCleanup(components())),
         Arc::new(run_reaper::RunReaper),
+        Arc::new(ai_reservation_expiry::AiReservationExpiry(components())),
         Arc::new(job_history_retention::JobHistoryRetention(components())),
         Arc::new(alert_retention::AlertRetention(components())),
         Arc::new(orphan_sweep::OrphanSweep(components())),
@@ -82,6 +87,7 @@ mod tests {
         let components = Components {
             database: database.clone(),
             alerts: alerts.clone(),
+            ai_ledger: Ledger::new(database.clone(), &config, belfry_ledger::Prices::bundled()),
             storage: Storage::open(&config).unwrap(),
             resources: Arc::new(Resources::new(&config, std::time::Duration::from_secs(1))),
             lease_clock: Arc::default(),

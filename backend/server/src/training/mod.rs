@@ -1,11 +1,11 @@
-//! Training runs: submitted, queued, claimed and trained in a process of their own; their models downloaded and used for
-//! predictions.
+//! Training runs: submitted, queued, claimed and trained in a process of their own; their models downloaded, used for
+//! predictions, and explained.
 //!
 //! The path of a run. Each step only calls steps below it, and no file imports one from a line above its own:
 //!
 //! ```text
 //! mod              the handlers for router.rs, the workers and the reaper
-//! submit api stream download predict      the requests; a run is submitted
+//! submit api stream download predict explain   the requests; a run is submitted
 //! worker           claims the oldest queued run          reaper   takes back runs of lost workers
 //! poller           reads a followed run for the stream   claim_renewal   renews the claim meanwhile
 //! attempt          trains it once
@@ -21,6 +21,7 @@ mod attempt;
 mod child;
 mod claim_renewal;
 mod download;
+mod explain;
 mod poller;
 mod predict;
 mod progress;
@@ -45,6 +46,7 @@ use tokio::task::JoinSet;
 use crate::components::instance::{DeadInstance, Instance};
 pub use api::{cancel, list, show};
 pub use download::download as download_model;
+pub use explain::explain;
 pub use predict::predict;
 pub use run::RunFilter;
 pub use store::listing::list_runs;

@@ -67,7 +67,8 @@ async fn load_model(app: &App, id: &str) -> Result<Arc<Model>> {
     loaded
 }
 
-async fn read_model(app: &App, key: &str, file_bytes: u64) -> Result<Model> {
+/// Reads a model from the file store.
+pub(super) async fn read_model(app: &App, key: &str, file_bytes: u64) -> Result<Model> {
     let mut bytes = Vec::with_capacity(usize::try_from(file_bytes).unwrap_or(0));
     let mut pieces = app.storage.read(key, None).await?;
     while let Some(piece) = pieces.try_next().await? {

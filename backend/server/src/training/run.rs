@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::ai::text::AiText;
 use crate::error::{Error, Result};
 use crate::labels::RunStatus;
 
@@ -25,6 +26,8 @@ pub struct Run {
     pub scores: Option<Value>,
     pub model: Option<ModelFile>,
     pub report: Option<RunReport>,
+    /// What a model wrote about it.
+    pub explanation: Option<AiText>,
     #[serde(skip)]
     pub model_key: Option<String>,
 }

@@ -2,6 +2,8 @@
 //!
 //! `BELFRY_TEST_DATABASE_URL=postgres://...` runs the same tests on PostgreSQL, each server in a database of its own.
 
+mod ai;
+mod ai_ledger;
 mod datasets;
 mod faults;
 mod health;

@@ -36,6 +36,15 @@ const fn token(variable: &'static str) -> Row {
     row(variable, &["x", "S3cret/~="], &["hunter2 hunter2", "hunter2\n", "hünter2hunter2"])
 }
 
+/// An amount of dollars.
+const fn budget(variable: &'static str) -> Row {
+    row(
+        variable,
+        &["0", "0.000000000001", "1000000", "1000000.00"],
+        &["1000000.000000000001", "-1", "1e3", ".5", "5.", "1.0000000000001", "$5", "1,50", " 1", "９"],
+    )
+}
+
 const fn url(variable: &'static str) -> Row {
     row(
         variable,
@@ -161,9 +170,24 @@ pub(super) const ROWS: &[Row] = &[
     row("TRAINING__MAX_FOLLOWERS_PER_RUN", &["1", "100000"], &["0", "100001"]),
     row("TRAINING__FOLLOWERS_KEEP_ALIVE", &["1s", "5m"], &["999ms", "301s"]),
     switch("TRAINING__ALLOW_FAKE"),
-    switch("AI__ENABLED").with(&[("AI__BASE_URL", "http://h")]),
+    switch("AI__ENABLED").with(&[("AI__BASE_URL", "http://h"), ("AI__MODEL", "m")]),
     url("AI__BASE_URL"),
     token("AI__API_KEY"),
+    row("AI__MODEL", &["m", "anthropic/claude-haiku-4.5", "llama3.2:3b"], &["two words", "m\n", "ümlaut", "a\"b"]),
+    row("AI__PROVIDER", &["x", "azure.ai.openai", "x_ai"], &["OpenAI", "open ai", "a/b"]),
+    row("AI__TIMEOUT", &["100ms", "10m"], &["99ms", "11m"]),
+    row("AI__RETRIES", &["0", "10"], &["-1", "11"]),
+    row("AI__CONCURRENCY", &["1", "1000"], &["0", "1001"]),
+    row("AI__WAIT", &["0s", "5m"], &["-1s", "301s"]),
+    row("AI__MAX_TOKENS", &["16", "1000000"], &["15", "1000001"]),
+    switch("AI__SHARE_SAMPLES"),
+    any_text("AI__PRICES_FILE"),
+    row("AI__BUDGET_MODE", &["soft", "hard"], &["Soft", "off"]),
+    budget("AI__BUDGET_DAILY"),
+    budget("AI__BUDGET_MONTHLY"),
+    budget("AI__BUDGET_USER_DAILY"),
+    budget("AI__BUDGET_USER_MONTHLY"),
+    row("AI__RESERVATION_TTL", &["1s", "1d"], &["999ms", "1d 1s", "900"]).with(&[("AI__TIMEOUT", "100ms")]),
     switch("TELEGRAM__ENABLED").with(&[("TELEGRAM__TOKEN", "1:x"), ("TELEGRAM__CHAT_ID", "1")]),
     url("TELEGRAM__BASE_URL"),
     row("TELEGRAM__TOKEN", &["1:A_b-c"], &["hunter2/../x", "hunter2 x"]),

@@ -16,6 +16,7 @@ pub fn ai_settings(receiver: &Receiver) -> Vec<(&'static str, String)> {
         ("AI__ENABLED", "true".to_owned()),
         ("AI__BASE_URL", receiver.url("/fails")),
         ("AI__API_KEY", "known-to-the-drill".to_owned()),
+        ("AI__MODEL", "of-the-drill".to_owned()),
     ]
 }
 

@@ -6,6 +6,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::progress::progress_from_row;
 use super::{spec_from_row, unreadable};
+use crate::ai::subject::parse_text;
 use crate::database::{Database, rfc3339};
 use crate::error::{Error, Result};
 use crate::labels::RunStatus;
@@ -13,7 +14,7 @@ use crate::training::run::{ModelFile, Run, RunError, RunFilter, parse_id};
 
 const SELECT: &str = "SELECT r.id, r.dataset_id, r.target, r.algorithm, r.task, r.params, r.seed, r.test_fraction, \
     r.status, r.outcome, r.error_code, r.error_message, r.attempts, r.created_at, r.started_at, r.finished_at, r.scores, \
-    r.report, r.model_key, r.model_size_bytes, r.model_sha256, p.iteration, p.total, p.train_loss, p.valid_loss \
+    r.report, r.explanation, r.model_key, r.model_size_bytes, r.model_sha256, p.iteration, p.total, p.train_loss, p.valid_loss \
     FROM runs r LEFT JOIN run_progress p ON p.run_id = r.id \
     AND p.iteration = (SELECT MAX(q.iteration) FROM run_progress q WHERE q.run_id = r.id)";
 
@@ -87,6 +88,7 @@ fn run_from_row(row: &AnyRow) -> Result<Run> {
         scores: json(row, "scores")?,
         model,
         report: json(row, "report")?,
+        explanation: parse_text(row.try_get("explanation")?)?,
         model_key: row.try_get("model_key")?,
     })
 }

@@ -12,6 +12,7 @@ use crate::api::support::server::{PATIENCE, Server};
 
 const TOKEN: &str = "123456:a-very-SECRET_token";
 const KEY: &str = "sk-another-secret";
+const MODEL: (&str, &str) = ("AI__MODEL", "some-model");
 
 async fn check(server: &Server, name: &str) -> Value {
     let health: Value = server.get("/health").await.json().await.unwrap();
@@ -51,7 +52,8 @@ async fn what_is_switched_off_is_disabled_and_says_by_what() {
 async fn the_ai_provider_is_asked_for_its_models_with_the_key() {
     let (service, url) = StubService::start(Status::OK).await;
     let base = format!("{url}/v1/");
-    let server = Server::start_with(&[("AI__ENABLED", "true"), ("AI__BASE_URL", &base), ("AI__API_KEY", KEY)]).await;
+    let ai = [("AI__ENABLED", "true"), ("AI__BASE_URL", base.as_str()), ("AI__API_KEY", KEY), MODEL];
+    let server = Server::start_with(&ai).await;
     let check = await_check(&server, "ai", "ok").await;
     assert_eq!(check["message"], "lists its models");
     assert_eq!(service.asked()[0], ("/v1/models".to_owned(), Some(format!("Bearer {KEY}"))));
@@ -119,7 +121,7 @@ async fn loki_is_asked_whether_it_is_ready() {
 async fn what_hangs_is_told_and_never_hangs_the_answer() {
     let (_ai, ai_url) = hanging().await;
     let (_telegram, telegram_url) = hanging().await;
-    let ai = [("AI__ENABLED", "true"), ("AI__BASE_URL", ai_url.as_str())];
+    let ai = [("AI__ENABLED", "true"), ("AI__BASE_URL", ai_url.as_str()), MODEL];
     let telegram = [
         ("TELEGRAM__ENABLED", "true"),
         ("TELEGRAM__TOKEN", TOKEN),
@@ -149,7 +151,7 @@ async fn what_hangs_is_told_and_never_hangs_the_answer() {
 #[tokio::test]
 async fn probes_are_no_load_generator() {
     let (service, url) = StubService::start(Status::OK).await;
-    let server = Server::start_with(&[("AI__ENABLED", "true"), ("AI__BASE_URL", &url)]).await;
+    let server = Server::start_with(&[("AI__ENABLED", "true"), ("AI__BASE_URL", &url), MODEL]).await;
     await_check(&server, "ai", "ok").await;
     let database = r#"health_check_duration_seconds_count{check="database"}"#;
     let checked = server.metric(database).await.unwrap();

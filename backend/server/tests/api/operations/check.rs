@@ -85,5 +85,5 @@ fn settings_that_contradict_each_other_are_refused() {
 fn every_contradiction_is_listed_and_nothing_else_printed() {
     let said = faults(&[("RETENTION__TTL", "1s"), ("AI__ENABLED", "true"), ("TRAINING__WORKERS", "9")]);
     let named: Vec<_> = said.iter().filter_map(|line| line.split(": ").nth(1)).collect();
-    assert_eq!(named, ["RETENTION__TTL", "DATABASE__MAX_CONNECTIONS", "AI__BASE_URL"], "{said:?}");
+    assert_eq!(named, ["RETENTION__TTL", "DATABASE__MAX_CONNECTIONS", "AI__BASE_URL", "AI__MODEL"], "{said:?}");
 }

@@ -66,6 +66,7 @@ impl World {
             ("TELEGRAM__TOKEN", "123456:a-token-that-is-none".to_owned()),
             ("TELEGRAM__CHAT_ID", "1".to_owned()),
             ("AI__BASE_URL", ai_url),
+            ("AI__MODEL", "some-model".to_owned()),
         ];
         for (switch, on, off) in SWITCHES {
             variables.push((switch, if is_on(switch) { on } else { off }.to_owned()));

@@ -7,9 +7,10 @@ use serde_json::Value;
 use crate::api::support::server::{PATIENCE, Server};
 
 /// The jobs that run at the first start.
-pub const AT_ONCE: [&str; 8] = [
+pub const AT_ONCE: [&str; 9] = [
     "ttl_cleanup",
     "run_reaper",
+    "ai_reservation_expiry",
     "job_history_retention",
     "alert_retention",
     "orphan_sweep",

@@ -44,6 +44,11 @@ const OPEN_LABELS: &[(&str, &str, &str)] = &[
     ("host_disk_total_bytes", "disk", DISKS),
     ("host_disk_used_bytes", "disk", DISKS),
     ("host_disk_usage_ratio", "disk", DISKS),
+    ("belfry_ai_requests_total", "model", MODELS),
+    ("belfry_ai_request_duration_seconds", "model", MODELS),
+    ("belfry_ai_tokens_total", "model", MODELS),
+    ("belfry_ai_cost_dollars_total", "model", MODELS),
+    ("belfry_ai_unpriced_requests_total", "model", MODELS),
     ("telemetry_series_dropped_total", "metric", "names of metrics, which are rows of the catalogue"),
 ];
 
@@ -51,6 +56,7 @@ const ROUTES: &str = "templates of the router's routes, and `unmatched`; never a
 const JOBS: &str = "the scheduled jobs, an enum in the code";
 const CALLED: &str = "services that are called, static names in the code";
 const CHECKS: &str = "the health checks, which are registered once at the start";
+const MODELS: &str = "models of the settings, 50 at most and then `overflow`";
 const DISKS: &str = "names given to watch_disk, which are static in the code";
 
 #[test]

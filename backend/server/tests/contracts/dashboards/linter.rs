@@ -38,7 +38,7 @@ const RULES: [&str; 17] = [
 const LINTED: [&str; 5] = ["stat", "table", "timeseries", "gauge", "bargauge"];
 
 /// Grafana's units that panels here have.
-const UNITS: [&str; 16] = [
+const UNITS: [&str; 17] = [
     "none",
     "short",
     "percentunit",
@@ -55,6 +55,7 @@ const UNITS: [&str; 16] = [
     "locale",
     "percent",
     "ms",
+    "currencyUSD",
 ];
 
 /// What breaks a rule.

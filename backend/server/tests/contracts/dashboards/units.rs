@@ -18,12 +18,16 @@ pub(super) enum Dimension {
     CountPerSecond,
     CountPerMinute,
     BytesPerSecond,
+    /// Of the United States.
+    Dollars,
+    DollarsPerSecond,
     /// Time of something within time: processors that are busy.
     SecondsPerSecond,
 }
 
 use Dimension::{
-    Bytes, BytesPerSecond, Count, CountPerMinute, CountPerSecond, Number, Seconds, SecondsPerSecond, Share,
+    Bytes, BytesPerSecond, Count, CountPerMinute, CountPerSecond, Dollars, DollarsPerSecond, Number, Seconds,
+    SecondsPerSecond, Share,
 };
 
 impl Dimension {
@@ -37,6 +41,9 @@ impl Dimension {
             CountPerSecond => &["reqps", "ops", "cps", "pps"],
             CountPerMinute => &["opm", "cpm"],
             BytesPerSecond => &["Bps"],
+            Dollars => &["currencyUSD"],
+            // There is no unit for it: 3600 times as much are dollars an hour.
+            DollarsPerSecond => &[],
             SecondsPerSecond => &["percentunit", "short"],
         }
     }
@@ -78,6 +85,7 @@ fn of_metric(name: &str) -> Dimension {
         _ if base.ends_with("_ratio") || base.contains(":ratio") => Share,
         _ if base.contains(":rate") => CountPerSecond,
         _ if base.contains(":p95") || base.ends_with("_seconds") => Seconds,
+        _ if base.ends_with("_dollars") => Dollars,
         _ if base.ends_with("_bytes") || base.contains("_bytes_") => Bytes,
         _ => Count,
     }
@@ -105,6 +113,7 @@ fn of_call(call: &Call) -> Dimension {
         "rate" | "irate" => match argument(0) {
             Seconds => SecondsPerSecond,
             Bytes => BytesPerSecond,
+            Dollars => DollarsPerSecond,
             _ => CountPerSecond,
         },
         "changes" | "resets" => Count,
@@ -122,6 +131,7 @@ fn of_binary(binary: &BinaryExpr) -> Dimension {
     let (left, right) = (dimension(&binary.lhs), dimension(&binary.rhs));
     match (binary.op.to_string().as_str(), left, right) {
         ("*", Number(60.0), CountPerSecond) => CountPerMinute,
+        ("*", Number(3600.0), DollarsPerSecond) => Dollars,
         ("*", Number(_), other) | ("*", other, Number(_)) | ("/", other, Number(_)) => other,
         ("/", SecondsPerSecond, CountPerSecond) => Seconds,
         ("/", BytesPerSecond, CountPerSecond) => Bytes,
@@ -155,6 +165,8 @@ fn each_mistaken_unit_is_found() {
         ("sum(increase(http_requests_total[5m]))", "short", "reqps"),
         ("count(ALERTS) or vector(0)", "short", "percentunit"),
         ("host_cpu_usage_ratio", "percentunit", "s"),
+        ("sum(increase(belfry_ai_cost_dollars_total[1h]))", "currencyUSD", "short"),
+        ("3600 * sum(rate(belfry_ai_cost_dollars_total[5m]))", "currencyUSD", "reqps"),
         ("60 * job_slo:slo_errors:rate5m", "count:errors/min", "short"),
         ("job_slo:error_budget_burn:ratio1h", "short", "reqps"),
     ] {
