@@ -221,7 +221,10 @@ fn price_for_a_million(model: &Object<'_>, field: &str) -> Result<Option<String>
         Decimal::parse(&number).and_then(|decimal| decimal.shifted(PLACES)).and_then(|decimal| decimal.to_plain_text());
     match decimal.filter(|text| price_units(text).is_some()) {
         Some(text) => Ok(Some(text)),
-        None => Err(format!("{field} is {}, which is no price that a file of ours can have", excerpt(&number))),
+        None => Err(format!(
+            "{field} is {}, but prices of ours have at most 12 decimals for a million tokens, and are at most 1000",
+            excerpt(&number)
+        )),
     }
 }
 
