@@ -12,7 +12,7 @@ use crate::api::support::server::{Server, problem};
 async fn without_a_provider_the_routes_say_so() {
     let server = Server::start_with(&[FAKE]).await;
     let dataset = upload_shipped(&server, "penguins.csv").await;
-    let run = submit_fake(&server, &dataset, "succeed", 1).await;
+    let run = submit_fake(&server, &dataset, "ok", 1).await;
     await_end(&server, &run).await;
     for response in [describe(&server, &dataset).await, explain(&server, &run).await] {
         assert_eq!(response.headers().get("retry-after"), None);
@@ -79,7 +79,7 @@ async fn only_a_completed_run_can_be_explained() {
     let world = World::new().await;
     let server = world.start(&[FAKE]).await;
     let dataset = upload_shipped(&server, "penguins.csv").await;
-    let failed = submit_fake(&server, &dataset, "fail", 1).await;
+    let failed = submit_fake(&server, &dataset, "panic", 1).await;
     await_end(&server, &failed).await;
     let running = submit_fake(&server, &dataset, "hang", 1).await;
     for id in [failed, running] {
