@@ -8,7 +8,7 @@ use tokio::time::MissedTickBehavior;
 use crate::database::{Database, bounds};
 use crate::error::chain;
 use crate::state::Shared;
-use crate::{datasets, jobs, training};
+use crate::{billing, datasets, jobs, training};
 
 /// What another server changed is seen after this time at most.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -28,6 +28,7 @@ async fn refresh(database: &Database) {
     datasets::totals::refresh(database).await;
     training::queue_depth::refresh_queue_depth(database).await;
     training::totals::refresh(database).await;
+    billing::totals::refresh(database).await;
     if let Err(error) = bounds::with_background_timeout(jobs::measure_cleanup_lag(database)).await {
         tracing::warn!(cause = chain(&error), "refreshing database gauges failed");
     }

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod backup;
+mod billing;
 mod buffered_body;
 mod catalogue;
 mod check;

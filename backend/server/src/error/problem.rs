@@ -51,6 +51,10 @@ impl IntoResponse for Error {
             Self::Unauthorized(_) => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
+            Self::SignatureRefused { .. } => {
+                // A 401 names how to authenticate (RFC 9110, section 15.5.2). The scheme is not a registered one.
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("StandardWebhooks"));
+            }
             Self::Range { size_bytes } => headers.typed_insert(ContentRange::unsatisfied_bytes(size_bytes)),
             _ => {}
         }

@@ -7,6 +7,7 @@
 
 pub mod alert;
 pub mod backup;
+pub mod billing;
 pub mod cleanup;
 pub mod connection;
 pub mod jobs;

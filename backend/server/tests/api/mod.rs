@@ -2,6 +2,7 @@
 //!
 //! `BELFRY_TEST_DATABASE_URL=postgres://...` runs the same tests on PostgreSQL, each server in a database of its own.
 
+mod billing;
 mod datasets;
 mod faults;
 mod health;
