@@ -8,9 +8,9 @@ use belfry_telemetry::catalogue::{LATENCY_SECONDS, SIZE_BYTES, WORK_SECONDS};
 use belfry_telemetry::metric::Open;
 
 use crate::labels::{
-    AlertChange, AlertMessageOutcome, AlgorithmLabel, BillingEventType, BillingOutcome, CleanupOutcome, ConnectionCut, ConnectionRefusal, MessageOutcome,
-    NotificationOutcome, PredictionOutcome, QueryOutcome, QuerySource, RequestRefusal, RequeueReason, RunStatus,
-    Severity, UnfinishedStatus, UpdateOutcome, UploadOutcome,
+    AlertChange, AlertMessageOutcome, AlgorithmLabel, BillingEventType, BillingOutcome, CleanupOutcome, ConnectionCut,
+    ConnectionRefusal, MessageOutcome, NotificationOutcome, PredictionOutcome, QueryOutcome, QuerySource,
+    RequestRefusal, RequeueReason, RunStatus, Severity, UnfinishedStatus, UpdateOutcome, UploadOutcome,
 };
 
 catalogue! {

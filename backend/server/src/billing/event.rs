@@ -113,12 +113,15 @@ fn amount_of(minor: i64) -> Result<i64> {
     if (0..=MAX_AMOUNT_MINOR).contains(&minor) {
         return Ok(minor);
     }
-    Err(invalid(format!("data.amount_minor: found {minor}, expected 0 to {MAX_AMOUNT_MINOR} minor units of the currency")))
+    Err(invalid(format!(
+        "data.amount_minor: found {minor}, expected 0 to {MAX_AMOUNT_MINOR} minor units of the currency"
+    )))
 }
 
 /// The currency with this code. What is no money, such as gold, has no minor unit.
 fn currency_of(code: &str) -> Result<Currency> {
-    let currency = Currency::from_code(code).filter(|currency| currency.code() == code && exponent(*currency).is_some());
+    let currency =
+        Currency::from_code(code).filter(|currency| currency.code() == code && exponent(*currency).is_some());
     currency.ok_or_else(|| {
         let found = shown(code);
         let detail = format!("data.currency: found {found}, expected the code of a currency in ISO 4217, such as EUR");

@@ -63,10 +63,7 @@ impl FromRow<'_, AnyRow> for BillingEvent {
 }
 
 /// `GET /api/v1/billing/events`: newest first; `type` shows only those.
-pub async fn list(
-    State(app): State<Shared>,
-    Query(requested): Query<ListQuery>,
-) -> Result<Json<Page<BillingEvent>>> {
+pub async fn list(State(app): State<Shared>, Query(requested): Query<ListQuery>) -> Result<Json<Page<BillingEvent>>> {
     let limit = Page::<BillingEvent>::limit(requested.limit)?;
     if requested.cursor.as_deref().is_some_and(|cursor| !is_id(cursor)) {
         return Err(Page::<BillingEvent>::invalid_cursor());

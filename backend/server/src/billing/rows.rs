@@ -146,10 +146,8 @@ mod tests {
         assert_eq!(found.conversions, 2);
         assert_eq!(found.revenue, amounts(&[("EUR", 2_000), ("JPY", 500), ("KWD", 0)]));
         assert_eq!(found.refunds, amounts(&[("EUR", 400), ("JPY", 0), ("KWD", 7)]));
-        let last: i64 = sqlx::query_scalar("SELECT MAX(received_at) FROM billing_events")
-            .fetch_one(&database.pool)
-            .await
-            .unwrap();
+        let last: i64 =
+            sqlx::query_scalar("SELECT MAX(received_at) FROM billing_events").fetch_one(&database.pool).await.unwrap();
         assert_eq!(found.last_received_at, Some(last));
     }
 

@@ -90,7 +90,8 @@ impl Claims {
         if is_signed {
             return Ok(());
         }
-        let detail = "the signature is by none of the secrets in BILLING__WEBHOOK_SECRET, or of another body".to_owned();
+        let detail =
+            "the signature is by none of the secrets in BILLING__WEBHOOK_SECRET, or of another body".to_owned();
         Err(refused("signature_mismatch", detail))
     }
 }
@@ -123,7 +124,9 @@ fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h str, Erro
             value.to_str().map_err(|_| refused("signature_invalid", format!("{name}: expected ASCII text")))
         }
         (Some(_), Some(_)) => Err(refused("signature_invalid", format!("{name}: found several, expected one"))),
-        (None, _) => Err(refused("signature_missing", format!("{name}: found none, expected one as Standard Webhooks say"))),
+        (None, _) => {
+            Err(refused("signature_missing", format!("{name}: found none, expected one as Standard Webhooks say")))
+        }
     }
 }
 
@@ -135,7 +138,7 @@ fn refused(code: &'static str, detail: String) -> Error {
 mod tests {
     use super::*;
 
-    // The vector of the reference libraries.
+    // A vector of the reference libraries.
     const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     const VECTOR_ID: &str = "msg_p5jXN8AQM9LWM0D4loKWxJek";
     const BODY: &[u8] = br#"{"test": 2432232314}"#;
@@ -159,11 +162,19 @@ mod tests {
     }
 
     #[test]
-    fn the_vector_of_the_reference_is_signed_and_verified() {
+    fn the_vectors_of_the_reference_are_signed_and_verified() {
         assert_eq!(sign(&secrets(SECRET).keys()[0], VECTOR_ID, AT, BODY), VECTOR);
+        let other = secrets("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD");
+        let body = br#"{"email":"test@example.com","username":"test_user"}"#;
+        let signed = sign(&other.keys()[0], "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk", 1_649_367_553, body);
+        assert_eq!(signed, "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=");
         let as_sent = headers(VECTOR_ID, &AT.to_string(), VECTOR);
         assert_eq!(verified(&as_sent, AT, BODY, SECRET), Ok(()));
-        assert_eq!(verified(&as_sent, AT, BODY, SECRET.trim_start_matches("whsec_")), Ok(()), "the prefix may be left out");
+        assert_eq!(
+            verified(&as_sent, AT, BODY, SECRET.trim_start_matches("whsec_")),
+            Ok(()),
+            "the prefix may be left out"
+        );
         assert_eq!(verified(&as_sent, AT, br#"{"test":2432232314}"#, SECRET), Err("signature_mismatch"));
         assert_eq!(verified(&as_sent, AT, BODY, OTHER), Err("signature_mismatch"));
         let of_another = headers("msg_another", &AT.to_string(), VECTOR);
@@ -197,12 +208,26 @@ mod tests {
             (by_other.clone(), both.as_str()),
             (format!("{by_other} {VECTOR}"), SECRET),
             (format!("{VECTOR} {by_other}"), SECRET),
-            (format!("v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg== {VECTOR}"), SECRET),
+            (
+                format!(
+                    "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg== {VECTOR}"
+                ),
+                SECRET,
+            ),
             (format!("v1,AAAA v1, {VECTOR}"), SECRET),
         ] {
             assert_eq!(verified(&sent(&signatures), AT, BODY, by), Ok(()), "{signatures}");
         }
         assert_eq!(verified(&sent(&by_other), AT, BODY, SECRET), Err("signature_mismatch"));
+        // A part of the right one, and more than it.
+        for part in [
+            "v1,",
+            "v1,g0hM9SsE",
+            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1A==",
+            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OEA",
+        ] {
+            assert_eq!(verified(&sent(part), AT, BODY, SECRET), Err("signature_mismatch"), "{part}");
+        }
         // Of another version, the same bytes are no signature.
         let of_another_version = VECTOR.replace("v1,", "v2,");
         assert_eq!(verified(&sent(&of_another_version), AT, BODY, SECRET), Err("signature_invalid"));

@@ -46,9 +46,9 @@ pub enum Action {
 
 use Action::{
     CancelRun, CancelTooLate, DeleteDataset, DownloadDataset, DownloadModel, ListDatasets, ListRuns, Predict,
-    PredictBadly, ReadDataset, ReadRun, RequestHealth, RequestJobs, RequestMissing, RunCleanup, SendBillingEvent, TrainBadly,
-    TrainBoosting, TrainElasticNet, TrainForest, TrainLogistic, UploadBad, UploadGzip, UploadHalf, UploadMultipart,
-    UploadRaw, UploadShortLived,
+    PredictBadly, ReadDataset, ReadRun, RequestHealth, RequestJobs, RequestMissing, RunCleanup, SendBillingEvent,
+    TrainBadly, TrainBoosting, TrainElasticNet, TrainForest, TrainLogistic, UploadBad, UploadGzip, UploadHalf,
+    UploadMultipart, UploadRaw, UploadShortLived,
 };
 
 /// How often each action comes in one round.

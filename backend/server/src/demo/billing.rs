@@ -34,7 +34,8 @@ impl Provider {
     pub fn from_env() -> anyhow::Result<Self> {
         let config: BillingConfig = settings::read(settings::environment::<BillingConfig>()?)?;
         let key = config.webhook_secrets.keys().first().cloned();
-        let key = key.context("--billing needs BILLING__WEBHOOK_SECRET, or BILLING__WEBHOOK_SECRET_FILE, of the server")?;
+        let key =
+            key.context("--billing needs BILLING__WEBHOOK_SECRET, or BILLING__WEBHOOK_SECRET_FILE, of the server")?;
         Ok(Self { key, customers: AtomicUsize::new(0) })
     }
 
@@ -74,7 +75,8 @@ pub async fn open(demo: &Demo) {
 /// One event as a provider sends it.
 pub async fn event(demo: &Demo, rng: &mut StdRng) {
     let Some(provider) = &demo.billing else { return };
-    let kinds = ["subscription.started", "subscription.renewed", "payment.succeeded", "payment.succeeded", "payment.refunded"];
+    let kinds =
+        ["subscription.started", "subscription.renewed", "payment.succeeded", "payment.succeeded", "payment.refunded"];
     let kind = *kinds.choose(rng).expect("there are kinds");
     let currency = *CURRENCIES.choose(rng).expect("there are currencies");
     let amount = kind.starts_with("payment.").then(|| (rng.random_range(100..10_000), currency));

@@ -26,8 +26,8 @@ use super::upload::{DatasetDeleted, DatasetTotals, Upload};
 use super::viewer::ViewerQuery;
 use crate::error::Error;
 use crate::labels::{
-    AlertMessageOutcome, BillingEventType, ConnectionCut, ConnectionRefusal, MessageOutcome, QuerySource, RunStatus, Severity,
-    UpdateOutcome,
+    AlertMessageOutcome, BillingEventType, ConnectionCut, ConnectionRefusal, MessageOutcome, QuerySource, RunStatus,
+    Severity, UpdateOutcome,
 };
 
 /// The series that `emits` moves, with the values of durations left out, which no test can know.
@@ -317,9 +317,8 @@ fn a_message_about_an_alert() {
 
 #[test]
 fn a_billing_event_by_what_becomes_of_it() {
-    let counted = |kind: &str, outcome: &str| {
-        [format!("belfry_billing_events_total{{type=\"{kind}\",outcome=\"{outcome}\"}} 1")]
-    };
+    let counted =
+        |kind: &str, outcome: &str| [format!("belfry_billing_events_total{{type=\"{kind}\",outcome=\"{outcome}\"}} 1")];
     let of_type = || {
         let mut received = BillingEventReceived::begin();
         received.has_type(BillingEventType::PaymentSucceeded);
@@ -334,7 +333,10 @@ fn a_billing_event_by_what_becomes_of_it() {
     let by = |error: Error| series(|| BillingEventReceived::begin().ended_by(&error));
     let detail = String::new;
     assert_eq!(by(Error::SwitchedOff { code: "billing_disabled", detail: detail() }), counted("unread", "off"));
-    assert_eq!(by(Error::SignatureRefused { code: "signature_mismatch", detail: detail() }), counted("unread", "refused"));
+    assert_eq!(
+        by(Error::SignatureRefused { code: "signature_mismatch", detail: detail() }),
+        counted("unread", "refused")
+    );
     assert_eq!(by(Error::Conflict { code: "webhook_id_reused", detail: detail() }), counted("unread", "conflict"));
     assert_eq!(by(Error::invalid("unknown_currency", "")), counted("unread", "invalid"));
     assert_eq!(by(Error::TooLarge { limit_bytes: 1 }), counted("unread", "invalid"));

@@ -5,7 +5,9 @@ use futures::StreamExt;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use super::{NEXT_SECRET, PATH, SECRET, counted, now, payment, rows, send, send_with, sent, signature, start, subscription};
+use super::{
+    NEXT_SECRET, PATH, SECRET, counted, now, payment, rows, send, send_with, sent, signature, start, subscription,
+};
 use crate::api::support::server::{Server, problem};
 
 #[tokio::test]
@@ -53,7 +55,8 @@ async fn a_secret_and_its_successor_are_both_valid() {
         let answer = send_with(&server, "msg_1", seconds, &signatures, &body).await;
         assert_eq!(answer.status(), StatusCode::OK, "{signatures}");
     }
-    problem(send_with(&server, "msg_1", seconds, &none, &body).await, StatusCode::UNAUTHORIZED, "signature_mismatch").await;
+    problem(send_with(&server, "msg_1", seconds, &none, &body).await, StatusCode::UNAUTHORIZED, "signature_mismatch")
+        .await;
     assert_eq!(rows(&server).await, 1);
 }
 
@@ -109,8 +112,12 @@ async fn many_events_at_once_are_all_in_the_totals() {
             numbers.sum::<usize>() as f64
         };
         for server in [&first, &second] {
-            server.await_metric(&format!("belfry_revenue_minor_units_total{{currency=\"{currency}\"}}"), of(false)).await;
-            server.await_metric(&format!("belfry_refunds_minor_units_total{{currency=\"{currency}\"}}"), of(true)).await;
+            server
+                .await_metric(&format!("belfry_revenue_minor_units_total{{currency=\"{currency}\"}}"), of(false))
+                .await;
+            server
+                .await_metric(&format!("belfry_refunds_minor_units_total{{currency=\"{currency}\"}}"), of(true))
+                .await;
         }
     }
 }

@@ -19,8 +19,19 @@ async fn events_are_listed_newest_first_in_pages_and_by_type() {
     };
     assert_eq!(names(&all), ["msg_5", "msg_4", "msg_3", "msg_2", "msg_1", "msg_0"]);
     let (cancelled, paid) = (&all["items"][0], &all["items"][1]);
-    let expected = json!([paid["id"], "msg_4", "payment.succeeded", "2026-11-28T11:00:00.250000Z", "cus_1", null, 4, "KWD", 3]);
-    let fields = ["id", "webhook_id", "type", "occurred_at", "customer_id", "subscription_id", "amount_minor", "currency", "currency_exponent"];
+    let expected =
+        json!([paid["id"], "msg_4", "payment.succeeded", "2026-11-28T11:00:00.250000Z", "cus_1", null, 4, "KWD", 3]);
+    let fields = [
+        "id",
+        "webhook_id",
+        "type",
+        "occurred_at",
+        "customer_id",
+        "subscription_id",
+        "amount_minor",
+        "currency",
+        "currency_exponent",
+    ];
     assert_eq!(Value::from(fields.map(|field| paid[field].clone()).to_vec()), expected);
     assert_eq!((&cancelled["plan"], &cancelled["amount_minor"]), (&"team".into(), &Value::Null));
     let page = server.json(&format!("{PATH}?type=payment.succeeded&limit=3")).await;

@@ -75,7 +75,12 @@ async fn hostile_bodies_are_refused_and_store_nothing() {
             "invalid_body",
             "a whole number",
         ),
-        (payment("succeeded", 7, "EUR").to_string().replace('7', "7.5"), unprocessable, "invalid_body", "a whole number"),
+        (
+            payment("succeeded", 7, "EUR").to_string().replace('7', "7.5"),
+            unprocessable,
+            "invalid_body",
+            "a whole number",
+        ),
         (" ".repeat(10 << 20), StatusCode::PAYLOAD_TOO_LARGE, "too_large", "262144"),
     ];
     let count = refusals.len();
@@ -84,7 +89,8 @@ async fn hostile_bodies_are_refused_and_store_nothing() {
         assert!(said["detail"].as_str().unwrap().contains(detail), "{said}");
     }
     assert_eq!(rows(&server).await, 0);
-    let invalid = [counted("unread", "invalid"), counted("payment.succeeded", "invalid"), counted("payment.refunded", "invalid")];
+    let invalid =
+        [counted("unread", "invalid"), counted("payment.succeeded", "invalid"), counted("payment.refunded", "invalid")];
     let mut total = 0.0;
     for series in invalid {
         total += server.metric(&series).await.unwrap();
@@ -108,7 +114,9 @@ async fn a_planted_secret_is_nowhere_to_be_found() {
         send_with(&server, "msg_3", now(), &format!("v1,{PLANTED}"), &odd.to_string()).await.text().await.unwrap(),
     ];
     // Only its own sender is told.
-    let told = problem(send(&server, "msg_4", &odd.to_string()).await, StatusCode::UNPROCESSABLE_ENTITY, "invalid_event").await;
+    let told =
+        problem(send(&server, "msg_4", &odd.to_string()).await, StatusCode::UNPROCESSABLE_ENTITY, "invalid_event")
+            .await;
     assert!(told["detail"].as_str().unwrap().contains(PLANTED), "{told}");
     assert_eq!(rows(&server).await, 1);
     server.await_log(&["billing event stored"]).await;
@@ -116,7 +124,8 @@ async fn a_planted_secret_is_nowhere_to_be_found() {
     answers.push(server.get("/metrics").await.text().await.unwrap());
     answers.push(server.get(PATH).await.text().await.unwrap());
     answers.push(server.log.lock().unwrap().join("\n"));
-    let columns = "SELECT COALESCE(subscription_id, '') || webhook_id || customer_id || COALESCE(plan, '') FROM billing_events";
+    let columns =
+        "SELECT COALESCE(subscription_id, '') || webhook_id || customer_id || COALESCE(plan, '') FROM billing_events";
     let stored: Vec<String> = sqlx::query_scalar(columns).fetch_all(&server.database().await).await.unwrap();
     answers.extend(stored);
     for text in answers {
