@@ -260,7 +260,7 @@ pub enum AlertMessageOutcome {
 
 /// What a billing event tells of: the label `type` of `belfry_billing_events_total`, and the types in the ledger and the API,
 /// which are all but the last two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, EnumString, IntoStaticStr, VariantNames)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 pub enum BillingEventType {
     /// Somebody subscribed.
     #[strum(serialize = "subscription.started")]

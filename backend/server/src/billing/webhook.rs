@@ -47,7 +47,8 @@ enum Ended {
 pub async fn receive(State(app): State<Shared>, request: Request) -> Result<(StatusCode, Json<Receipt>)> {
     let mut received = BillingEventReceived::begin();
     let (parts, body) = request.into_parts();
-    let (code, status) = match read_and_store(&app, &parts, body, &mut received).await {
+    let ended = read_and_store(&app, &parts, body, &mut received).await;
+    let (code, status) = match ended {
         Ok(Ended::Stored(id)) => {
             received.stored(&id);
             (StatusCode::OK, Status::Stored)

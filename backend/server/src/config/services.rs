@@ -99,7 +99,7 @@ impl WebhookSecrets {
         });
         let keys: Option<Vec<Vec<u8>>> = keys.collect();
         keys.filter(|keys| keys.len() <= MAX_SECRETS).map(Self).ok_or_else(|| {
-            let (least, most) = (SECRET_BYTES.start(), SECRET_BYTES.end());
+            let (least, most) = (*SECRET_BYTES.start(), *SECRET_BYTES.end());
             format!(
                 "at most {MAX_SECRETS} secrets, each whsec_ and the base64 of {least} to {most} bytes, separated by commas or \
                  spaces"
