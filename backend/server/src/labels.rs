@@ -314,9 +314,9 @@ pub enum BillingOutcome {
     Conflict,
     /// Events of its type are not kept.
     Ignored,
-    /// It is none, or not as expected.
+    /// It is signed, and not as expected.
     Invalid,
-    /// It is not signed as it must be.
+    /// It is not signed as it must be, or is too large or too slow to be verified.
     Refused,
     /// No secret is set.
     Off,

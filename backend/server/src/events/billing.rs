@@ -12,16 +12,22 @@ use crate::labels::{BillingEventType, BillingOutcome};
 /// No line has anything of its content but the type, nor why it is invalid: that may quote it, and its sender is told.
 pub struct BillingEventReceived {
     kind: BillingEventType,
+    is_signed: bool,
     ended: bool,
 }
 
 impl BillingEventReceived {
     /// Begins before its headers are judged.
     pub fn begin() -> Self {
-        Self { kind: BillingEventType::Unread, ended: false }
+        Self { kind: BillingEventType::Unread, is_signed: false, ended: false }
     }
 
-    /// It is signed, and its type is known.
+    /// It is signed by a secret that is known here.
+    pub fn is_signed(&mut self) {
+        self.is_signed = true;
+    }
+
+    /// Its type is known.
     pub fn has_type(&mut self, kind: BillingEventType) {
         self.kind = kind;
     }
@@ -53,6 +59,8 @@ impl BillingEventReceived {
             // The body did not come to its end.
             Error::Incomplete => BillingOutcome::Cancelled,
             error if error.is_server_fault() || error.is_transient() => BillingOutcome::Failed,
+            // Whoever sent it, as when it is too large to be verified.
+            _ if !self.is_signed => BillingOutcome::Refused,
             _ => BillingOutcome::Invalid,
         };
         self.end(outcome);

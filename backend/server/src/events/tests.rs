@@ -321,6 +321,7 @@ fn a_billing_event_by_what_becomes_of_it() {
         |kind: &str, outcome: &str| [format!("belfry_billing_events_total{{type=\"{kind}\",outcome=\"{outcome}\"}} 1")];
     let of_type = || {
         let mut received = BillingEventReceived::begin();
+        received.is_signed();
         received.has_type(BillingEventType::PaymentSucceeded);
         received
     };
@@ -338,8 +339,9 @@ fn a_billing_event_by_what_becomes_of_it() {
         counted("unread", "refused")
     );
     assert_eq!(by(Error::Conflict { code: "webhook_id_reused", detail: detail() }), counted("unread", "conflict"));
-    assert_eq!(by(Error::invalid("unknown_currency", "")), counted("unread", "invalid"));
-    assert_eq!(by(Error::TooLarge { limit_bytes: 1 }), counted("unread", "invalid"));
+    assert_eq!(by(Error::TooLarge { limit_bytes: 1 }), counted("unread", "refused"));
+    let invalid = series(|| of_type().ended_by(&Error::invalid("unknown_currency", "")));
+    assert_eq!(invalid, counted("payment.succeeded", "invalid"));
     assert_eq!(by(Error::Incomplete), counted("unread", "cancelled"));
     assert_eq!(by(Error::BuffersFull), counted("unread", "failed"));
     assert_eq!(by(Error::Storage(anyhow::anyhow!("away"))), counted("unread", "failed"));
