@@ -8,10 +8,10 @@ use belfry_telemetry::catalogue::{LATENCY_SECONDS, SIZE_BYTES, WORK_SECONDS};
 use belfry_telemetry::metric::Open;
 
 use crate::labels::{
-    AiOperation, AiOutcome, AlertChange, AlertMessageOutcome, AlgorithmLabel, BudgetAmount, BudgetMode, BudgetName,
-    BudgetPeriod, CleanupOutcome, ConnectionCut, ConnectionRefusal, MessageOutcome, NotificationOutcome,
-    PredictionOutcome, QueryOutcome, QuerySource, RequestRefusal, RequeueReason, RunStatus, Severity, TokenType,
-    UnfinishedStatus, UpdateOutcome, UploadOutcome,
+    AiOperation, AiOutcome, AlertChange, AlertMessageOutcome, AlgorithmLabel, BillingEventType, BillingOutcome,
+    BudgetAmount, BudgetMode, BudgetName, BudgetPeriod, CleanupOutcome, ConnectionCut, ConnectionRefusal,
+    MessageOutcome, NotificationOutcome, PredictionOutcome, QueryOutcome, QuerySource, RequestRefusal, RequeueReason,
+    RunStatus, Severity, TokenType, UnfinishedStatus, UpdateOutcome, UploadOutcome,
 };
 
 catalogue! {
@@ -98,6 +98,17 @@ catalogue! {
     counter TELEGRAM_MESSAGES_TOTAL = "belfry_telegram_messages_total" { outcome: MessageOutcome };
     /// Updates that Telegram handed out to the bot, by what became of them.
     counter TELEGRAM_UPDATES_TOTAL = "belfry_telegram_updates_total" { outcome: UpdateOutcome };
+
+    /// Billing events delivered to this server, by type and outcome; `unread`: refused before its type was read.
+    counter BILLING_EVENTS_TOTAL = "belfry_billing_events_total" { type: BillingEventType, outcome: BillingOutcome };
+    /// Subscriptions started, of all time, as the ledger of billing events has them: every server says the same.
+    float_counter SUBSCRIPTION_CONVERSIONS_TOTAL = "belfry_subscription_conversions_total" {};
+    /// Payments in the ledger of billing events, of all time, in minor units of the currency such as cents: every server says the same.
+    float_counter REVENUE_MINOR_UNITS_TOTAL = "belfry_revenue_minor_units_total" { currency: Open } cap 400;
+    /// Refunds in the ledger of billing events, of all time, in minor units of the currency such as cents: every server says the same.
+    float_counter REFUNDS_MINOR_UNITS_TOTAL = "belfry_refunds_minor_units_total" { currency: Open } cap 400;
+    /// When the last event came into the ledger of billing events, as a Unix timestamp.
+    reading BILLING_LAST_EVENT_TIMESTAMP_SECONDS = "belfry_billing_last_event_timestamp_seconds" {};
 
     /// Queries of the viewer's pages ended, by outcome. How long their sources take is in `external_api_duration_seconds`.
     counter VIEWER_QUERIES_TOTAL = "belfry_viewer_queries_total" { source: QuerySource, outcome: QueryOutcome };

@@ -17,7 +17,7 @@ pub use data::{CleanupConfig, DataConfig, DatabaseConfig, RetentionConfig, Stora
 pub use limits::{HostNames, LimitsConfig, Origins};
 pub use recurrence::Recurrence;
 pub use server::{AppConfig, LEAST_BLOCKING_THREADS, ServerConfig};
-pub use services::{AiConfig, ChatId, TelegramConfig};
+pub use services::{AiConfig, BillingConfig, ChatId, TelegramConfig, WebhookSecrets};
 pub use viewer::ViewerConfig;
 pub use work::{AlertsConfig, AlertsMode, JobsConfig, TrainingConfig};
 
@@ -66,6 +66,9 @@ pub struct Config {
     /// Telegram.
     #[command(flatten)]
     pub telegram: TelegramConfig,
+    /// The billing provider.
+    #[command(flatten)]
+    pub billing: BillingConfig,
     /// The pages that show the dashboards.
     #[command(flatten)]
     pub viewer: ViewerConfig,

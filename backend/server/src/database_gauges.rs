@@ -9,7 +9,7 @@ use crate::ai::budget;
 use crate::database::bounds;
 use crate::error::chain;
 use crate::state::{App, Shared};
-use crate::{datasets, jobs, training};
+use crate::{billing, datasets, jobs, training};
 
 /// What another server changed is seen after this time at most.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -31,6 +31,7 @@ async fn refresh(app: &App) {
     training::queue_depth::refresh_queue_depth(database).await;
     training::totals::refresh(database).await;
     budget::gauges::refresh(database, &app.ai_ledger.budgets).await;
+    billing::totals::refresh(database).await;
     if let Err(error) = bounds::with_background_timeout(jobs::measure_cleanup_lag(database)).await {
         tracing::warn!(cause = chain(&error), "refreshing database gauges failed");
     }

@@ -66,6 +66,12 @@ pub enum Error {
     /// The sender has not shown that it may do this: 401.
     #[error("{0}")]
     Unauthorized(&'static str),
+    /// The signature of what was sent is missing, or not that of a sender that is known here: 401.
+    #[error("{detail}")]
+    SignatureRefused { code: &'static str, detail: String },
+    /// What is asked for is switched off by the settings: 503 with Retry-After, since whoever sends may keep it until it is on.
+    #[error("{detail}")]
+    SwitchedOff { code: &'static str, detail: String },
     /// Nobody may do this as the settings are: 403.
     #[error("{detail}")]
     Forbidden { code: &'static str, detail: String },
@@ -144,12 +150,12 @@ impl Error {
             Self::Stalled(_) | Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::BuffersFull => StatusCode::SERVICE_UNAVAILABLE,
             Self::UnknownHost(_) => StatusCode::MISDIRECTED_REQUEST,
-            Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized(_) | Self::SignatureRefused { .. } => StatusCode::UNAUTHORIZED,
             Self::CrossSite(_) | Self::Forbidden { .. } => StatusCode::FORBIDDEN,
             Self::BudgetExhausted { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
-            Self::Busy(_) | Self::LimitReached { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy(_) | Self::LimitReached { .. } | Self::SwitchedOff { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Query { status, .. } | Self::Ai { status, .. } => *status,
             Self::Database(error) if is_unreachable(error) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Database(error) if is_database_full(error) => StatusCode::INSUFFICIENT_STORAGE,
@@ -169,6 +175,8 @@ impl Error {
             | Self::Invalid { code, .. }
             | Self::Conflict { code, .. }
             | Self::Forbidden { code, .. }
+            | Self::SignatureRefused { code, .. }
+            | Self::SwitchedOff { code, .. }
             | Self::Query { code, .. }
             | Self::Ai { code, .. } => code,
             Self::UnsupportedMediaType(_) => "unsupported_media_type",
@@ -222,7 +230,12 @@ impl Error {
         self.status().is_server_error()
             && !matches!(
                 self,
-                Self::Busy(_) | Self::LimitReached { .. } | Self::BuffersFull | Self::Query { .. } | Self::Ai { .. }
+                Self::Busy(_)
+                    | Self::LimitReached { .. }
+                    | Self::BuffersFull
+                    | Self::SwitchedOff { .. }
+                    | Self::Query { .. }
+                    | Self::Ai { .. }
             )
     }
 

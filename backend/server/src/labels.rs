@@ -258,6 +258,74 @@ pub enum AlertMessageOutcome {
     LimitReached,
 }
 
+/// What a billing event tells of: the label `type` of `belfry_billing_events_total`, and the types in the ledger and the API,
+/// which are all but the last two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+pub enum BillingEventType {
+    /// Somebody subscribed.
+    #[strum(serialize = "subscription.started")]
+    SubscriptionStarted,
+    /// A subscription goes on for another period.
+    #[strum(serialize = "subscription.renewed")]
+    SubscriptionRenewed,
+    /// A subscription was cancelled.
+    #[strum(serialize = "subscription.cancelled")]
+    SubscriptionCancelled,
+    /// A payment came in.
+    #[strum(serialize = "payment.succeeded")]
+    PaymentSucceeded,
+    /// A payment was given back, or a part of it.
+    #[strum(serialize = "payment.refunded")]
+    PaymentRefunded,
+    /// Anything else that a provider tells of.
+    #[strum(serialize = "other")]
+    Other,
+    /// Not read: it was refused before, or is no event.
+    #[strum(serialize = "unread")]
+    Unread,
+}
+
+impl BillingEventType {
+    /// The type with this name, if events of it are kept.
+    pub fn kept(name: &str) -> Option<Self> {
+        name.parse().ok().filter(|found| !matches!(found, Self::Other | Self::Unread))
+    }
+
+    /// The name in the ledger, the API and metric labels.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// Whether it is about money that was paid, and so has an amount.
+    pub const fn is_payment(self) -> bool {
+        matches!(self, Self::PaymentSucceeded | Self::PaymentRefunded)
+    }
+}
+
+/// What became of a billing event that was delivered: the label `outcome` of `belfry_billing_events_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum BillingOutcome {
+    /// It is in the ledger now.
+    Stored,
+    /// It was there already.
+    Repeated,
+    /// Another one with its id was there already.
+    Conflict,
+    /// Events of its type are not kept.
+    Ignored,
+    /// It is signed, and not as expected.
+    Invalid,
+    /// It is not signed as it must be, or is too large or too slow to be verified.
+    Refused,
+    /// No secret is set.
+    Off,
+    /// The fault was on this side.
+    Failed,
+    /// Its sender went away.
+    Cancelled,
+}
+
 /// A service that the viewer's pages may query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]

@@ -3,6 +3,7 @@
 mod ai;
 mod alerts;
 mod backup;
+mod billing;
 mod buffered_body;
 mod catalogue;
 mod check;

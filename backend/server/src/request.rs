@@ -83,9 +83,8 @@ where
             Ok(axum::Json(Object(value))) => Ok(Self(value)),
             // Such as one with a malformed parameter.
             Err(JsonRejection::MissingJsonContentType(_)) => Err(unsupported()),
-            Err(JsonRejection::JsonDataError(error)) => Err(Error::invalid("invalid_body", reason(&error))),
-            Err(JsonRejection::JsonSyntaxError(error)) => {
-                Err(Error::BadRequest { code: "invalid_json", detail: reason(&error) })
+            Err(rejection @ (JsonRejection::JsonDataError(_) | JsonRejection::JsonSyntaxError(_))) => {
+                Err(json_error(rejection))
             }
             Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                 Err(Error::TooLarge { limit_bytes: JSON_LIMIT_BYTES as u64 })
@@ -93,6 +92,23 @@ where
             // The body could not be read to its end.
             Err(_) => Err(Error::Incomplete),
         }
+    }
+}
+
+/// A value from a body that is a JSON object, for handlers that need its bytes as well.
+///
+/// # Errors
+/// 400 for what is no JSON, 422 for JSON of another shape.
+pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    axum::Json::<Object<T>>::from_bytes(bytes).map(|axum::Json(Object(value))| value).map_err(json_error)
+}
+
+fn json_error(rejection: JsonRejection) -> Error {
+    match rejection {
+        JsonRejection::JsonDataError(error) => Error::invalid("invalid_body", reason(&error)),
+        JsonRejection::JsonSyntaxError(error) => Error::BadRequest { code: "invalid_json", detail: reason(&error) },
+        // The body could not be read to its end.
+        _ => Error::Incomplete,
     }
 }
 

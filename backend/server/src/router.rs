@@ -19,7 +19,7 @@ use crate::request::{self, JSON_LIMIT_BYTES};
 use crate::scheduler::api as jobs;
 use crate::state::Shared;
 use crate::viewer::{self, Viewer};
-use crate::{ai, alerts, datasets, health, training};
+use crate::{ai, alerts, billing, datasets, health, training};
 
 /// The whole API. Only handlers that just query the database have its timeout as a whole: receiving a body or reading from the
 /// file store may take longer.
@@ -35,6 +35,7 @@ pub fn router(app: Shared, viewer: Option<Arc<Viewer>>, sites: Arc<SitePolicy>, 
         .route("/api/v1/runs/{id}/cancel", post(training::cancel))
         .route("/api/v1/alerts", get(alerts::list))
         .merge(Router::new().route("/api/v1/ai/usage", get(ai::usage::usage)).with_state(app.ai_ledger.clone()))
+        .route("/api/v1/billing/events", get(billing::list))
         .merge(
             Router::new()
                 .route("/jobs", get(jobs::list))
@@ -55,6 +56,7 @@ pub fn router(app: Shared, viewer: Option<Arc<Viewer>>, sites: Arc<SitePolicy>, 
         .route("/api/v1/runs/{id}/predict", post(training::predict))
         .route("/api/v1/runs/{id}/explain", post(training::explain))
         .route("/api/v1/alerts/webhook", post(alerts::receive))
+        .route("/api/v1/billing/events", post(billing::receive))
         .route("/health", get(health::health))
         .route("/healthz", get(health::healthz))
         .route("/livez", get(health::livez))

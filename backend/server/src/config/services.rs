@@ -1,8 +1,11 @@
-//! `AI__*` and `TELEGRAM__*`: services of others that this one may call.
+//! `AI__*`, `TELEGRAM__*` and `BILLING__*`: services of others that this one may call, or that call it.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use belfry_ledger::PicoDollars;
 use belfry_telemetry::settings::{self, Secret, between, duration_between};
 use clap::{ArgAction, Args};
@@ -149,4 +152,61 @@ fn dollars(text: &str) -> Result<PicoDollars, String> {
         .filter(|amount| *amount <= MAX_DOLLARS * 10_i128.pow(DOLLAR_DIGITS as u32));
     let expected = "an amount of dollars such as 25 or 0.50, from 0 to 1000000";
     amount.map(PicoDollars::new).ok_or_else(|| expected.to_owned())
+}
+
+/// `BILLING__*`
+#[derive(Args, Clone, Debug)]
+pub struct BillingConfig {
+    /// With what the billing provider signs its events (Standard Webhooks): whsec_ and base64 of 24 to 64 bytes. Several, separated
+    /// by commas or spaces, are valid at the same time, as while one replaces another. Without any, events are answered 503.
+    #[arg(id = "BILLING__WEBHOOK_SECRET", default_value = "", value_parser = WebhookSecrets::parse, hide_default_value = true)]
+    pub webhook_secrets: WebhookSecrets,
+}
+
+/// Secrets of Standard Webhooks, decoded. They are never shown.
+#[derive(Clone, Default)]
+pub struct WebhookSecrets(Vec<Vec<u8>>);
+
+/// The bytes of a secret: those of the specification.
+const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+
+/// More than are needed while one replaces another. Each costs a signature of every body.
+const MAX_SECRETS: usize = 8;
+
+impl WebhookSecrets {
+    /// Reads secrets that are separated by commas or white space. Their prefix may be left out.
+    ///
+    /// # Errors
+    /// What is expected, for a secret that is not base64 of 24 to 64 bytes, and for too many.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let parts = text.split(|character: char| character == ',' || character.is_whitespace());
+        let keys = parts.filter(|part| !part.is_empty()).map(|part| {
+            let key = STANDARD.decode(part.strip_prefix("whsec_").unwrap_or(part)).ok();
+            key.filter(|key| SECRET_BYTES.contains(&key.len()))
+        });
+        let keys: Option<Vec<Vec<u8>>> = keys.collect();
+        keys.filter(|keys| keys.len() <= MAX_SECRETS).map(Self).ok_or_else(|| {
+            let (least, most) = (*SECRET_BYTES.start(), *SECRET_BYTES.end());
+            format!(
+                "at most {MAX_SECRETS} secrets, each whsec_ and the base64 of {least} to {most} bytes, separated by commas or \
+                 spaces"
+            )
+        })
+    }
+
+    /// The keys of the signatures.
+    pub fn keys(&self) -> &[Vec<u8>] {
+        &self.0
+    }
+
+    /// Whether none is set.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for WebhookSecrets {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(if self.is_empty() { "unset" } else { "set" })
+    }
 }

@@ -31,6 +31,7 @@ static FILES: &[File] = files! {
     5 "alerts" "0005_alerts.sql";
     6 "ai usage" "0006_ai_usage.sql";
     7 "ai texts" "0007_ai_texts.sql";
+    9 "billing events" "0009_billing_events.sql";
 };
 
 /// What brings a database's schema up to date.

@@ -10,7 +10,7 @@ use rand::seq::SliceRandom;
 use super::Demo;
 use super::inventory::Inventory;
 use super::samples::Samples;
-use super::{reads, runs, uploads};
+use super::{billing, reads, runs, uploads};
 
 /// Something a client does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,13 +41,14 @@ pub enum Action {
     RequestHealth,
     RequestJobs,
     RunCleanup,
+    SendBillingEvent,
 }
 
 use Action::{
     CancelRun, CancelTooLate, DeleteDataset, DownloadDataset, DownloadModel, ListDatasets, ListRuns, Predict,
-    PredictBadly, ReadDataset, ReadRun, RequestHealth, RequestJobs, RequestMissing, RunCleanup, TrainBadly,
-    TrainBoosting, TrainElasticNet, TrainForest, TrainLogistic, UploadBad, UploadGzip, UploadHalf, UploadMultipart,
-    UploadRaw, UploadShortLived,
+    PredictBadly, ReadDataset, ReadRun, RequestHealth, RequestJobs, RequestMissing, RunCleanup, SendBillingEvent,
+    TrainBadly, TrainBoosting, TrainElasticNet, TrainForest, TrainLogistic, UploadBad, UploadGzip, UploadHalf,
+    UploadMultipart, UploadRaw, UploadShortLived,
 };
 
 /// How often each action comes in one round.
@@ -78,6 +79,7 @@ const WEIGHTS: &[(Action, usize)] = &[
     (RequestHealth, 1),
     (RequestJobs, 1),
     (RunCleanup, 1),
+    (SendBillingEvent, 4),
 ];
 
 impl Action {
@@ -92,6 +94,7 @@ impl Action {
             TrainLogistic => inventory.can_train(samples, Algorithm::LogisticRegression),
             TrainElasticNet => inventory.can_train(samples, Algorithm::ElasticNet),
             CancelRun => inventory.may_run(),
+            SendBillingEvent => inventory.may_bill(),
             CancelTooLate | ReadRun | DownloadModel | Predict | PredictBadly => inventory.has_model(),
             UploadShortLived | UploadBad | UploadHalf | ListDatasets | ListRuns | RequestMissing | RequestHealth
             | RequestJobs | RunCleanup => true,
@@ -127,6 +130,7 @@ impl Action {
             RequestHealth => reads::health(demo, rng).await,
             RequestJobs => reads::jobs(demo, rng).await,
             RunCleanup => reads::run_cleanup(demo).await,
+            SendBillingEvent => billing::event(demo, rng).await,
         }
     }
 }
@@ -160,7 +164,7 @@ mod tests {
     #[test]
     fn a_round_has_every_action_as_often_as_its_weight_says() {
         let samples = Samples::load(None).unwrap();
-        let mut inventory = Inventory::default();
+        let mut inventory = Inventory::new(true);
         for sample in ["iris.csv", "diabetes.csv", "iris.csv", "iris.csv", "iris.csv", "iris.csv", "iris.csv"] {
             inventory.stored(sample.to_owned(), sample);
         }

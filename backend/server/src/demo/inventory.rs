@@ -43,9 +43,20 @@ pub struct Inventory {
     datasets: Vec<Dataset>,
     models: Vec<Model>,
     runs_in_flight: usize,
+    may_bill: bool,
 }
 
 impl Inventory {
+    /// Nothing yet. `may_bill`: the server takes billing events of this demo.
+    pub fn new(may_bill: bool) -> Self {
+        Self { may_bill, ..Self::default() }
+    }
+
+    /// Whether the server takes billing events of this demo.
+    pub fn may_bill(&self) -> bool {
+        self.may_bill
+    }
+
     /// Whether another dataset may be stored.
     pub fn has_room(&self) -> bool {
         self.datasets.len() < MAX_DATASETS

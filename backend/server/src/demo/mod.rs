@@ -1,10 +1,11 @@
 //! `belfry demo`: realistic, bounded traffic against a running server, over its API alone.
 //!
-//! The actions and their weights are in `action_mix.rs`, their code in `uploads.rs`, `runs.rs` and `reads.rs`, the datasets in
+//! The actions and their weights are in `action_mix.rs`, their code in `uploads.rs`, `runs.rs`, `reads.rs` and `billing.rs`, the datasets in
 //! `samples.rs`, what the demo has created on the server in `inventory.rs`, and the responses in `response_counts.rs`.
 
 mod action_mix;
 mod api;
+mod billing;
 mod inventory;
 mod progress;
 mod reads;
@@ -30,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 use action_mix::{Action, ActionMix};
 use api::{Api, ApiResponse};
+use billing::Provider;
 use inventory::Inventory;
 use progress::Progress;
 use response_counts::ResponseCounts;
@@ -60,11 +62,16 @@ pub struct DemoArguments {
     /// Makes the choice of actions repeatable [default: random, and shown at the end].
     #[arg(long)]
     seed: Option<u64>,
+    /// Sends billing events as well, signed with BILLING__WEBHOOK_SECRET. They stay in the server's ledger.
+    #[arg(long)]
+    billing: bool,
 }
 
 /// What the actions share.
 struct Demo {
     api: Api,
+    // None without --billing.
+    billing: Option<Provider>,
     samples: Samples,
     inventory: Mutex<Inventory>,
     response_counts: Mutex<ResponseCounts>,
@@ -77,13 +84,15 @@ struct Demo {
 /// Runs the demo. An error when the server cannot be used or a response was not the expected one.
 pub async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
     let samples = Samples::load(arguments.data.as_deref())?;
+    let billing = arguments.billing.then(Provider::from_env).transpose()?;
     let api = Api::new(&arguments.url)?;
     api.require_belfry().await?;
     let seed = arguments.seed.unwrap_or_else(rand::random);
     let demo = Arc::new(Demo {
         api,
         samples,
-        inventory: Mutex::default(),
+        inventory: Mutex::new(Inventory::new(billing.is_some())),
+        billing,
         response_counts: Mutex::default(),
         missing_requests: AtomicUsize::new(0),
         stop_waiting: CancellationToken::new(),
@@ -138,6 +147,7 @@ async fn schedule_actions(demo: &Arc<Demo>, arguments: &DemoArguments, mut rng: 
 
 /// One of everything that a dashboard shows, so that each area has data within the first minute, whatever the rate.
 async fn open(demo: &Demo, rng: &mut StdRng) {
+    billing::open(demo).await;
     for (name, form) in [
         ("penguins.csv", uploads::Form::Multipart),
         ("diabetes.csv", uploads::Form::Raw),

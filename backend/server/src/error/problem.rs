@@ -63,6 +63,10 @@ impl IntoResponse for Error {
                 // Not at once: the clock of the client may be behind.
                 retry_after = Some(until.map_or(RETRY_PAUSE, |seconds| Duration::from_secs(seconds.max(1))));
             }
+            Self::SignatureRefused { .. } => {
+                // A 401 names how to authenticate (RFC 9110, section 15.5.2). The scheme is not a registered one.
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("StandardWebhooks"));
+            }
             Self::Range { size_bytes } => headers.typed_insert(ContentRange::unsatisfied_bytes(size_bytes)),
             _ => {}
         }

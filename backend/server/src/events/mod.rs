@@ -9,6 +9,7 @@ pub mod ai_call;
 pub mod ai_ledger;
 pub mod alert;
 pub mod backup;
+pub mod billing;
 pub mod cleanup;
 pub mod connection;
 pub mod jobs;

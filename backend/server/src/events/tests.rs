@@ -14,6 +14,7 @@ use super::ai_call::{AiCall, TextWritten};
 use super::ai_ledger::{BudgetExceeded, BudgetReading, CallSettled};
 use super::alert::{AlertMessage, AlertRaised, AlertResolved, CanaryDelivered, NotificationReceived};
 use super::backup::DatabaseSaved;
+use super::billing::{BillingEventReceived, BillingTotals};
 use super::cleanup::{CleanupCycle, CleanupLag, ExpiredDatasetNotRemoved, ExpiredDatasetRemoved};
 use super::connection::{AcceptFailed, ConnectionCutOff, ConnectionRefused, connection_open};
 use super::jobs::{ClockJumped, FileLost, JobAborted, JobFailed};
@@ -28,7 +29,7 @@ use super::upload::{DatasetDeleted, DatasetTotals, Upload};
 use super::viewer::ViewerQuery;
 use crate::error::Error;
 use crate::labels::{
-    AiOperation, AiOutcome, AlertMessageOutcome, BudgetMode, BudgetName, BudgetPeriod, ConnectionCut,
+    AiOperation, AiOutcome, AlertMessageOutcome, BillingEventType, BudgetMode, BudgetName, BudgetPeriod, ConnectionCut,
     ConnectionRefusal, MessageOutcome, Pricing, QuerySource, RunStatus, Severity, UpdateOutcome,
 };
 
@@ -406,6 +407,56 @@ fn a_canary_that_arrives() {
 fn a_message_about_an_alert() {
     let counted = series(|| AlertMessage { outcome: AlertMessageOutcome::LimitReached }.emit());
     assert_eq!(counted, [r#"belfry_alert_messages_total{outcome="limit_reached"} 1"#]);
+}
+
+#[test]
+fn a_billing_event_by_what_becomes_of_it() {
+    let counted =
+        |kind: &str, outcome: &str| [format!("belfry_billing_events_total{{type=\"{kind}\",outcome=\"{outcome}\"}} 1")];
+    let of_type = || {
+        let mut received = BillingEventReceived::begin();
+        received.is_signed();
+        received.has_type(BillingEventType::PaymentSucceeded);
+        received
+    };
+    assert_eq!(series(|| of_type().stored("id")), counted("payment.succeeded", "stored"));
+    assert_eq!(series(|| of_type().repeated()), counted("payment.succeeded", "repeated"));
+    assert_eq!(series(|| drop(of_type())), counted("payment.succeeded", "cancelled"));
+    let mut other = BillingEventReceived::begin();
+    other.has_type(BillingEventType::Other);
+    assert_eq!(series(|| other.ignored()), counted("other", "ignored"));
+    let by = |error: Error| series(|| BillingEventReceived::begin().ended_by(&error));
+    let detail = String::new;
+    assert_eq!(by(Error::SwitchedOff { code: "billing_disabled", detail: detail() }), counted("unread", "off"));
+    assert_eq!(
+        by(Error::SignatureRefused { code: "signature_mismatch", detail: detail() }),
+        counted("unread", "refused")
+    );
+    assert_eq!(by(Error::Conflict { code: "webhook_id_reused", detail: detail() }), counted("unread", "conflict"));
+    assert_eq!(by(Error::TooLarge { limit_bytes: 1 }), counted("unread", "refused"));
+    let invalid = series(|| of_type().ended_by(&Error::invalid("unknown_currency", "")));
+    assert_eq!(invalid, counted("payment.succeeded", "invalid"));
+    assert_eq!(by(Error::Incomplete), counted("unread", "cancelled"));
+    assert_eq!(by(Error::BuffersFull), counted("unread", "failed"));
+    assert_eq!(by(Error::Storage(anyhow::anyhow!("away"))), counted("unread", "failed"));
+}
+
+#[test]
+fn what_the_ledger_of_billing_events_has() {
+    let amounts = |currency: &str, amount| vec![(currency.to_owned(), amount)];
+    let totals = BillingTotals {
+        conversions: 3,
+        revenue: amounts("EUR", 1_900),
+        refunds: amounts("EUR", 400),
+        last_received_at: Some(1_500_000),
+    };
+    let expected = [
+        "belfry_billing_last_event_timestamp_seconds ?",
+        r#"belfry_refunds_minor_units_total{currency="EUR"} 400"#,
+        r#"belfry_revenue_minor_units_total{currency="EUR"} 1900"#,
+        "belfry_subscription_conversions_total 3",
+    ];
+    assert_eq!(series(|| totals.emit()), expected);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod ai;
 mod ai_ledger;
+mod billing;
 mod datasets;
 mod faults;
 mod health;

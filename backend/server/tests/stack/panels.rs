@@ -85,6 +85,7 @@ async fn every_panel_has_data_idle_and_loaded() {
     let mut stack = Stack::prepared();
     stack.set("LOKI__ENABLED", "true");
     stack.set("LOKI__URL", &url);
+    stack.set("BILLING__WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
     stack.start();
     let queries = dashboards::queries();
     let allowed = AllowedEmpty::read();
@@ -106,7 +107,7 @@ async fn every_panel_has_data_idle_and_loaded() {
 
     faults.extend(browser_faults(&stack, "1", &["dashboards"]));
 
-    let demo = stack.run(&["demo", "--for", "60s"]);
+    let demo = stack.run(&["demo", "--for", "60s", "--billing"]);
     if !demo.succeeded {
         faults.push(demo.text);
     }

@@ -197,6 +197,23 @@ pub(super) const ROWS: &[Row] = &[
         &["0", "1.5", "alerts_north", "@abc", "@alerts north", "@alerts/north", "https://t.me/alerts_north"],
     ),
     switch("TELEGRAM__BOT"),
+    row(
+        "BILLING__WEBHOOK_SECRET",
+        &[
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+            " whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSx\n",
+        ],
+        &[
+            "hunter2",
+            "whsec_hunter2",
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa==",
+            "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw hunter2",
+            "whpk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        ],
+    ),
     switch("VIEWER__ENABLED"),
     any_text("VIEWER__DASHBOARDS_DIR"),
     row("VIEWER__SCRAPE_INTERVAL", &["1s", "1h"], &["999ms", "61m"]),

@@ -8,16 +8,29 @@ use belfry_test_support::ports::free_port;
 
 use crate::api::support::server::{Server, command};
 
+const SECRET: (&str, &str) = ("BILLING__WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+
 fn demo(url: &str, options: &[&str]) -> Output {
+    demo_with(&[], url, options)
+}
+
+fn demo_with(variables: &[(&str, &str)], url: &str, options: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
+    let variables = variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    let variables: Vec<(String, String)> = variables.collect();
     // In an empty folder there is no `data`: the datasets inside the program must do.
-    command(&[], folder.path()).current_dir(folder.path()).args(["demo", "--url", url]).args(options).output().unwrap()
+    command(&variables, folder.path())
+        .current_dir(folder.path())
+        .args(["demo", "--url", url])
+        .args(options)
+        .output()
+        .unwrap()
 }
 
 #[tokio::test]
 async fn every_area_moves_and_every_answer_is_the_expected_one() {
-    let server = Server::start().await;
-    let output = demo(&server.url, &["--for", "20s", "--rate", "10", "--seed", "7"]);
+    let server = Server::start_with(&[SECRET]).await;
+    let output = demo_with(&[SECRET], &server.url, &["--for", "20s", "--rate", "10", "--seed", "7", "--billing"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{text}{}", String::from_utf8_lossy(&output.stderr));
     assert!(text.contains("seed 7") && text.contains("upload, multipart"), "{text}");
@@ -29,6 +42,11 @@ async fn every_area_moves_and_every_answer_is_the_expected_one() {
         r#"belfry_cleanup_cycles_total{outcome="completed"}"#.to_owned(),
         r#"scheduler_jobs_total{job_name="ttl_cleanup",status="success"}"#.to_owned(),
         r#"http_requests_total{method="GET",endpoint="unmatched",status="404"}"#.to_owned(),
+        r#"belfry_billing_events_total{type="payment.succeeded",outcome="stored"}"#.to_owned(),
+        r#"belfry_billing_events_total{type="subscription.started",outcome="repeated"}"#.to_owned(),
+        r#"belfry_billing_events_total{type="other",outcome="ignored"}"#.to_owned(),
+        r#"belfry_billing_events_total{type="unread",outcome="refused"}"#.to_owned(),
+        r#"belfry_revenue_minor_units_total{currency="JPY"}"#.to_owned(),
         r#"http_requests_total{method="POST",endpoint="/api/v1/runs",status="422"}"#.to_owned(),
     ];
     for algorithm in ["gradient_boosting", "random_forest", "logistic_regression", "elastic_net"] {
@@ -55,6 +73,14 @@ async fn with_no_server_it_says_so_and_fails() {
     let error = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{error}");
     assert!(error.contains(&format!("no server answers at http://{free}")), "{error}");
+}
+
+#[test]
+fn billing_events_need_the_secret_of_the_server() {
+    let output = demo("http://127.0.0.1:9", &["--billing"]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("--billing needs BILLING__WEBHOOK_SECRET"), "{error}");
 }
 
 #[test]

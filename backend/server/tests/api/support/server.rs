@@ -203,6 +203,15 @@ impl Server {
         .await;
     }
 
+    /// Waits until a series has at least this value.
+    pub async fn await_metric_at_least(&self, series: &str, least: f64) {
+        eventually(&format!("{series} is {least} or more"), PATIENCE, async || {
+            let last = self.metric(series).await;
+            if last >= Some(least) { Ok(()) } else { Err(format!("{last:?}")) }
+        })
+        .await;
+    }
+
     /// Waits until a route answers with this status, and returns the body.
     pub async fn await_status(&self, path: &str, status: StatusCode) -> Value {
         eventually(&format!("{path} answers {status}"), PATIENCE, async || {

@@ -35,6 +35,8 @@ const OPEN_LABELS: &[(&str, &str, &str)] = &[
     ("scheduler_job_next_due_timestamp_seconds", "job_name", JOBS),
     ("scheduler_job_overlaps_total", "job_name", JOBS),
     ("scheduler_job_misses_total", "job_name", JOBS),
+    ("belfry_revenue_minor_units_total", "currency", CURRENCIES),
+    ("belfry_refunds_minor_units_total", "currency", CURRENCIES),
     ("external_api_requests_total", "service", CALLED),
     ("external_api_requests_total", "endpoint", "names or templates that are static in the code of the call"),
     ("external_api_requests_total", "status", "HTTP status codes, and four words for calls without an answer"),
@@ -52,6 +54,7 @@ const OPEN_LABELS: &[(&str, &str, &str)] = &[
     ("telemetry_series_dropped_total", "metric", "names of metrics, which are rows of the catalogue"),
 ];
 
+const CURRENCIES: &str = "the currencies of ISO 4217, fewer than the cap";
 const ROUTES: &str = "templates of the router's routes, and `unmatched`; never a path";
 const JOBS: &str = "the scheduled jobs, an enum in the code";
 const CALLED: &str = "services that are called, static names in the code";
