@@ -7,9 +7,9 @@ use belfry_telemetry::catalogue;
 use belfry_telemetry::catalogue::{LATENCY_SECONDS, SIZE_BYTES, WORK_SECONDS};
 
 use crate::labels::{
-    AlertChange, AlertMessageOutcome, AlgorithmLabel, CleanupOutcome, ConnectionCut, ConnectionRefusal, MessageOutcome,
-    NotificationOutcome, PredictionOutcome, QueryOutcome, QuerySource, RequestRefusal, RequeueReason, RunStatus,
-    Severity, UnfinishedStatus, UpdateOutcome, UploadOutcome,
+    ActivePeriod, AlertChange, AlertMessageOutcome, AlgorithmLabel, AuthFailure, CleanupOutcome, ConnectionCut,
+    ConnectionRefusal, MessageOutcome, NotificationOutcome, PredictionOutcome, QueryOutcome, QuerySource,
+    RequestRefusal, RequeueReason, RunStatus, Severity, UnfinishedStatus, UpdateOutcome, UploadOutcome,
 };
 
 catalogue! {
@@ -96,6 +96,13 @@ catalogue! {
     counter TELEGRAM_MESSAGES_TOTAL = "belfry_telegram_messages_total" { outcome: MessageOutcome };
     /// Updates that Telegram handed out to the bot, by what became of them.
     counter TELEGRAM_UPDATES_TOTAL = "belfry_telegram_updates_total" { outcome: UpdateOutcome };
+
+    /// Requests that were not let in, by reason.
+    counter AUTH_FAILURES_TOTAL = "belfry_auth_failures_total" { reason: AuthFailure };
+    /// Users that are not deactivated.
+    reading USERS = "belfry_users" {};
+    /// Users whose keys were used, by period: today, in the last seven, in the last thirty days (UTC).
+    reading ACTIVE_USERS = "belfry_active_users" { period: ActivePeriod };
 
     /// Queries of the viewer's pages ended, by outcome. How long their sources take is in `external_api_duration_seconds`.
     counter VIEWER_QUERIES_TOTAL = "belfry_viewer_queries_total" { source: QuerySource, outcome: QueryOutcome };

@@ -64,7 +64,13 @@ pub enum Error {
     /// The sender has not shown that it may do this: 401.
     #[error("{0}")]
     Unauthorized(&'static str),
-    /// Nobody may do this as the settings are: 403.
+    /// The sender has shown no key or token that is valid here: 401. A browser is asked for one where it may send it.
+    #[error("{detail}")]
+    Unauthenticated { code: &'static str, detail: &'static str, offers_basic: bool },
+    /// Too many keys of its address were refused: 429 with Retry-After, in seconds.
+    #[error("this address has had AUTH__MAX_FAILURES refused; it may try again in {seconds} s")]
+    TooManyFailures { seconds: u64 },
+    /// Nobody may do this as the settings are, or not with this key: 403.
     #[error("{detail}")]
     Forbidden { code: &'static str, detail: String },
     /// The requested range lies outside the content: 416.
@@ -129,7 +135,8 @@ impl Error {
             Self::Stalled(_) | Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::BuffersFull => StatusCode::SERVICE_UNAVAILABLE,
             Self::UnknownHost(_) => StatusCode::MISDIRECTED_REQUEST,
-            Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized(_) | Self::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
+            Self::TooManyFailures { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::CrossSite(_) | Self::Forbidden { .. } => StatusCode::FORBIDDEN,
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
@@ -153,6 +160,7 @@ impl Error {
             | Self::Invalid { code, .. }
             | Self::Conflict { code, .. }
             | Self::Forbidden { code, .. }
+            | Self::Unauthenticated { code, .. }
             | Self::Query { code, .. } => code,
             Self::UnsupportedMediaType(_) => "unsupported_media_type",
             Self::Incomplete => "incomplete_body",
@@ -163,6 +171,7 @@ impl Error {
             Self::UnknownHost(_) => "unknown_host",
             Self::CrossSite(_) => "cross_site",
             Self::Unauthorized(_) => "unauthorized",
+            Self::TooManyFailures { .. } => "too_many_failures",
             Self::Range { .. } => "range_not_satisfiable",
             Self::PreconditionFailed => "precondition_failed",
             Self::Busy(_) | Self::LimitReached { .. } => "busy",

@@ -31,6 +31,7 @@ mod request;
 mod resources;
 mod retry;
 mod router;
+mod routes;
 mod scheduler;
 mod serve;
 mod shutdown;
@@ -42,6 +43,7 @@ mod telegram;
 mod telegram_bot;
 mod timestamp;
 mod training;
+mod users;
 mod viewer;
 
 use std::path::PathBuf;
@@ -83,6 +85,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print every route of the API with what it asks for, as JSON.
+    Routes,
     /// Copy the database and all files to a folder; the server may run meanwhile.
     Backup {
         /// A folder that is new or empty.
@@ -149,6 +153,10 @@ fn main() -> ExitCode {
             } else {
                 print!("{}", belfry_telemetry::reference::markdown(&catalogues));
             }
+            Ok(())
+        }
+        Command::Routes => {
+            println!("{}", router::as_json());
             Ok(())
         }
         Command::Dashboards { command } => dashboards::run(command),

@@ -7,6 +7,7 @@ use axum::extract::FromRef;
 use belfry_telemetry::health::Checks;
 
 use crate::buffered_body::BodyBudget;
+use crate::components::access::AccessControl;
 use crate::components::alerts::Alerts;
 use crate::components::heartbeats::WorkerHeartbeats;
 use crate::components::instance::Instance;
@@ -29,6 +30,8 @@ pub struct App {
     pub config: Arc<Config>,
     /// The database.
     pub database: Database,
+    /// Who may do what.
+    pub access: Arc<AccessControl>,
     /// The file store.
     pub storage: Storage,
     /// The health checks.

@@ -29,6 +29,7 @@ static FILES: &[File] = files! {
     3 "health and removal" "0003_health_and_removal.sql";
     4 "jobs" "0004_jobs.sql";
     5 "alerts" "0005_alerts.sql";
+    8 "users" "0008_users.sql";
 };
 
 /// What brings a database's schema up to date.

@@ -6,6 +6,7 @@
 //! line without a metric is written where it happens.
 
 pub mod alert;
+pub mod auth;
 pub mod backup;
 pub mod cleanup;
 pub mod connection;

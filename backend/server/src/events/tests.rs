@@ -10,6 +10,7 @@ use belfry_telemetry::testing::changed_series;
 use strum::VariantNames;
 
 use super::alert::{AlertMessage, AlertRaised, AlertResolved, CanaryDelivered, NotificationReceived};
+use super::auth::{AuditNotWritten, RequestNotAdmitted, UserTotals};
 use super::backup::DatabaseSaved;
 use super::cleanup::{CleanupCycle, CleanupLag, ExpiredDatasetNotRemoved, ExpiredDatasetRemoved};
 use super::connection::{AcceptFailed, ConnectionCutOff, ConnectionRefused, connection_open};
@@ -25,8 +26,8 @@ use super::upload::{DatasetDeleted, DatasetTotals, Upload};
 use super::viewer::ViewerQuery;
 use crate::error::Error;
 use crate::labels::{
-    AlertMessageOutcome, ConnectionCut, ConnectionRefusal, MessageOutcome, QuerySource, RunStatus, Severity,
-    UpdateOutcome,
+    AlertMessageOutcome, AuthFailure, ConnectionCut, ConnectionRefusal, MessageOutcome, QuerySource, RunStatus,
+    Severity, UpdateOutcome,
 };
 
 /// The series that `emits` moves, with the values of durations left out, which no test can know.
@@ -60,6 +61,37 @@ fn a_connection_that_is_open_refused_or_cut() {
     assert_eq!(series(|| AcceptFailed { error: &error }.emit()), expected);
     let expected = [r#"http_connections_cut_total{reason="idle_timeout"} 1"#];
     assert_eq!(series(|| ConnectionCutOff { reason: ConnectionCut::IdleTimeout }.emit()), expected);
+}
+
+#[test]
+fn a_request_that_is_not_admitted_by_its_reason() {
+    for (reason, name) in [
+        (AuthFailure::Missing, "missing"),
+        (AuthFailure::Unknown, "unknown"),
+        (AuthFailure::Expired, "expired"),
+        (AuthFailure::Revoked, "revoked"),
+        (AuthFailure::ScopeMissing, "scope_missing"),
+        (AuthFailure::SetupToken, "setup_token"),
+        (AuthFailure::RateLimited, "rate_limited"),
+    ] {
+        let expected = [format!("belfry_auth_failures_total{{reason=\"{name}\"}} 1")];
+        assert_eq!(series(|| RequestNotAdmitted { reason, key_id: None, route: "/x" }.emit()), expected);
+    }
+    let not_written = AuditNotWritten { cause: String::new(), action: "a", object: "o", key_id: None };
+    assert!(series(|| not_written.emit()).is_empty());
+}
+
+#[test]
+fn users_that_are_counted_and_that_are_not() {
+    let shown = |counts: [&str; 4]| {
+        let [users, dau, wau, mau] = counts;
+        let periods = [("dau", dau), ("mau", mau), ("wau", wau)];
+        let active = periods.map(|(period, count)| format!("belfry_active_users{{period=\"{period}\"}} {count}"));
+        [active.to_vec(), vec![format!("belfry_users {users}")]].concat()
+    };
+    let totals = UserTotals { users: 9, daily: 1, weekly: 2, monthly: 3 };
+    assert_eq!(series(|| UserTotals::emit(Some(totals))), shown(["9", "1", "2", "3"]));
+    assert_eq!(series(|| UserTotals::emit(None)), shown(["NaN"; 4]));
 }
 
 #[test]

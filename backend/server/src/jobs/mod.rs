@@ -2,6 +2,7 @@
 //! [`all`]; when and how jobs are run is `scheduler/`.
 
 mod alert_retention;
+mod audit_retention;
 mod backup_retention;
 mod business_snapshot;
 mod database_backup;
@@ -54,6 +55,7 @@ pub fn all(components: &Components) -> Vec<Arc<dyn AnyJob>> {
         Arc::new(run_reaper::RunReaper),
         Arc::new(job_history_retention::JobHistoryRetention(components())),
         Arc::new(alert_retention::AlertRetention(components())),
+        Arc::new(audit_retention::AuditRetention(components())),
         Arc::new(orphan_sweep::OrphanSweep(components())),
         Arc::new(database_backup::DatabaseBackup(components())),
         Arc::new(backup_retention::BackupRetention(components())),

@@ -10,4 +10,5 @@ mod operations;
 pub(crate) mod support;
 mod telegram;
 mod training;
+mod users;
 mod viewer;

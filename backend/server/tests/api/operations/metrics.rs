@@ -25,8 +25,9 @@ fn label_sets(row: &Value) -> Vec<String> {
 }
 
 /// Gauges that say what was read, and are not on the page before that: 0 would be a lie. Whole names, or their beginnings.
-const READ: [&str; 14] = [
+const READ: [&str; 16] = [
     "app_",
+    "belfry_active_users",
     "belfry_alert_delivery_last_timestamp_seconds",
     "belfry_backup_size_bytes",
     "belfry_cleanup_lag_seconds",
@@ -36,6 +37,7 @@ const READ: [&str; 14] = [
     "belfry_queue_depth",
     "belfry_runs",
     "belfry_training_last_score",
+    "belfry_users",
     "db_connections_",
     "host_",
     "process_",

@@ -6,11 +6,12 @@ use serde_json::Value;
 use crate::api::support::server::{PATIENCE, Server};
 
 /// The jobs that run at the first start.
-pub const AT_ONCE: [&str; 8] = [
+pub const AT_ONCE: [&str; 9] = [
     "ttl_cleanup",
     "run_reaper",
     "job_history_retention",
     "alert_retention",
+    "audit_retention",
     "orphan_sweep",
     "backup_retention",
     "business_snapshot",
