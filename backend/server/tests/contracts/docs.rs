@@ -146,10 +146,10 @@ fn every_route_is_in_the_overview() {
     // A row may go on with the end of a path: `/api/v1/runs`, `/{id}`.
     let has = |row: &Vec<&str>, path: &str| {
         let continues = |end: &&str| {
-            path.strip_suffix(**end)
+            path.strip_suffix(*end)
                 .is_some_and(|base| row.iter().any(|other| !base.is_empty() && other.starts_with(base)))
         };
-        row.contains(&path) || row.iter().any(|end| continues(&end))
+        row.contains(&path) || row.iter().any(continues)
     };
     let mut seen = 0;
     for route in &routes {
