@@ -183,7 +183,7 @@ async fn a_rotated_key_and_its_successor_live_side_by_side() {
 }
 
 #[tokio::test]
-async fn a_rotation_keeps_the_life_of_the_key_and_never_prolongs_the_old() {
+async fn a_rotation_keeps_the_life_of_the_key_and_ends_the_old() {
     let server = start_with(&[]).await;
     let user = new_user(&server, "somebody").await;
     let wanted = json!({ "name": "x", "scopes": ["read"], "expires_in_seconds": 3600 });

@@ -22,7 +22,7 @@ async fn is_limited(server: &Server, key: &str) {
 }
 
 #[tokio::test]
-async fn an_address_with_many_wrong_keys_has_to_wait_and_others_need_not() {
+async fn an_address_with_many_wrong_keys_waits_and_others_do_not() {
     let server = start_with(&[("AUTH__MAX_FAILURES", "5")]).await;
     let user = new_user(&server, "somebody").await;
     let fresh = new_key(&server, &user, &["read"]).await;
@@ -48,7 +48,7 @@ async fn an_address_with_many_wrong_keys_has_to_wait_and_others_need_not() {
 }
 
 #[tokio::test]
-async fn a_request_without_a_key_costs_nothing_however_often_it_comes() {
+async fn a_request_without_a_key_is_no_failed_attempt() {
     let server = start_with(&[("AUTH__MAX_FAILURES", "2")]).await;
     for _ in 0..10 {
         problem(server.get("/api/v1/runs").await, StatusCode::UNAUTHORIZED, "key_missing").await;
