@@ -23,13 +23,20 @@ since_start() {
   printf ' %d.%d s after the start' "$((tenths / 10))" "$((tenths % 10))"
 }
 
+# The header with a key, for a backend that asks for one: from the file that BELFRY_KEY_FILE names, or else the admin key's.
+key_header() {
+  local file=${BELFRY_KEY_FILE:-${AUTH__ADMIN_KEY_FILE:-}}
+  [[ -n $file && -r $file ]] || return 0
+  printf 'Authorization: Bearer %s' "$(<"$file")"
+}
+
 # Prints the body of a 200 answer of the backend, in pure bash, because curl may be missing.
 backend_answer() {
-  local host
-  host=$(local_address)
+  local host key
+  host=$(local_address) key=$(key_header)
   (
     exec 3<>"/dev/tcp/$host/$BACKEND_PORT" || exit 1
-    printf 'GET %s HTTP/1.0\r\nHost: %s\r\n\r\n' "$1" "$(host_port "$host" "$BACKEND_PORT")" >&3
+    printf 'GET %s HTTP/1.0\r\nHost: %s\r\n%s\r\n' "$1" "$(host_port "$host" "$BACKEND_PORT")" "${key:+$key$'\r\n'}" >&3
     IFS=' ' read -r -t 10 _ code _ <&3 || exit 1
     [[ $code == 200 ]] || exit 1
     timeout 10 cat <&3

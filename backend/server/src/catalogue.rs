@@ -8,10 +8,11 @@ use belfry_telemetry::catalogue::{LATENCY_SECONDS, SIZE_BYTES, WORK_SECONDS};
 use belfry_telemetry::metric::Open;
 
 use crate::labels::{
-    AiOperation, AiOutcome, AlertChange, AlertMessageOutcome, AlgorithmLabel, BillingEventType, BillingOutcome,
-    BudgetAmount, BudgetMode, BudgetName, BudgetPeriod, CleanupOutcome, ConnectionCut, ConnectionRefusal,
-    MessageOutcome, NotificationOutcome, PredictionOutcome, QueryOutcome, QuerySource, RequestRefusal, RequeueReason,
-    RunStatus, Severity, TokenType, UnfinishedStatus, UpdateOutcome, UploadOutcome,
+    ActivePeriod, AiOperation, AiOutcome, AlertChange, AlertMessageOutcome, AlgorithmLabel, AuthFailure,
+    BillingEventType, BillingOutcome, BudgetAmount, BudgetMode, BudgetName, BudgetPeriod, CleanupOutcome,
+    ConnectionCut, ConnectionRefusal, MessageOutcome, NotificationOutcome, PredictionOutcome, QueryOutcome,
+    QuerySource, RequestRefusal, RequeueReason, RunStatus, Severity, TokenType, UnfinishedStatus, UpdateOutcome,
+    UploadOutcome,
 };
 
 catalogue! {
@@ -109,6 +110,13 @@ catalogue! {
     float_counter REFUNDS_MINOR_UNITS_TOTAL = "belfry_refunds_minor_units_total" { currency: Open } cap 400;
     /// When the last event came into the ledger of billing events, as a Unix timestamp.
     reading BILLING_LAST_EVENT_TIMESTAMP_SECONDS = "belfry_billing_last_event_timestamp_seconds" {};
+
+    /// Requests that were not let in, by reason.
+    counter AUTH_FAILURES_TOTAL = "belfry_auth_failures_total" { reason: AuthFailure };
+    /// Users that are not deactivated.
+    reading USERS = "belfry_users" {};
+    /// Users whose keys were used, by period: today, in the last seven, in the last thirty days (UTC).
+    reading ACTIVE_USERS = "belfry_active_users" { period: ActivePeriod };
 
     /// Queries of the viewer's pages ended, by outcome. How long their sources take is in `external_api_duration_seconds`.
     counter VIEWER_QUERIES_TOTAL = "belfry_viewer_queries_total" { source: QuerySource, outcome: QueryOutcome };

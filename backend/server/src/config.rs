@@ -1,5 +1,6 @@
 //! Every setting, one struct a section. A variable's description and default are in its section and nowhere else.
 
+mod auth;
 mod check;
 mod data;
 mod limits;
@@ -13,6 +14,7 @@ use belfry_telemetry::settings::{self, Reader, SettingsError};
 use belfry_telemetry::{Identity, TelemetrySettings};
 use clap::Args;
 
+pub use auth::{AuthConfig, AuthMode};
 pub use data::{CleanupConfig, DataConfig, DatabaseConfig, RetentionConfig, StorageConfig, UploadConfig};
 pub use limits::{HostNames, LimitsConfig, Origins};
 pub use recurrence::Recurrence;
@@ -33,6 +35,9 @@ pub struct Config {
     /// The listener.
     #[command(flatten)]
     pub server: ServerConfig,
+    /// Who may use the API.
+    #[command(flatten)]
+    pub auth: AuthConfig,
     /// Local state.
     #[command(flatten)]
     pub data: DataConfig,

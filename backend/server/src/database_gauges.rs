@@ -3,23 +3,31 @@
 
 use std::time::Duration;
 
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::ai::budget;
 use crate::database::bounds;
 use crate::error::chain;
 use crate::state::{App, Shared};
-use crate::{billing, datasets, jobs, training};
+use crate::{billing, datasets, jobs, training, users};
 
 /// What another server changed is seen after this time at most.
 const INTERVAL: Duration = Duration::from_secs(5);
+
+/// The same of users, whose active days are many rows.
+const USERS_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Reads them at once and then regularly until the process stops.
 pub async fn watch(app: Shared) -> anyhow::Result<()> {
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut users_due = Instant::now();
     while app.shutdown.stopping.run_until_cancelled(ticks.tick()).await.is_some() {
         refresh(&app).await;
+        if Instant::now() >= users_due {
+            users::totals::refresh(&app.database).await;
+            users_due = Instant::now() + USERS_INTERVAL;
+        }
     }
     Ok(())
 }

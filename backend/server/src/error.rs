@@ -72,7 +72,13 @@ pub enum Error {
     /// What is asked for is switched off by the settings: 503 with Retry-After, since whoever sends may keep it until it is on.
     #[error("{detail}")]
     SwitchedOff { code: &'static str, detail: String },
-    /// Nobody may do this as the settings are: 403.
+    /// The sender has shown no key or token that is valid here: 401. A browser is asked for one where it may send it.
+    #[error("{detail}")]
+    Unauthenticated { code: &'static str, detail: &'static str, offers_basic: bool },
+    /// Too many keys of its address were refused: 429 with Retry-After, in seconds.
+    #[error("this address has had AUTH__MAX_FAILURES refused; it may try again in {seconds} s")]
+    TooManyFailures { seconds: u64 },
+    /// Nobody may do this as the settings are, or not with this key: 403.
     #[error("{detail}")]
     Forbidden { code: &'static str, detail: String },
     /// A budget does not allow it before a certain time, or before calls in flight have ended: 429 with Retry-After.
@@ -150,7 +156,10 @@ impl Error {
             Self::Stalled(_) | Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::BuffersFull => StatusCode::SERVICE_UNAVAILABLE,
             Self::UnknownHost(_) => StatusCode::MISDIRECTED_REQUEST,
-            Self::Unauthorized(_) | Self::SignatureRefused { .. } => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized(_) | Self::Unauthenticated { .. } | Self::SignatureRefused { .. } => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::TooManyFailures { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::CrossSite(_) | Self::Forbidden { .. } => StatusCode::FORBIDDEN,
             Self::BudgetExhausted { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Range { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
@@ -177,6 +186,7 @@ impl Error {
             | Self::Forbidden { code, .. }
             | Self::SignatureRefused { code, .. }
             | Self::SwitchedOff { code, .. }
+            | Self::Unauthenticated { code, .. }
             | Self::Query { code, .. }
             | Self::Ai { code, .. } => code,
             Self::UnsupportedMediaType(_) => "unsupported_media_type",
@@ -189,6 +199,7 @@ impl Error {
             Self::CrossSite(_) => "cross_site",
             Self::Unauthorized(_) => "unauthorized",
             Self::BudgetExhausted { .. } => "ai_budget_exhausted",
+            Self::TooManyFailures { .. } => "too_many_failures",
             Self::Range { .. } => "range_not_satisfiable",
             Self::PreconditionFailed => "precondition_failed",
             Self::Busy(_) | Self::LimitReached { .. } => "busy",

@@ -326,6 +326,38 @@ pub enum BillingOutcome {
     Cancelled,
 }
 
+/// Why a request was not let in: the label `reason` of `belfry_auth_failures_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum AuthFailure {
+    /// It shows no key.
+    Missing,
+    /// There is no such key.
+    Unknown,
+    /// The time of its key is over.
+    Expired,
+    /// Its key was revoked, or the user of the key deactivated.
+    Revoked,
+    /// Its key lacks the scope of the route.
+    ScopeMissing,
+    /// Its token for the first key was never given, was used, or is too old.
+    SetupToken,
+    /// AUTH__MAX_FAILURES of its address were refused before.
+    RateLimited,
+}
+
+/// In which time users were active: the label `period` of `belfry_active_users`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum ActivePeriod {
+    /// Today.
+    Dau,
+    /// In the last seven days.
+    Wau,
+    /// In the last thirty days.
+    Mau,
+}
+
 /// A service that the viewer's pages may query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]

@@ -33,6 +33,7 @@ mod request;
 mod resources;
 mod retry;
 mod router;
+mod routes;
 mod scheduler;
 mod serve;
 mod shutdown;
@@ -44,6 +45,7 @@ mod telegram;
 mod telegram_bot;
 mod timestamp;
 mod training;
+mod users;
 mod viewer;
 
 use std::path::PathBuf;
@@ -85,6 +87,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print every route of the API with what it asks for, as JSON.
+    Routes,
     /// Copy the database and all files to a folder; the server may run meanwhile.
     Backup {
         /// A folder that is new or empty.
@@ -156,6 +160,10 @@ fn main() -> ExitCode {
             } else {
                 print!("{}", belfry_telemetry::reference::markdown(&catalogues));
             }
+            Ok(())
+        }
+        Command::Routes => {
+            println!("{}", router::as_json());
             Ok(())
         }
         Command::Dashboards { command } => dashboards::run(command),

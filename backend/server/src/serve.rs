@@ -14,6 +14,7 @@ use crate::ai::ledger::Ledger;
 use crate::ai::prices;
 use crate::buffered_body::BodyBudget;
 use crate::client_call::ServiceClient;
+use crate::components::access::AccessControl;
 use crate::components::alerts::{Alerts, Announcer, SendMessage};
 use crate::components::heartbeats::WorkerHeartbeats;
 use crate::components::instance::Instance;
@@ -35,7 +36,7 @@ use crate::state::App;
 use crate::storage::Storage;
 use crate::telegram::{Message, Telegram};
 use crate::viewer::Viewer;
-use crate::{catalogue, data_lock, database_gauges, health, jobs, private_files, telegram_bot, training};
+use crate::{catalogue, data_lock, database_gauges, health, jobs, private_files, telegram_bot, training, users};
 
 /// The exit code after a second signal.
 const CUT_OFF: i32 = 130;
@@ -108,6 +109,10 @@ async fn run(config: Config, telemetry: &Telemetry, signals: &mut Signals) -> an
     let (telegram, delivery) = Telegram::new(&config.telegram, client.clone());
     let clients = Clients { services: client.clone(), telegram };
     let app = assemble(config, database, telemetry, shutdown, instance, clients)?;
+    tokio::select! {
+        prepared = users::prepare(&app, address) => prepared?,
+        () = signals.next() => return Ok(()),
+    }
     let viewer = app.config.viewer.enabled.then(|| Viewer::new(&app.config, app.body_budget.clone())).transpose()?;
     gate.open(router(app.clone(), viewer, sites, telemetry));
     tasks.spawn(app.scheduler.clone().run_due_jobs(dead.iter().map(|dead| dead.id.clone()).collect()));
@@ -218,6 +223,7 @@ fn assemble(
         })),
         model_cache: ModelCache::new(config.training.model_cache),
         shutdown,
+        access: AccessControl::new(&config.auth, &database),
         config,
         database,
         storage,

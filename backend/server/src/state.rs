@@ -9,6 +9,7 @@ use belfry_telemetry::health::Checks;
 use crate::ai::Ai;
 use crate::ai::ledger::Ledger;
 use crate::buffered_body::BodyBudget;
+use crate::components::access::AccessControl;
 use crate::components::alerts::Alerts;
 use crate::components::heartbeats::WorkerHeartbeats;
 use crate::components::instance::Instance;
@@ -31,6 +32,8 @@ pub struct App {
     pub config: Arc<Config>,
     /// The database.
     pub database: Database,
+    /// Who may do what.
+    pub access: Arc<AccessControl>,
     /// The file store.
     pub storage: Storage,
     /// The ledger of calls to the AI provider.

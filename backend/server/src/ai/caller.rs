@@ -2,7 +2,9 @@
 
 use axum::http::Extensions;
 
-/// The id of the user who sent a request, as its extensions tell. Nobody has one yet.
-pub fn user_id(_request: &Extensions) -> Option<String> {
-    None
+use crate::components::access::Caller;
+
+/// The id of the user whose key a request showed, as its extensions tell. None where no keys are asked for.
+pub fn user_id(request: &Extensions) -> Option<String> {
+    request.get::<Caller>().and_then(|caller| caller.user_id.clone())
 }

@@ -1,5 +1,6 @@
 //! Components of the shared state, which know nothing of the state.
 
+pub mod access;
 pub mod alerts;
 pub mod heartbeats;
 pub mod instance;

@@ -6,14 +6,34 @@ use belfry_telemetry::settings::{SettingsError, shown_value};
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
-use super::Config;
+use super::{AuthMode, Config};
 
 impl Config {
     /// Every contradiction between settings that are each fine.
     pub fn contradictions(&self) -> Vec<SettingsError> {
-        let groups =
-            [self.lifetimes(), self.limits(), self.database_faults(), self.storage_faults(), self.service_faults()];
+        let groups = [
+            self.access_faults(),
+            self.lifetimes(),
+            self.limits(),
+            self.database_faults(),
+            self.storage_faults(),
+            self.service_faults(),
+        ];
         groups.into_iter().flatten().chain(self.telemetry.loki.check().err()).collect()
+    }
+
+    /// Without keys, only this machine may reach the server, unless the settings say so.
+    fn access_faults(&self) -> Vec<SettingsError> {
+        let (variable, address) = match self.auth.published_on {
+            Some(address) => ("AUTH__PUBLISHED_ON", address),
+            None => ("SERVER__HOST", self.server.host),
+        };
+        if self.auth.mode == AuthMode::Keys || self.auth.allow_anonymous || address.to_canonical().is_loopback() {
+            return Vec::new();
+        }
+        let expected = "a loopback address such as 127.0.0.1, because AUTH__MODE is off: set that to keys, or \
+            AUTH__ALLOW_ANONYMOUS to true if whoever reaches this address may do everything";
+        vec![fault(variable, shown_value(&address.to_string()), expected)]
     }
 
     fn lifetimes(&self) -> Vec<SettingsError> {

@@ -102,6 +102,9 @@ pub struct RetentionConfig {
     /// How long resolved alerts are kept.
     #[arg(id = "RETENTION__ALERTS", default_value = "90d", value_parser = duration_between("1m", "3650d"))]
     pub alerts: Duration,
+    /// How long it is known who changed what.
+    #[arg(id = "RETENTION__AUDIT", default_value = "400d", value_parser = duration_between("1m", "3650d"))]
+    pub audit: Duration,
     /// How many backups of the database the job `database_backup` keeps.
     #[arg(id = "RETENTION__BACKUPS", default_value = "10", value_parser = between(1_u32, 10_000))]
     pub backups: u32,

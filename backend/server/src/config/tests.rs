@@ -71,6 +71,12 @@ fn nonsense_is_refused_in_one_line_or_harmless() {
 fn contradictions_are_refused() {
     let mut reader = settings::reader();
     let cases: &[(Variables, &str)] = &[
+        (
+            &[("SERVER__HOST", "0.0.0.0")],
+            "SERVER__HOST: found `0.0.0.0`, expected a loopback address such as 127.0.0.1",
+        ),
+        (&[("SERVER__HOST", "::")], "SERVER__HOST: found `::`, expected a loopback address"),
+        (&[("AUTH__PUBLISHED_ON", "192.0.2.1")], "AUTH__PUBLISHED_ON: found `192.0.2.1`, expected a loopback address"),
         (&[("RETENTION__MIN_TTL", "91d")], "RETENTION__MIN_TTL: found 2months"),
         (&[("RETENTION__TTL", "59s")], "RETENTION__TTL: found 59s, expected between RETENTION__MIN_TTL and"),
         (&[("RETENTION__TTL", "91d")], "RETENTION__TTL: found 2months"),
@@ -113,6 +119,18 @@ fn contradictions_are_refused() {
     for (variables, expected) in cases {
         let line = checked(&read(&mut reader, variables).unwrap_err());
         assert!(line.starts_with(expected), "{line}");
+    }
+}
+
+#[test]
+fn an_open_address_needs_keys_or_a_word() {
+    let mut reader = settings::reader();
+    let open = ("SERVER__HOST", "0.0.0.0");
+    for word in [("AUTH__MODE", "keys"), ("AUTH__ALLOW_ANONYMOUS", "true"), ("AUTH__PUBLISHED_ON", "127.0.0.1")] {
+        read(&mut reader, &[open, word]).unwrap();
+    }
+    for loopback in ["127.0.0.1", "127.8.0.1", "::1", "::ffff:127.0.0.1"] {
+        read(&mut reader, &[("SERVER__HOST", loopback)]).unwrap();
     }
 }
 

@@ -31,6 +31,7 @@ static FILES: &[File] = files! {
     5 "alerts" "0005_alerts.sql";
     6 "ai usage" "0006_ai_usage.sql";
     7 "ai texts" "0007_ai_texts.sql";
+    8 "users" "0008_users.sql";
     9 "billing events" "0009_billing_events.sql";
 };
 

@@ -51,6 +51,7 @@ mod tests {
             allow_never,
             job_history: seconds(1),
             alerts: seconds(1),
+            audit: seconds(1),
             backups: 1,
             log_days: 1,
         }

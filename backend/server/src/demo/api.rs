@@ -1,8 +1,10 @@
 //! The server as the demo sees it: requests, and responses that are never an `Err`, since a lost response counts too.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 
@@ -28,8 +30,8 @@ pub struct ApiResponse {
 }
 
 impl Api {
-    /// A client for the server at `url`.
-    pub fn new(url: &str) -> anyhow::Result<Self> {
+    /// A client for the server at `url`, with the key in a file if there is one.
+    pub fn new(url: &str, key_file: Option<&Path>) -> anyhow::Result<Self> {
         let url = url.trim_end_matches('/').to_owned();
         let parsed: url::Url = url.parse().with_context(|| format!("`{url}` is no URL"))?;
         if !matches!(parsed.scheme(), "http" | "https") || !parsed.has_host() {
@@ -38,6 +40,7 @@ impl Api {
         // A proxy for the outside would not know the server that was just started here.
         let client = belfry_telemetry::tls::http_client()
             .no_proxy()
+            .default_headers(key_file.map(key_header).transpose()?.unwrap_or_default())
             .connect_timeout(CONNECT_DEADLINE)
             .timeout(DEADLINE)
             .build()?;
@@ -107,6 +110,16 @@ impl Api {
         };
         Ok(ApiResponse { status: Some(status), body, detail })
     }
+}
+
+/// The header with the key in this file. No error shows the key.
+fn key_header(file: &Path) -> anyhow::Result<HeaderMap> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read the key in {}", file.display()))?;
+    let header = HeaderValue::from_str(&format!("Bearer {}", text.trim()));
+    let mut header =
+        header.map_err(|_| anyhow::anyhow!("{}: found other characters than a key has", file.display()))?;
+    header.set_sensitive(true);
+    Ok(HeaderMap::from_iter([(AUTHORIZATION, header)]))
 }
 
 impl ApiResponse {

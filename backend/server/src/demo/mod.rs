@@ -59,6 +59,9 @@ pub struct DemoArguments {
     /// Folder with the shipped CSV files [default: ./data, else the copies inside this program].
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
+    /// File with a key of all scopes, for a server with AUTH__MODE=keys [default: the one that BELFRY_KEY_FILE names, or AUTH__ADMIN_KEY_FILE].
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
     /// Makes the choice of actions repeatable [default: random, and shown at the end].
     #[arg(long)]
     seed: Option<u64>,
@@ -85,7 +88,12 @@ struct Demo {
 pub async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
     let samples = Samples::load(arguments.data.as_deref())?;
     let billing = arguments.billing.then(Provider::from_env).transpose()?;
-    let api = Api::new(&arguments.url)?;
+    let named = ["BELFRY_KEY_FILE", "AUTH__ADMIN_KEY_FILE"]
+        .into_iter()
+        .filter_map(std::env::var_os)
+        .find(|file| !file.is_empty());
+    let key_file = arguments.key_file.clone().or_else(|| named.map(PathBuf::from));
+    let api = Api::new(&arguments.url, key_file.as_deref())?;
     api.require_belfry().await?;
     let seed = arguments.seed.unwrap_or_else(rand::random);
     let demo = Arc::new(Demo {

@@ -26,6 +26,9 @@ const MAX_EXTRA_ITEMS: usize = 100;
 /// When a client may try again that found no free slot, or a dependency that was not available.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
+/// With which a browser asks a person for a name and a password (RFC 7617): the password is a key.
+const BASIC: HeaderValue = HeaderValue::from_static("Basic realm=\"Belfry: a key as the password\", charset=\"UTF-8\"");
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = self.status();
@@ -67,6 +70,13 @@ impl IntoResponse for Error {
                 // A 401 names how to authenticate (RFC 9110, section 15.5.2). The scheme is not a registered one.
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("StandardWebhooks"));
             }
+            Self::Unauthenticated { offers_basic, .. } => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                if offers_basic {
+                    headers.append(header::WWW_AUTHENTICATE, BASIC);
+                }
+            }
+            Self::TooManyFailures { seconds } => retry_after = Some(Duration::from_secs(seconds)),
             Self::Range { size_bytes } => headers.typed_insert(ContentRange::unsatisfied_bytes(size_bytes)),
             _ => {}
         }

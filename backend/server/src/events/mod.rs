@@ -8,6 +8,7 @@
 pub mod ai_call;
 pub mod ai_ledger;
 pub mod alert;
+pub mod auth;
 pub mod backup;
 pub mod billing;
 pub mod cleanup;

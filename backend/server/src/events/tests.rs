@@ -13,6 +13,7 @@ use strum::{IntoEnumIterator, VariantNames};
 use super::ai_call::{AiCall, TextWritten};
 use super::ai_ledger::{BudgetExceeded, BudgetReading, CallSettled};
 use super::alert::{AlertMessage, AlertRaised, AlertResolved, CanaryDelivered, NotificationReceived};
+use super::auth::{AuditNotWritten, RequestNotAdmitted, UserTotals};
 use super::backup::DatabaseSaved;
 use super::billing::{BillingEventReceived, BillingTotals};
 use super::cleanup::{CleanupCycle, CleanupLag, ExpiredDatasetNotRemoved, ExpiredDatasetRemoved};
@@ -29,8 +30,8 @@ use super::upload::{DatasetDeleted, DatasetTotals, Upload};
 use super::viewer::ViewerQuery;
 use crate::error::Error;
 use crate::labels::{
-    AiOperation, AiOutcome, AlertMessageOutcome, BillingEventType, BudgetMode, BudgetName, BudgetPeriod, ConnectionCut,
-    ConnectionRefusal, MessageOutcome, Pricing, QuerySource, RunStatus, Severity, UpdateOutcome,
+    AiOperation, AiOutcome, AlertMessageOutcome, AuthFailure, BillingEventType, BudgetMode, BudgetName, BudgetPeriod,
+    ConnectionCut, ConnectionRefusal, MessageOutcome, Pricing, QuerySource, RunStatus, Severity, UpdateOutcome,
 };
 
 /// The series that `emits` moves, with the values of durations left out, which no test can know.
@@ -64,6 +65,37 @@ fn a_connection_that_is_open_refused_or_cut() {
     assert_eq!(series(|| AcceptFailed { error: &error }.emit()), expected);
     let expected = [r#"http_connections_cut_total{reason="idle_timeout"} 1"#];
     assert_eq!(series(|| ConnectionCutOff { reason: ConnectionCut::IdleTimeout }.emit()), expected);
+}
+
+#[test]
+fn a_request_that_is_not_admitted_by_its_reason() {
+    for (reason, name) in [
+        (AuthFailure::Missing, "missing"),
+        (AuthFailure::Unknown, "unknown"),
+        (AuthFailure::Expired, "expired"),
+        (AuthFailure::Revoked, "revoked"),
+        (AuthFailure::ScopeMissing, "scope_missing"),
+        (AuthFailure::SetupToken, "setup_token"),
+        (AuthFailure::RateLimited, "rate_limited"),
+    ] {
+        let expected = [format!("belfry_auth_failures_total{{reason=\"{name}\"}} 1")];
+        assert_eq!(series(|| RequestNotAdmitted { reason, key_id: None, route: "/x" }.emit()), expected);
+    }
+    let not_written = AuditNotWritten { cause: String::new(), action: "a", object: "o", key_id: None };
+    assert!(series(|| not_written.emit()).is_empty());
+}
+
+#[test]
+fn users_that_are_counted_and_that_are_not() {
+    let shown = |counts: [&str; 4]| {
+        let [users, dau, wau, mau] = counts;
+        let periods = [("dau", dau), ("mau", mau), ("wau", wau)];
+        let active = periods.map(|(period, count)| format!("belfry_active_users{{period=\"{period}\"}} {count}"));
+        [active.to_vec(), vec![format!("belfry_users {users}")]].concat()
+    };
+    let totals = UserTotals { users: 9, daily: 1, weekly: 2, monthly: 3 };
+    assert_eq!(series(|| UserTotals::emit(Some(totals))), shown(["9", "1", "2", "3"]));
+    assert_eq!(series(|| UserTotals::emit(None)), shown(["NaN"; 4]));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod ai_reservation_expiry;
 mod alert_retention;
+mod audit_retention;
 mod backup_retention;
 mod business_snapshot;
 mod database_backup;
@@ -59,6 +60,7 @@ pub fn all(components: &Components) -> Vec<Arc<dyn AnyJob>> {
         Arc::new(ai_reservation_expiry::AiReservationExpiry(components())),
         Arc::new(job_history_retention::JobHistoryRetention(components())),
         Arc::new(alert_retention::AlertRetention(components())),
+        Arc::new(audit_retention::AuditRetention(components())),
         Arc::new(orphan_sweep::OrphanSweep(components())),
         Arc::new(database_backup::DatabaseBackup(components())),
         Arc::new(backup_retention::BackupRetention(components())),

@@ -59,8 +59,8 @@ impl Admission {
 
     /// Admits a connection from `address`.
     pub fn admit(admission: &Arc<Self>, address: IpAddr) -> Admitted {
-        match admission.take_slot(share_of(address)) {
-            Ok(()) => Admitted::Slot(Slot { admission: admission.clone(), address: share_of(address) }),
+        match admission.take_slot(network_of(address)) {
+            Ok(()) => Admitted::Slot(Slot { admission: admission.clone(), address: network_of(address) }),
             Err(reason) => Admitted::Reserved(Reserved::new(admission, reason)),
         }
     }
@@ -80,8 +80,8 @@ impl Admission {
     }
 }
 
-/// Whose share a connection counts in. The addresses of one IPv6 network are one client's to choose from.
-fn share_of(address: IpAddr) -> IpAddr {
+/// Whose share a client counts in. The addresses of one IPv6 network are one client's to choose from.
+pub fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
         address => address,

@@ -24,13 +24,14 @@ mod stream;
 
 use std::convert::Infallible;
 use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{Extensions, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -48,6 +49,8 @@ use crate::events::connection::{AcceptFailed, ConnectionCutOff, ConnectionRefuse
 use crate::labels::{ConnectionCut, ConnectionRefusal};
 use activity::Activity;
 use admission::{Admission, Admitted, Reserved};
+
+pub use admission::network_of;
 use body::{AnsweringBody, PacedBody};
 use memory::EndedConnections;
 use stream::BoundedStream;
@@ -79,6 +82,15 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
 ];
 
+/// The address at the other end of a request's connection, as an extension of the request: behind a proxy, the proxy's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientAddress(pub IpAddr);
+
+/// The address of a request's client. Every request that came by the listener has it.
+pub fn address_of(extensions: &Extensions) -> IpAddr {
+    extensions.get().map_or(Ipv4Addr::UNSPECIFIED.into(), |ClientAddress(address)| *address)
+}
+
 /// What all connections share.
 pub struct Listener<S> {
     service: S,
@@ -109,7 +121,7 @@ where
             match accepted {
                 Ok((stream, address)) => {
                     let admitted = Admission::admit(&shared.admission, address.ip());
-                    connections.spawn(shared.clone().serve(stream, admitted));
+                    connections.spawn(shared.clone().serve(stream, ClientAddress(address.ip()), admitted));
                 }
                 // The client has gone already.
                 Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
@@ -124,7 +136,7 @@ where
         connections.wait().await;
     }
 
-    async fn serve(self: Arc<Self>, stream: TcpStream, admitted: Admitted) {
+    async fn serve(self: Arc<Self>, stream: TcpStream, client: ClientAddress, admitted: Admitted) {
         let _open = connection_open();
         let (reserved, _slot) = match admitted {
             Admitted::Slot(slot) => (None, Some(slot)),
@@ -132,7 +144,7 @@ where
         };
         let evicted = reserved.as_ref().map_or_else(CancellationToken::new, |reserved| reserved.evicted());
         // Newer ones need the place of a connection that is evicted.
-        let conversation = evicted.run_until_cancelled(self.clone().converse(stream, reserved.clone()));
+        let conversation = evicted.run_until_cancelled(self.clone().converse(stream, client, reserved.clone()));
         if reserved.is_some() {
             let _ = tokio::time::timeout(RESERVED_TIME, conversation).await;
         } else {
@@ -144,7 +156,7 @@ where
         }
     }
 
-    async fn converse(self: Arc<Self>, stream: TcpStream, reserved: Option<Arc<Reserved>>) {
+    async fn converse(self: Arc<Self>, stream: TcpStream, client: ClientAddress, reserved: Option<Arc<Reserved>>) {
         let mut limits = self.limits.clone();
         if reserved.is_some() {
             limits.header_timeout = limits.header_timeout.min(PROBE_TIMEOUT);
@@ -154,7 +166,7 @@ where
         let activity = Arc::new(Activity::new(self.stopping.clone()));
         let stream = BoundedStream::new(stream, activity.clone(), &limits);
         let keep_alive = reserved.is_none();
-        let service = service_fn(|request| self.clone().answer(request, activity.clone(), reserved.clone()));
+        let service = service_fn(|request| self.clone().answer(request, client, activity.clone(), reserved.clone()));
         let connection = http1::Builder::new()
             .keep_alive(keep_alive)
             .max_buf_size(BUFFER_BYTES)
@@ -183,6 +195,7 @@ where
     async fn answer(
         self: Arc<Self>,
         request: hyper::Request<Incoming>,
+        client: ClientAddress,
         activity: Arc<Activity>,
         reserved: Option<Arc<Reserved>>,
     ) -> Result<hyper::Response<AnsweringBody>, Infallible> {
@@ -205,10 +218,11 @@ where
             }
             None => {
                 let limits = &self.limits;
-                let request = request.map(|body| match hyper::body::Body::is_end_stream(&body) {
+                let mut request = request.map(|body| match hyper::body::Body::is_end_stream(&body) {
                     true => Body::empty(),
                     false => Body::new(PacedBody::new(body, exchange.clone(), limits)),
                 });
+                request.extensions_mut().insert(client);
                 // Its `poll_ready` is always ready, as the router's.
                 let Ok(answer) = self.service.clone().call(request).await;
                 answer

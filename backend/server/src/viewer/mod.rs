@@ -21,7 +21,6 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::get;
 
 use self::about::About;
 use self::dashboards::Dashboards;
@@ -30,6 +29,7 @@ use crate::buffered_body::BodyBudget;
 use crate::config::Config;
 use crate::cross_site::{SitePolicy, refuse_pages_of_other_sites};
 use crate::error::Result;
+use crate::routes::{Listed, Routes, get};
 
 /// What the viewer's routes share.
 pub struct Viewer {
@@ -55,7 +55,18 @@ impl Viewer {
 
 /// The routes of the viewer.
 pub fn router<S: Clone + Send + Sync + 'static>(viewer: Arc<Viewer>, sites: Arc<SitePolicy>) -> Router<S> {
-    let pages = Router::new()
+    let refuse = from_fn_with_state(sites, refuse_pages_of_other_sites);
+    let queries = query_routes().map(|router| router.route_layer(refuse));
+    pages().merge(queries).into_router().with_state(viewer)
+}
+
+/// What is registered there.
+pub fn listed() -> Vec<Listed> {
+    pages().merge(query_routes()).listed().to_vec()
+}
+
+fn pages() -> Routes<Arc<Viewer>> {
+    Routes::new()
         .route("/", get(home))
         .route("/dashboards", get(pages::shell))
         .route("/dashboards/{uid}", get(pages::dashboard_shell))
@@ -68,12 +79,12 @@ pub fn router<S: Clone + Send + Sync + 'static>(viewer: Arc<Viewer>, sites: Arc<
         .route("/viewer/{name}", get(pages::file))
         .route("/api/v1/viewer", get(about))
         .route("/api/v1/dashboards", get(list_dashboards))
-        .route("/api/v1/dashboards/{uid}", get(show_dashboard));
+        .route("/api/v1/dashboards/{uid}", get(show_dashboard))
+}
+
+fn query_routes() -> Routes<Arc<Viewer>> {
     // One route for all paths of all sources: each route has series of its own, and the path is checked as it was sent.
-    let queries = Router::new()
-        .route("/api/v1/query/{*path}", get(run_query).post(run_query))
-        .route_layer(from_fn_with_state(sites, refuse_pages_of_other_sites));
-    pages.merge(queries).with_state(viewer)
+    Routes::new().route("/api/v1/query/{*path}", get(run_query).post(run_query))
 }
 
 async fn home(State(viewer): State<Arc<Viewer>>, headers: HeaderMap) -> Response {

@@ -13,4 +13,5 @@ mod operations;
 pub(crate) mod support;
 mod telegram;
 mod training;
+mod users;
 mod viewer;

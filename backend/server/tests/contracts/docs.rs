@@ -131,6 +131,42 @@ fn every_file_exists() {
     assert!(seen > 40, "only {seen} files were found");
 }
 
+#[test]
+fn every_route_is_in_the_overview() {
+    let routes: Vec<serde_json::Value> = serde_json::from_str(&printed(&["routes"])).unwrap();
+    let page = read("docs/info.md");
+    // The paths of each row, without methods.
+    let rows: Vec<Vec<&str>> = page
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| {
+            line.split('`').filter_map(|word| word.rsplit(' ').next()).filter(|word| word.starts_with('/')).collect()
+        })
+        .collect();
+    // A row may go on with the end of a path: `/api/v1/runs`, `/{id}`.
+    let has = |row: &Vec<&str>, path: &str| {
+        let continues = |end: &&str| {
+            path.strip_suffix(*end)
+                .is_some_and(|base| row.iter().any(|other| !base.is_empty() && other.starts_with(base)))
+        };
+        row.contains(&path) || row.iter().any(continues)
+    };
+    let mut seen = 0;
+    for route in &routes {
+        let path = route["path"].as_str().unwrap();
+        // The pages of the viewer are one row, with the paths that people type, and one for all of their queries.
+        if path.contains("{*")
+            || (route["browser"] == true && !path.starts_with("/api/"))
+            || path.starts_with("/viewer/")
+        {
+            continue;
+        }
+        assert!(rows.iter().any(|row| has(row, path)), "docs/info.md has no row for {path}");
+        seen += 1;
+    }
+    assert!(seen > 25, "only {seen} routes were found");
+}
+
 fn collect(folder: &Path, into: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

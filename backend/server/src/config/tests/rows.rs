@@ -82,7 +82,8 @@ pub(super) const ROWS: &[Row] = &[
             "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn",
         ],
     ),
-    row("SERVER__HOST", &["0.0.0.0", "::1", "255.255.255.255"], &["localhost", "256.0.0.1", "127.0.0.1:80"]),
+    row("SERVER__HOST", &["0.0.0.0", "::1", "255.255.255.255"], &["localhost", "256.0.0.1", "127.0.0.1:80"])
+        .with(&[("AUTH__ALLOW_ANONYMOUS", "true")]),
     row("SERVER__PORT", &["0", "65535"], &["-1", "65536", "8000.0"]),
     row("SERVER__SHUTDOWN_GRACE", &["100ms", "1m30s", "1h"], &["99ms", "0s", "1h 1s", "15"]),
     row("SERVER__BLOCKING_THREADS", &["8", "512"], &["7", "513"]),
@@ -99,6 +100,12 @@ pub(super) const ROWS: &[Row] = &[
     row("SERVER__MAX_BUFFERED_BYTES", &["2MiB", "1TiB"], &["2097151", "1025GiB"]),
     row("SERVER__ALLOWED_HOSTS", &["a", "a.example,B,*"], &["a:80", "http://a", "a b"]),
     row("SERVER__CORS_ORIGINS", &["http://a", "https://a.example,http://b:1"], &["*", "a", "https://a/x", "ftp://a"]),
+    row("AUTH__MODE", &["off", "keys"], &["on", "Keys"]),
+    any_text("AUTH__ADMIN_KEY_FILE"),
+    switch("AUTH__ALLOW_ANONYMOUS"),
+    row("AUTH__PUBLISHED_ON", &["127.0.0.1", "::1", "0.0.0.0"], &["localhost", "127.0.0.1:80"])
+        .with(&[("AUTH__MODE", "keys")]),
+    row("AUTH__MAX_FAILURES", &["1", "100000"], &["0", "100001"]),
     any_text("DATA__DIR"),
     row(
         "DATABASE__URL",
@@ -137,6 +144,7 @@ pub(super) const ROWS: &[Row] = &[
     switch("RETENTION__ALLOW_NEVER"),
     row("RETENTION__JOB_HISTORY", &["1m", "3650d"], &["59s", "3651d"]),
     row("RETENTION__ALERTS", &["1m", "3650d"], &["59s", "3651d"]),
+    row("RETENTION__AUDIT", &["1m", "3650d"], &["59s", "3651d"]),
     row("RETENTION__BACKUPS", &["1", "10000"], &["0", "10001"]),
     row("RETENTION__LOG_DAYS", &["1", "10000"], &["0", "10001"]),
     row("CLEANUP__INTERVAL", &["100ms", "30d"], &["1ns", "99ms", "31d"]),

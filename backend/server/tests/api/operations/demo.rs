@@ -67,6 +67,28 @@ async fn every_area_moves_and_every_answer_is_the_expected_one() {
 }
 
 #[tokio::test]
+async fn a_server_with_keys_takes_the_demo_with_one() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    std::fs::write(&path, "an-operators-own-key-of-forty-characters\n").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let key = path.to_str().unwrap();
+    let server = Server::start_with(&[("AUTH__MODE", "keys"), ("AUTH__ADMIN_KEY_FILE", key)]).await;
+    let short = ["--for", "1s", "--rate", "1", "--seed", "7"];
+    let output = demo(&server.url, &[&["--key-file", key][..], &short].concat());
+    let said = [output.stdout, output.stderr].concat();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&said));
+    let output = demo(&server.url, &short);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        String::from_utf8_lossy(&output.stdout).contains("key_missing"),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}
+
+#[tokio::test]
 async fn with_no_server_it_says_so_and_fails() {
     let free = format!("127.0.0.1:{}", free_port());
     let output = demo(&format!("http://{free}"), &[]);

@@ -25,8 +25,9 @@ fn label_sets(row: &Value) -> Vec<String> {
 }
 
 /// Gauges and counters that say what was read, and are not on the page before that: 0 would be a lie. Whole names, or their beginnings.
-const READ: [&str; 17] = [
+const READ: [&str; 19] = [
     "app_",
+    "belfry_active_users",
     "belfry_ai_budget_dollars",
     "belfry_alert_delivery_last_timestamp_seconds",
     "belfry_backup_size_bytes",
@@ -39,6 +40,7 @@ const READ: [&str; 17] = [
     "belfry_runs",
     "belfry_subscription_conversions_total",
     "belfry_training_last_score",
+    "belfry_users",
     "db_connections_",
     "host_",
     "process_",

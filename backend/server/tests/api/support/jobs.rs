@@ -13,6 +13,7 @@ pub const AT_ONCE: [&str; 9] = [
     "ai_reservation_expiry",
     "job_history_retention",
     "alert_retention",
+    "audit_retention",
     "orphan_sweep",
     "backup_retention",
     "business_snapshot",

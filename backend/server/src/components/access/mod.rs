@@ -1,0 +1,119 @@
+//! Who may do what: keys and their scopes, who is behind a request, refused keys of an address, and who changed what.
+//!
+//! - `scope.rs`, `caller.rs`: what a key allows; who sent a request, for handlers
+//! - `route_access.rs`: what each route asks for
+//! - `key_text.rs`: the text of a key, and its hash
+//! - `keys.rs`, `known_key.rs`: whether a key is valid, from the database or from memory
+//! - `failures.rs`: how many keys of an address were refused
+//! - `usage.rs`: when keys were last used, and on which days users were active
+//! - `audit.rs`: who changed what
+//!
+//! The routes for users and keys, and what lets requests in, are in `users/`.
+
+pub mod audit;
+mod caller;
+mod failures;
+pub mod key_text;
+mod keys;
+mod known_key;
+mod route_access;
+mod scope;
+mod usage;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+pub use caller::Caller;
+pub use known_key::Refusal;
+pub use route_access::{Access, AccessTable, RouteAccess};
+pub use scope::{Scope, Scopes};
+pub use usage::day_of;
+
+use crate::config::{AuthConfig, AuthMode};
+use crate::database::Database;
+use crate::error::Result;
+use audit::AuditLog;
+use failures::Failures;
+use key_text::Credential;
+use keys::Keys;
+use known_key::KnownKey;
+use usage::Usage;
+
+/// Decides who is let in.
+pub struct AccessControl {
+    /// How callers are told apart.
+    pub mode: AuthMode,
+    /// Who changed what.
+    pub audit: AuditLog,
+    failures: Failures,
+    keys: Keys,
+    usage: Usage,
+}
+
+/// What became of a key that was shown.
+pub enum Verdict {
+    /// It is valid.
+    Valid(Caller),
+    /// It is not.
+    Refused(Refusal),
+    /// Its address has had too many refused: it may come again after so many seconds.
+    Limited(u64),
+}
+
+impl AccessControl {
+    /// With these settings, and the keys of this database.
+    pub fn new(config: &AuthConfig, database: &Database) -> Arc<Self> {
+        Arc::new(Self {
+            mode: config.mode,
+            audit: AuditLog::new(database.clone()),
+            failures: Failures::new(config.max_failures),
+            keys: Keys::new(database.clone()),
+            usage: Usage::new(database.clone()),
+        })
+    }
+
+    /// Judges what a client at `address` shows: nothing that could be a key is `None`.
+    ///
+    /// # Errors
+    /// Those of the database, if the key is not known from before.
+    pub async fn judge(&self, credential: Option<&Credential>, address: IpAddr) -> Result<Verdict> {
+        // What is known costs nothing, so that an address whose keys are refused does not shut out the others behind it.
+        if let Some(known) = credential.and_then(|credential| self.keys.recall(credential)) {
+            return Ok(self.admit(&known));
+        }
+        if let Some(seconds) = self.failures.limited_for(address) {
+            return Ok(Verdict::Limited(seconds));
+        }
+        let found = match credential {
+            Some(credential) => self.keys.find(credential).await?,
+            None => Err(Refusal::Unknown),
+        };
+        Ok(match found {
+            Ok(known) => self.admit(&known),
+            Err(refusal) => {
+                self.failures.add(address);
+                Verdict::Refused(refusal)
+            }
+        })
+    }
+
+    fn admit(&self, known: &Arc<KnownKey>) -> Verdict {
+        self.usage.note(known);
+        Verdict::Valid(known.caller())
+    }
+
+    /// For how many seconds nothing further is tried for this address, if for any.
+    pub fn limited_for(&self, address: IpAddr) -> Option<u64> {
+        self.failures.limited_for(address)
+    }
+
+    /// A token of this address was refused.
+    pub fn add_failure(&self, address: IpAddr) {
+        self.failures.add(address);
+    }
+
+    /// What is known of a key may have changed.
+    pub fn forget(&self, key_id: &str) {
+        self.keys.forget(key_id);
+    }
+}

@@ -1,0 +1,129 @@
+//! The way to a first admin key: a token that a start without one writes to standard error, and that `POST /api/v1/setup`
+//! exchanges for a key, once.
+//!
+//! It is written past the log, since that also goes to Loki and to files. Only its hash is stored. Each start without an admin key
+//! writes a new token, and only the newest is valid: an earlier one may have been lost, or seen.
+
+use std::io::Write;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Extension;
+use axum::extract::State;
+use serde::Deserialize;
+
+use super::first_user::admin_user;
+use super::keys::{Created, Row, created};
+use crate::components::access::Scopes;
+use crate::components::access::audit::Entry;
+use crate::components::access::key_text::{Hash, NewSecret};
+use crate::database::bounds::{with_background_timeout, with_request_timeout};
+use crate::database::{Database, micros, now_micros};
+use crate::error::{Error, Result};
+use crate::events::auth::RequestNotAdmitted;
+use crate::labels::AuthFailure;
+use crate::listener::ClientAddress;
+use crate::request::Json;
+use crate::state::{App, Shared};
+
+/// How long a token is valid.
+const VALID: Duration = Duration::from_secs(60 * 60);
+
+const PATH: &str = "/api/v1/setup";
+
+/// Writes a token to standard error if there is no admin key that is valid.
+pub(super) async fn offer(app: &App, address: SocketAddr) -> anyhow::Result<()> {
+    let offered = with_background_timeout(renew_token(&app.database)).await;
+    let Some(token) = offered.context("cannot find out whether there is an admin key")? else { return Ok(()) };
+    let url = format!("http://{}{PATH}", reachable(address));
+    let (token, text) =
+        (token.expose(), "belfry: there is no admin key yet. Within an hour, this token is exchanged for one, once:");
+    let command = format!("curl -X POST {url} -H 'Content-Type: application/json' -d '{{\"token\":\"{token}\"}}'");
+    // Nobody may be reading it.
+    let _ = writeln!(std::io::stderr(), "{text}\n  {command}\nA token of an earlier start is no longer valid.");
+    tracing::warn!("there is no admin key: a token for one is on standard error, and nowhere else");
+    Ok(())
+}
+
+/// An address of this machine for one that stands for all of them.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(any) if any.ip().is_unspecified() => (Ipv4Addr::LOCALHOST, any.port()).into(),
+        SocketAddr::V6(any) if any.ip().is_unspecified() => (Ipv6Addr::LOCALHOST, any.port()).into(),
+        address => address,
+    }
+}
+
+async fn renew_token(database: &Database) -> Result<Option<NewSecret>> {
+    let now = now_micros();
+    let query = "SELECT k.scopes FROM api_keys k JOIN users u ON u.id = k.user_id \
+        WHERE k.revoked_at IS NULL AND u.deactivated_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $1) \
+        AND k.scopes LIKE '%admin%' LIMIT 1";
+    let admin: Option<(String,)> = sqlx::query_as(query).bind(now).fetch_optional(&database.pool).await?;
+    if admin.is_some() {
+        return Ok(None);
+    }
+    let token = NewSecret::setup_token();
+    sqlx::query(
+        "INSERT INTO setup_token (id, token_hash, expires_at) VALUES (1, $1, $2) \
+         ON CONFLICT (id) DO UPDATE SET token_hash = excluded.token_hash, expires_at = excluded.expires_at",
+    )
+    .bind(token.hash().to_hex())
+    .bind(now.saturating_add(micros(VALID)))
+    .execute(&database.pool)
+    .await?;
+    Ok(Some(token))
+}
+
+/// The body of a request.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exchange {
+    token: String,
+}
+
+/// `POST /api/v1/setup`: 201 with an admin key, which is shown this once.
+pub async fn exchange(
+    State(app): State<Shared>,
+    Extension(ClientAddress(address)): Extension<ClientAddress>,
+    Json(Exchange { token }): Json<Exchange>,
+) -> Result<Created> {
+    let refused = |reason| RequestNotAdmitted { reason, key_id: None, route: PATH }.emit();
+    if let Some(seconds) = app.access.limited_for(address) {
+        refused(AuthFailure::RateLimited);
+        return Err(Error::TooManyFailures { seconds });
+    }
+    let Some((row, secret)) = with_request_timeout(take(&app.database, &Hash::of(&token))).await? else {
+        refused(AuthFailure::SetupToken);
+        app.access.add_failure(address);
+        let detail = "token: found one that was never given, was used, or is over an hour old; a start without an admin key writes another";
+        return Err(Error::Unauthenticated { code: "setup_token_invalid", detail, offers_basic: false });
+    };
+    let entry = Entry {
+        user_id: None,
+        key_id: None,
+        action: format!("POST {PATH}"),
+        object: format!("/api/v1/keys/{}", row.id),
+        address: Some(address),
+    };
+    app.access.audit.record(entry, Some(201)).await;
+    Ok(created(row, &secret))
+}
+
+/// Takes the token and makes the key, both or neither. Of two requests at once one finds no token.
+async fn take(database: &Database, token: &Hash) -> Result<Option<(Row, NewSecret)>> {
+    let mut transaction = database.begin().await?;
+    let query = "DELETE FROM setup_token WHERE id = 1 AND token_hash = $1 AND expires_at > $2";
+    let taken = sqlx::query(query).bind(token.to_hex()).bind(now_micros()).execute(&mut *transaction).await?;
+    if taken.rows_affected() == 0 {
+        transaction.rollback().await?;
+        return Ok(None);
+    }
+    let user_id = admin_user(&mut transaction).await?;
+    let row = Row::new(&user_id, "setup", Scopes::all(), "setup", None);
+    let secret = row.secret()?;
+    row.insert(&mut transaction, &secret.hash().to_hex()).await?;
+    transaction.commit().await?;
+    Ok(Some((row, secret)))
+}
