@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::api::support::server::{PATIENCE, Server};
 
 /// The jobs that run at the first start.
-pub const AT_ONCE: [&str; 9] = [
+pub const AT_ONCE: [&str; 10] = [
     "ttl_cleanup",
     "run_reaper",
     "ai_reservation_expiry",
