@@ -1,4 +1,4 @@
-//! Usage payloads of all providers, each with an invoice that was computed by hand: `corpus/*.json`.
+//! Usage payloads of all providers, each with an invoice that was computed apart from the code, in exact fractions: `corpus/*.json`.
 //!
 //! A case has a response, or the text of one; who is asked and when; and what is expected: the shape, the tokens of each
 //! bucket, the state, the pico-dollars, the row, and what else the response says; or the error. `working` is the arithmetic.
