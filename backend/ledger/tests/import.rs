@@ -57,6 +57,7 @@ fn prices_are_taken_over_digit_by_digit() {
         ("openai/gpt-5", Some("OpenAI"), None, Some(8 * 1_250_000 + 18 * 10_000_000)),
         ("openai/gpt-5", Some("groq"), None, Some(8 * 1_000_000 + 18 * 2_000_000)),
         ("gemini-x", Some("gemini"), None, Some(8 * 300_000 + 7 * 2_500_000 + 11 * 3_500_000)),
+        ("gemini-x", Some("gcp.gemini"), None, Some(8 * 300_000 + 7 * 2_500_000 + 11 * 3_500_000)),
         ("gemini-x", None, None, None),
         ("claude-x", None, Some("batch"), Some(8 * 1_500_000 + 18 * 7_500_000)),
         ("claude-x", None, Some("us"), Some(3 * 3_300_000 + 5 * 330_000 + 18 * 16_500_000)),

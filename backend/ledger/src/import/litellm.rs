@@ -32,7 +32,7 @@ const FACTORS: [&str; 2] = ["fast", "us"];
 /// `1.5e-07` dollars a token become `0.15` for a million, digit by digit. Its prices have no dates, so they are in
 /// effect from `effective` on, a date such as `2026-11-01`.
 ///
-/// A key `groq/llama` of the provider `groq` becomes the name `llama` of that provider, `openrouter/openai/gpt-5` the
+/// A key `groq/llama` of the provider `groq` becomes the name `llama` of that provider, also under its conventional name, `openrouter/openai/gpt-5` the
 /// name `openai/gpt-5` of any provider, as OpenRouter answers it, and a key without its provider's name stays as it is.
 ///
 /// # Errors
@@ -99,7 +99,14 @@ impl Import {
             return Err(format!("{} has the same name", excerpt(other)));
         }
         let source = model.text("source").unwrap_or_else(|| SOURCE.to_owned());
-        self.toml += &toml_text::model(&id, &name, provider.as_deref(), &source, effective, &prices);
+        self.toml += &toml_text::model(
+            &id,
+            &name,
+            &provider.as_deref().map(provider_names).unwrap_or_default(),
+            &source,
+            effective,
+            &prices,
+        );
         self.ids.insert(id, key.to_owned());
         self.names.insert((provider, name.to_lowercase()), key.to_owned());
         Ok(())
@@ -235,6 +242,23 @@ fn name_and_provider(key: &str, provider: Option<&str>) -> (String, Option<Strin
     };
     let provider = (prefix != "openrouter").then(|| prefix.to_lowercase());
     (name.to_owned(), provider)
+}
+
+/// A provider by LiteLLM's name, and by the one that OpenTelemetry's conventions have for it (`gen_ai.provider.name`).
+fn provider_names(name: &str) -> Vec<&str> {
+    let conventional = match name {
+        "azure" => Some("azure.ai.openai"),
+        "azure_ai" => Some("azure.ai.inference"),
+        "bedrock" => Some("aws.bedrock"),
+        "cohere_chat" => Some("cohere"),
+        "gemini" => Some("gcp.gemini"),
+        "mistral" => Some("mistral_ai"),
+        "vertex_ai" => Some("gcp.vertex_ai"),
+        "watsonx" => Some("ibm.watsonx.ai"),
+        "xai" => Some("x_ai"),
+        _ => None,
+    };
+    [Some(name), conventional].into_iter().flatten().collect()
 }
 
 /// An id from a key: in lower case, with `-` for what an id cannot have.

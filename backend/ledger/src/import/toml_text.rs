@@ -26,14 +26,15 @@ pub(super) fn quoted(text: &str) -> String {
 pub(super) fn model(
     id: &str,
     name: &str,
-    provider: Option<&str>,
+    providers: &[&str],
     source: &str,
     effective: &str,
     prices: &PriceTexts,
 ) -> String {
     let mut text = format!("\n[[model]]\nid = {}\nnames = [{}]\n", quoted(id), quoted(name));
-    if let Some(provider) = provider {
-        let _ = writeln!(text, "providers = [{}]", quoted(provider));
+    if !providers.is_empty() {
+        let quoted: Vec<String> = providers.iter().map(|provider| quoted(provider)).collect();
+        let _ = writeln!(text, "providers = [{}]", quoted.join(", "));
     }
     let _ = writeln!(text, "source = {}\nprices = [", quoted(source));
     let mut services: Vec<&str> = prices.keys().map(|place| place.service.as_str()).collect();

@@ -203,7 +203,8 @@ async fn a_dropped_reservation_is_cancelled_and_counted() {
     for (id, (pricing, cost, counted)) in ids.iter().zip(expected) {
         eventually("its end is written", PATIENCE, async || {
             let found = row(&ledger, id).await;
-            if found == (Some("cancelled".to_owned()), pricing.to_owned(), cost, counted) { Ok(()) } else { Err(found) }
+            let expected = (Some("cancelled".to_owned()), pricing.to_owned(), cost, counted);
+            if found == expected { Ok(()) } else { Err(format!("{found:?}")) }
         })
         .await;
     }
