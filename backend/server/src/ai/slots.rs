@@ -55,7 +55,7 @@ mod tests {
         assert!((&mut second).now_or_never().is_none());
         drop(first);
         let second = second.await.unwrap();
-        let hurried = CallSlots { wait: Duration::from_millis(10), ..slots };
+        let hurried = CallSlots::new(1, Duration::from_millis(10));
         drop(second);
         let _held = hurried.acquire().await.unwrap();
         let error = hurried.acquire().await.err().unwrap();

@@ -122,7 +122,8 @@ async fn two_hundred_calls_at_two_servers_overspend_by_nothing() {
 #[tokio::test]
 async fn a_server_killed_in_a_call_frees_no_budget() {
     let world = World::new().await;
-    let mut server = Server::start_at(place(&world, "0.0015", &[("AI__RESERVATION_TTL", "5s"), ("AI__TIMEOUT", "4s")]).await);
+    let mut server =
+        Server::start_at(place(&world, "0.0015", &[("AI__TIMEOUT", "5s"), ("AI__RESERVATION_TTL", "6s")]).await);
     let ids = [upload(&server, TABLE).await, upload(&server, TABLE).await];
     world.provider.hold();
     let path = format!("{}/api/v1/datasets/{}/describe", server.url, ids[0]);

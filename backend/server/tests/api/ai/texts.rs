@@ -79,9 +79,9 @@ async fn only_a_completed_run_can_be_explained() {
     let world = World::new().await;
     let server = world.start(&[FAKE]).await;
     let dataset = upload_shipped(&server, "penguins.csv").await;
-    let failed = submit_fake(&server, &dataset, "panic", 1).await;
+    let failed = submit_fake(&server, &dataset, "panic", 10).await;
     await_end(&server, &failed).await;
-    let running = submit_fake(&server, &dataset, "hang", 1).await;
+    let running = submit_fake(&server, &dataset, "hang", 10).await;
     for id in [failed, running] {
         problem(explain(&server, &id).await, StatusCode::CONFLICT, "no_model").await;
     }

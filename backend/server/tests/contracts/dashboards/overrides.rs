@@ -70,6 +70,7 @@ fn names(panel: &Value, queries: &[&Query], contract: &Contract) -> BTreeSet<Str
             let place = format!("{{{{{label}}}}}");
             let values: Vec<String> = match (&values, label.as_str()) {
                 (Some(values), _) => values.iter().cloned().collect(),
+                // Of HTTP, or of an enum of its own.
                 (None, "status" | "code" | "status_code") if known_values(contract, query, &label).next().is_none() => {
                     STATUSES.map(str::to_owned).to_vec()
                 }
