@@ -49,6 +49,11 @@ async fn replace(app: &Shared, id: &str, overlap_micros: i64, expires_at: Option
     let query = format!("SELECT {COLUMNS} FROM api_keys WHERE id = $1");
     let query = sqlx::query_as::<_, Row>(sqlx::AssertSqlSafe(query)).bind(id);
     let old = query.fetch_optional(&app.database.pool).await?.ok_or(Error::NotFound("key"))?;
+    if old.source == "file" {
+        let detail =
+            "the key in AUTH__ADMIN_KEY_FILE is replaced there: put another one in, and start again".to_owned();
+        return Err(Error::Conflict { code: "key_not_rotatable", detail });
+    }
     let now = now_micros();
     let life = old.expires_at.map(|end| end.saturating_sub(old.created_at));
     let expires_at = expires_at.or(life.map(|life| now.saturating_add(life)));

@@ -5,7 +5,7 @@ use std::process::Command;
 use reqwest::{Response, StatusCode};
 use serde_json::json;
 
-use super::{ADMIN_KEY, Key, KeyFile, body, get, listed, start_again_with};
+use super::{ADMIN_KEY, Key, KeyFile, body, get, listed, post, start_again_with};
 use crate::api::support::server::{Place, Server, problem};
 
 const NO_KEY: &str = "a token for one is on standard error";
@@ -112,6 +112,9 @@ async fn the_key_in_the_file_is_valid_and_that_of_before_is_not() {
     let (mut server, _file) = start_again_with(&[]).await;
     let users = listed(&server, "/api/v1/users").await;
     assert_eq!((users.len(), &users[0]["name"]), (1, &json!("admin")));
+    let keys = listed(&server, &format!("/api/v1/users/{}/keys", users[0]["id"].as_str().unwrap())).await;
+    let rotate = format!("/api/v1/keys/{}/rotate", keys[0]["id"].as_str().unwrap());
+    problem(post(&server, &rotate, &json!({})).await, StatusCode::CONFLICT, "key_not_rotatable").await;
     server.kill();
     let other = "another-key-of-the-same-operator-0123456789";
     let file = KeyFile::new(&format!("{other}\n"), 0o640);
