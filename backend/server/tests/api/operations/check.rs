@@ -63,7 +63,7 @@ fn each_fault_is_one_line_that_names_its_variable() {
 fn settings_that_contradict_each_other_are_refused() {
     for (variables, expected) in [
         (vec![("RETENTION__TTL", "1s")], "belfry: RETENTION__TTL: found 1s, expected between"),
-        (vec![("AI__ENABLED", "true")], "belfry: AI__BASE_URL: found nothing, expected"),
+        (vec![("AI__ENABLED", "true"), ("AI__MODEL", "m")], "belfry: AI__BASE_URL: found nothing, expected"),
         (
             vec![("STORAGE__URL", "s3://bucket"), ("STORAGE__SECRET_ACCESS_KEY", "hunter2")],
             "belfry: STORAGE__ACCESS_KEY_ID: found nothing, expected",
