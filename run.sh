@@ -61,6 +61,7 @@ case $command in
   status) stack_status "$@" ;;
   logs) stack_logs "$@" ;;
   demo) stack_demo "$@" ;;
+  drill) stack_drill "$@" ;;
   test) run_tests "$@" ;;
   help | -h | --help) show_help ;;
   *) die "unknown command '$command'; ./run.sh help lists them" ;;

@@ -80,6 +80,16 @@ stack_demo() {
   fi
 }
 
+# On scratch copies of the monitoring, whether a stack runs or not; where one does, by its own program.
+stack_drill() {
+  require_monitoring_tools
+  backend_binary=$state/bin/belfry
+  if given_backend >/dev/null || ! native_is_known || [[ ! -x $backend_binary ]]; then build_backend release; fi
+  # The drill looks for its programs on PATH; they may be unpacked and not installed.
+  PATH=$PATH:$(dirname -- "${tool[prometheus]}"):$(dirname -- "${tool[alertmanager]}"):$(dirname -- "${tool[blackbox-exporter]}") \
+    "$backend_binary" drill "$@"
+}
+
 show_help() {
   cat <<'HELP'
 ./run.sh [command]
@@ -93,6 +103,8 @@ show_help() {
              until the first dashboard has data, and says how long that took
   logs [part]
   demo       realistic traffic; options go to `belfry demo` (--for 60s --rate 5)
+  drill      drives alerts from fault to delivery on scratch copies of the
+             monitoring: `drill` lists them, `drill NAME`, `drill --all`
   test       all checks and tests; `test quick` only format, lints and cargo test
              on SQLite, without the slowest; `test long` what takes too long for
              every day

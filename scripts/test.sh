@@ -121,13 +121,14 @@ run_tests() {
   start_group panels test_panels
   start_group clean-boot test_clean_boot
   start_group native test_stack_natively
+  start_group drills test_drills
   start_group crates test_crates
   await_groups
 }
 
 # The groups that run beside each other, in the order of the report. While the program is compiled, files are checked and
 # images prepared. The tests of the service rely on time-outs, so the others leave it the processor when it needs it.
-group_names=(files service containers panels clean-boot native crates)
+group_names=(files service containers panels clean-boot native drills crates)
 
 compile_and_test() {
   step 'compile everything, with clippy' compile_everything
@@ -135,6 +136,7 @@ compile_and_test() {
   step 'API tests on SQLite' test_workspace service
   mark api-tested
   test_on_postgres
+  mark postgres-tested
 }
 
 compile_everything() { cargo build --workspace --all-targets --locked; }
@@ -153,13 +155,13 @@ test_stack_in_containers() {
 test_panels() {
   yield_processor 5
   # Beside the API tests, two stacks at a time leave none of them enough of 2 cores for its time-outs.
-  await_mark api-tested
+  await_mark postgres-tested
   # What drives the browser is there.
   await_mark viewer-checked
   step 'every panel, natively and in a browser' test_native_stack panels stack::panels:: --test-threads=1
 }
 
-# Minutes in which nothing may happen.
+# Minutes in which nothing may happen, and half of the time nothing does.
 test_clean_boot() {
   yield_processor 5
   await_mark api-tested
@@ -168,10 +170,18 @@ test_clean_boot() {
 
 test_stack_natively() {
   yield_processor 5
-  await_mark api-tested
+  await_mark postgres-tested
   await_mark containers-tested
   # Each of these mostly waits: for scrapes, rules and programs that start.
   step 'the stack natively' test_native_stack native stack:: --test-threads=2 --skip stack::panels:: --skip stack::clean_boot:: --skip stack::drill::
+  mark native-tested
+}
+
+# Stacks of their own, with the times of the rules shortened.
+test_drills() {
+  yield_processor 5
+  await_mark native-tested
+  step 'drills of alerts' test_native_stack drills stack::drill:: --test-threads=1
 }
 
 test_crates() {
@@ -265,7 +275,6 @@ long_tests() {
   # `cargo test --test` compiles no examples, and one of them emits the lines.
   step 'the program that logs' cargo build --workspace --examples --locked
   step 'what the senders of logs lose' cargo_tests losses --workspace --test main -- --ignored --nocapture senders_lose
-  step 'drills of alerts' test_native_stack drills stack::drill:: --test-threads=1
   step 'tests that take long' cargo_tests long --workspace --test server -- --ignored --nocapture one_gibibyte --test-threads=1
 }
 

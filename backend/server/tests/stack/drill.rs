@@ -76,7 +76,7 @@ fn signal(child: &Child, signal: Signal) {
 }
 
 #[test]
-#[ignore = "long: ./run.sh test long runs it; starts Prometheus and Alertmanager"]
+#[ignore = "starts the native stack: ./run.sh test"]
 fn alerts_of_every_kind_fire_are_delivered_and_resolve() {
     let (stacks, other_stacks, rules) = (stacks(), stacks(), unreachable_threshold());
     // Beside each other, as somebody else's drill may run on the machine.
@@ -134,7 +134,7 @@ fn unreachable_threshold() -> TempDir {
 }
 
 #[tokio::test]
-#[ignore = "long: ./run.sh test long runs it; starts Prometheus and Alertmanager"]
+#[ignore = "starts the native stack: ./run.sh test"]
 async fn a_drill_that_is_interrupted_leaves_nothing() {
     let stacks = stacks();
     let child = drill(&stacks, &["HostCpuBusy", "ServiceNotReady"]).spawn().expect("it starts");
@@ -149,7 +149,7 @@ async fn a_drill_that_is_interrupted_leaves_nothing() {
 }
 
 #[tokio::test]
-#[ignore = "long: ./run.sh test long runs it; starts Prometheus and Alertmanager"]
+#[ignore = "starts the native stack: ./run.sh test"]
 async fn a_drill_that_is_killed_leaves_no_process() {
     let stacks = stacks();
     let mut child = drill(&stacks, &["HostCpuBusy"]).spawn().expect("it starts");

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use belfry_test_support::eventually;
 use belfry_test_support::s3::S3;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -11,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::api::support::backups::{back_up, datasets, restore};
 use crate::api::support::jobs::await_runs;
 use crate::api::support::runs::{await_end, upload_shipped};
-use crate::api::support::server::{Place, Server};
+use crate::api::support::server::{PATIENCE, Place, Server};
 use crate::api::support::skipping::on_postgres;
 
 fn sha256(bytes: &[u8]) -> String {
@@ -27,8 +28,16 @@ async fn upload(client: &reqwest::Client, url: &str, body: String) -> Value {
 async fn assert_whole(server: &Server) -> BTreeMap<String, String> {
     let found = datasets(server).await;
     for (id, expected) in &found {
-        let content = server.get(&format!("/api/v1/datasets/{id}/content")).await.bytes().await.unwrap();
-        assert_eq!(sha256(&content), *expected, "{id}");
+        let path = format!("/api/v1/datasets/{id}/content");
+        // A psql that outlived its restore may hold the tables for some seconds, until it finds that it is not alone.
+        let content = eventually(&path, PATIENCE, async || {
+            let answer = server.get(&path).await;
+            if answer.status() == reqwest::StatusCode::SERVICE_UNAVAILABLE {
+                return None;
+            }
+            answer.bytes().await.ok()
+        });
+        assert_eq!(sha256(&content.await), *expected, "{id}");
     }
     found
 }
@@ -230,7 +239,6 @@ async fn a_restore_that_is_cut_off_leaves_the_old_state_or_the_new() {
         let _ = restore.kill();
         restore.wait().unwrap();
         server.start_again(&[]);
-        // A psql that outlived its restore may hold the tables for some seconds, until it finds that it is not alone.
         server.await_status("/api/v1/datasets", reqwest::StatusCode::OK).await;
         let after = assert_whole(&server).await;
         let is_new = after == of_backup;

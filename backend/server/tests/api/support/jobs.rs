@@ -1,6 +1,7 @@
 //! Runs of scheduled jobs, and waiting for them.
 
 use belfry_test_support::eventually;
+use reqwest::StatusCode;
 use serde_json::Value;
 
 use crate::api::support::server::{PATIENCE, Server};
@@ -24,9 +25,14 @@ pub async fn runs_of(server: &Server, job_name: &str) -> Vec<Value> {
     answer["jobs"].as_array().unwrap().clone()
 }
 
-/// Waits until a job has this many ended runs, and returns them, latest first.
+/// Waits until a job has this many ended runs, and returns them, latest first. Just after an outage the database may not be available
+/// yet.
 pub async fn await_runs(server: &Server, job_name: &str, count: usize) -> Vec<Value> {
+    let path = format!("/jobs/status?job_name={job_name}");
     eventually(&format!("{job_name} ends {count} times"), PATIENCE, async || {
+        if server.get(&path).await.status() == StatusCode::SERVICE_UNAVAILABLE {
+            return Err("the database is not available".to_owned());
+        }
         let runs = runs_of(server, job_name).await;
         let ended: Vec<Value> = runs.into_iter().filter(|run| run["status"] != "running").collect();
         if ended.len() >= count { Ok(ended) } else { Err(format!("it ended {} times", ended.len())) }

@@ -121,7 +121,8 @@ async fn a_thousand_queries_keep_the_api_from_nobody() {
             assert_eq!(answer.status(), StatusCode::OK, "{path}");
         }
         served += 1;
-        assert!(source.under_way() <= 4, "{} queries run", source.under_way());
+        // When all four time out, the source may have four more before it notices.
+        assert!(source.under_way() <= 8, "{} queries run", source.under_way());
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     let statuses = crowd.await.unwrap();

@@ -8,9 +8,6 @@ use serde_json::Value;
 use super::alerts;
 use crate::contracts::monitoring::{read, text};
 
-/// The replay of their test does not reach their condition.
-const NOT_YET: [&str; 3] = ["HttpLatencyBudgetBurn", "TrainingSuccessBudgetBurn", "UploadSuccessBudgetBurn"];
-
 /// Alert -> severity, how it is driven, and the result.
 fn table(page: &str) -> BTreeMap<String, [String; 3]> {
     let section = page.split("\n## Drills\n").nth(1).expect("a section on drills");
@@ -37,8 +34,7 @@ fn the_runbook_shows_the_drill_of_every_alert() {
         .iter()
         .map(|row| {
             let driven = format!("{}: {}", text(row, "driven"), text(row, "how").replace('|', r"\|"));
-            let result = if NOT_YET.contains(&text(row, "alert")) { "FAILED" } else { "ok" };
-            (text(row, "alert").to_owned(), [text(row, "severity").to_owned(), driven, result.to_owned()])
+            (text(row, "alert").to_owned(), [text(row, "severity").to_owned(), driven, "ok".to_owned()])
         })
         .collect();
     assert_eq!(expected.keys().collect::<Vec<_>>(), alerts().keys().collect::<Vec<_>>());
