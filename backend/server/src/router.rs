@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 
-use crate::components::access::{Access, RouteAccess, Scope};
 use crate::ai::ledger::Ledger;
+use crate::components::access::{Access, RouteAccess, Scope};
 use crate::config::Origins;
 use crate::cross_site::{SitePolicy, refuse_other_sites};
 use crate::database::bounds::apply_request_timeout;

@@ -6,15 +6,8 @@ use crate::components::access::{Access, RouteAccess, Scope};
 
 /// Routes for everybody: of health, for probes and load balancers; of the pages' files, in which there is nothing that is not in the
 /// sources; and those whose handlers ask for a token or a signature of their own.
-const OPEN: &[&str] = &[
-    "/health",
-    "/healthz",
-    "/livez",
-    "/readyz",
-    "/viewer/{name}",
-    "/api/v1/alerts/webhook",
-    "/api/v1/setup",
-];
+const OPEN: &[&str] =
+    &["/health", "/healthz", "/livez", "/readyz", "/viewer/{name}", "/api/v1/alerts/webhook", "/api/v1/setup"];
 
 /// For everybody who delivers, since each delivery is signed. What was delivered is not for everybody to read.
 const OPEN_TO_DELIVERIES: &[&str] = &["/api/v1/billing/events"];
