@@ -23,6 +23,11 @@ since_start() {
   printf ' %d.%d s after the start' "$((tenths / 10))" "$((tenths % 10))"
 }
 
+check_key_file() {
+  local file=${BELFRY_KEY_FILE:-${AUTH__ADMIN_KEY_FILE:-}}
+  [[ -z $file || -r $file ]] || warn "$file cannot be read: BELFRY_KEY_FILE names a file on this machine with a key"
+}
+
 # The header with a key, for a backend that asks for one: from the file that BELFRY_KEY_FILE names, or else the admin key's.
 key_header() {
   local file=${BELFRY_KEY_FILE:-${AUTH__ADMIN_KEY_FILE:-}}
@@ -66,6 +71,7 @@ overview_has_rates() {
 await_first_data() {
   local limit=${1:-$wait_seconds} deadline what check job=${PROMETHEUS__JOB:-backend} awaited_parts first=true
   [[ $limit =~ ^[1-9][0-9]{0,3}$ ]] || die "status --wait takes seconds, 9999 at most, not '$limit'"
+  check_key_file
   deadline=$((SECONDS + limit))
   awaited_parts=(backend alertmanager prometheus)
   if native_is_known; then awaited_parts=("${parts[@]}"); fi

@@ -274,14 +274,19 @@ say_viewer_addresses() {
 }
 
 native_summary() {
-  local url
+  local url credentials='none needed' header=''
+  if [[ ${AUTH__MODE:-off} == keys ]]; then
+    credentials='a key (AUTH__MODE=keys); how to get the first: docs/operations.md#users-and-keys'
+    # shellcheck disable=SC2016
+    header='-H "Authorization: Bearer $KEY" '
+  fi
   url=$(part_url backend)
   heading 'Belfry runs natively (no containers)'
   say_viewer_addresses "$url"
   printf '  %-13s %s\n' \
     Backend "$url" Prometheus "$(part_url prometheus)" Alertmanager "$(part_url alertmanager)" \
     'Node metrics' "$(part_url node-exporter)" Probes "$(part_url blackbox-exporter)" \
-    Credentials 'none needed' State "$state" Logs './run.sh logs'
+    Credentials "$credentials" State "$state" Logs './run.sh logs'
   say "  $alertmanager_receivers"
   [[ ${tool[alertmanager]} == */prometheus-alertmanager ]] &&
     say '  Alertmanager: Debian packages it without pages; its API and amtool work.'
@@ -290,7 +295,7 @@ native_summary() {
     say "  The backend's metrics are off (PROMETHEUS__ENABLED); Prometheus keeps what it has."
   say
   say 'Try next:'
-  say "  curl -F file=@data/penguins.csv $url/api/v1/datasets"
+  say "  curl ${header}-F file=@data/penguins.csv $url/api/v1/datasets"
   say '  ./run.sh demo      realistic traffic for a minute'
   say '  ./run.sh status    what runs (--wait: until the dashboards have data);  ./run.sh down stops it'
 }

@@ -58,7 +58,7 @@ pub fn run(command: AiCommand) -> anyhow::Result<()> {
             let imported = import_litellm(&text, &effective.unwrap_or_else(today))
                 .with_context(|| format!("cannot import {}", file.display()))?;
             for note in &imported.notes {
-                eprintln!("left out: {note}");
+                eprintln!("{note}");
             }
             eprintln!("{} models", imported.models);
             print!("{}", imported.toml);
