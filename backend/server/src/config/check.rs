@@ -24,9 +24,11 @@ impl Config {
 
     /// Without keys, only this machine may reach the server, unless the settings say so.
     fn access_faults(&self) -> Vec<SettingsError> {
+        let host = self.server.host.to_canonical();
+        // An address of this machine that others reach is published on itself.
         let (variable, address) = match self.auth.published_on {
-            Some(address) => ("AUTH__PUBLISHED_ON", address),
-            None => ("SERVER__HOST", self.server.host),
+            Some(address) if host.is_unspecified() || host.is_loopback() => ("AUTH__PUBLISHED_ON", address),
+            _ => ("SERVER__HOST", self.server.host),
         };
         if self.auth.mode == AuthMode::Keys || self.auth.allow_anonymous || address.to_canonical().is_loopback() {
             return Vec::new();

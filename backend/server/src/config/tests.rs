@@ -77,6 +77,10 @@ fn contradictions_are_refused() {
         ),
         (&[("SERVER__HOST", "::")], "SERVER__HOST: found `::`, expected a loopback address"),
         (&[("AUTH__PUBLISHED_ON", "192.0.2.1")], "AUTH__PUBLISHED_ON: found `192.0.2.1`, expected a loopback address"),
+        (
+            &[("SERVER__HOST", "192.0.2.1"), ("AUTH__PUBLISHED_ON", "127.0.0.1")],
+            "SERVER__HOST: found `192.0.2.1`, expected a loopback address",
+        ),
         (&[("RETENTION__MIN_TTL", "91d")], "RETENTION__MIN_TTL: found 2months"),
         (&[("RETENTION__TTL", "59s")], "RETENTION__TTL: found 59s, expected between RETENTION__MIN_TTL and"),
         (&[("RETENTION__TTL", "91d")], "RETENTION__TTL: found 2months"),

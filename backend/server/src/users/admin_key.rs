@@ -10,9 +10,9 @@ use anyhow::{Context, bail};
 
 use super::first_user::admin_user;
 use super::keys::Row;
-use crate::components::access::Scopes;
 use crate::components::access::audit::Entry;
 use crate::components::access::key_text::{Credential, OWN_KEY_CHARACTERS};
+use crate::components::access::{Scope, Scopes};
 use crate::database::bounds::with_background_timeout;
 use crate::database::now_micros;
 use crate::error::Result;
@@ -24,10 +24,18 @@ const OTHERS: u32 = 0o037;
 /// Makes the key in the file valid.
 ///
 /// # Errors
-/// A file that cannot be read, that others may read, or whose text is no key; a database that does not answer.
+/// A file that cannot be read, that others may read, whose text is no key, or whose key is no longer valid; a database that does not
+/// answer.
 pub(super) async fn install(app: &App, path: &Path) -> anyhow::Result<()> {
     let credential = read(path).with_context(|| format!("AUTH__ADMIN_KEY_FILE: {}", path.display()))?;
-    let is_new = with_background_timeout(store(app, &credential)).await.context("cannot store the admin key")?;
+    let stored = with_background_timeout(store(app, &credential)).await.context("cannot store the admin key")?;
+    let Some(is_new) = stored else {
+        bail!(
+            "AUTH__ADMIN_KEY_FILE: {}: found a key that was revoked, has expired or lacks the scope admin, expected \
+             another one; the keys in the database are as they were",
+            path.display()
+        );
+    };
     if is_new {
         let entry = Entry {
             user_id: None,
@@ -61,23 +69,28 @@ fn read(path: &Path) -> anyhow::Result<Credential> {
     }
 }
 
-/// Stores the key unless it is there, and revokes those of earlier files. Returns whether it is new.
-async fn store(app: &App, credential: &Credential) -> Result<bool> {
+/// Stores the key unless it is there, and revokes those of earlier files. No token for a first key is valid from then on. Returns
+/// whether the key is new; `None`: it is there and not valid, or no admin key, and nothing was changed.
+async fn store(app: &App, credential: &Credential) -> Result<Option<bool>> {
     let mut transaction = app.database.begin().await?;
     let user_id = admin_user(&mut transaction).await?;
     let row =
         Row { id: credential.id.clone(), ..Row::new(&user_id, "AUTH__ADMIN_KEY_FILE", Scopes::all(), "file", None) };
     let is_new = row.insert(&mut transaction, &credential.hash.to_hex()).await?;
-    let query = "UPDATE api_keys SET revoked_at = $1 WHERE source = 'file' AND id <> $2 AND revoked_at IS NULL";
-    sqlx::query(query).bind(now_micros()).bind(&row.id).execute(&mut *transaction).await?;
-    let query = "SELECT k.revoked_at FROM api_keys k JOIN users u ON u.id = k.user_id \
-        WHERE k.id = $1 AND k.revoked_at IS NULL AND u.deactivated_at IS NULL";
-    let valid: Option<(Option<i64>,)> = sqlx::query_as(query).bind(&row.id).fetch_optional(&mut *transaction).await?;
-    transaction.commit().await?;
-    if valid.is_none() {
-        tracing::warn!(key_id = row.id, "the key in AUTH__ADMIN_KEY_FILE was revoked: put another one there");
+    let now = now_micros();
+    let query = "SELECT k.scopes FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.id = $1 AND k.key_hash = $2 \
+        AND k.revoked_at IS NULL AND u.deactivated_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $3)";
+    let query = sqlx::query_as(query).bind(&row.id).bind(credential.hash.to_hex()).bind(now);
+    let valid: Option<(String,)> = query.fetch_optional(&mut *transaction).await?;
+    if !valid.is_some_and(|(scopes,)| Scopes::from_text(&scopes).contains(Scope::Admin)) {
+        transaction.rollback().await?;
+        return Ok(None);
     }
-    Ok(is_new)
+    let query = "UPDATE api_keys SET revoked_at = $1 WHERE source = 'file' AND id <> $2 AND revoked_at IS NULL";
+    sqlx::query(query).bind(now).bind(&row.id).execute(&mut *transaction).await?;
+    sqlx::query("DELETE FROM setup_token").execute(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(Some(is_new))
 }
 
 #[cfg(test)]

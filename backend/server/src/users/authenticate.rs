@@ -4,12 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use headers::authorization::{Basic, Bearer};
 use headers::{Authorization, HeaderMapExt};
 
+use crate::components::access::audit::Recording;
 use crate::components::access::key_text::Credential;
 use crate::components::access::{Access, AccessTable, Caller, Refusal, RouteAccess, Scope, Verdict};
 use crate::config::AuthMode;
@@ -46,22 +47,24 @@ pub async fn authenticate(State(gate): State<Gate>, mut request: Request, next: 
     let needed = gate.table.of(request.method(), route.as_str());
     let Some(scope) = needed.access.scope() else { return next.run(request).await };
     let address = address_of(request.extensions());
-    let caller = match admitted(&gate, needed.access, scope, request.headers(), address, route.as_str()).await {
+    let caller = match identified(&gate, needed.access, request.headers(), address, route.as_str()).await {
         Ok(caller) => caller,
         Err(error) => return error.into_response(),
     };
+    if !caller.scopes.contains(scope) {
+        let response = without_scope(&caller, scope, route.as_str()).into_response();
+        if needed.is_audited {
+            let recording = begin_record(&gate, &caller, address, route.as_str(), &request);
+            recording.ended(response.status().as_u16(), None).await;
+        }
+        return response;
+    }
     request.extensions_mut().insert(caller.clone());
     run(&gate, needed, &caller, address, route.as_str(), request, next).await
 }
 
-async fn admitted(
-    gate: &Gate,
-    access: Access,
-    scope: Scope,
-    headers: &HeaderMap,
-    address: IpAddr,
-    route: &str,
-) -> Result<Caller> {
+/// Whose key it is, whatever its scopes.
+async fn identified(gate: &Gate, access: Access, headers: &HeaderMap, address: IpAddr, route: &str) -> Result<Caller> {
     let is_browser = access == Access::Browser;
     let refused = |reason, code, detail| {
         RequestNotAdmitted { reason, key_id: None, route }.emit();
@@ -75,13 +78,7 @@ async fn admitted(
         Shown::Key(credential) => credential,
     };
     match gate.app.access.judge(credential.as_ref(), address).await? {
-        Verdict::Valid(caller) if caller.scopes.contains(scope) => Ok(caller),
-        Verdict::Valid(caller) => {
-            let (reason, key_id) = (AuthFailure::ScopeMissing, caller.key_id.as_deref());
-            RequestNotAdmitted { reason, key_id, route }.emit();
-            let detail = format!("the key has the scopes [{}], expected {} among them", caller.scopes, scope.name());
-            Err(Error::Forbidden { code: "scope_missing", detail })
-        }
+        Verdict::Valid(caller) => Ok(caller),
         Verdict::Refused(Refusal::Unknown) => {
             refused(AuthFailure::Unknown, "key_unknown", "Authorization: found a key that there is not")
         }
@@ -96,6 +93,18 @@ async fn admitted(
             Err(Error::TooManyFailures { seconds })
         }
     }
+}
+
+fn without_scope(caller: &Caller, scope: Scope, route: &str) -> Error {
+    let (reason, key_id) = (AuthFailure::ScopeMissing, caller.key_id.as_deref());
+    RequestNotAdmitted { reason, key_id, route }.emit();
+    let detail = format!("the key has the scopes [{}], expected {} among them", caller.scopes, scope.name());
+    Error::Forbidden { code: "scope_missing", detail }
+}
+
+fn begin_record(gate: &Gate, caller: &Caller, address: IpAddr, route: &str, request: &Request) -> Recording {
+    let action = format!("{} {route}", request.method());
+    gate.app.access.audit.begin(caller, action, request.uri().path(), address)
 }
 
 /// What the header `Authorization` shows. A browser sends the key as a password, with any name.
@@ -131,8 +140,7 @@ async fn run(
     if !needed.is_audited {
         return next.run(request).await;
     }
-    let method: &Method = request.method();
-    let recording = gate.app.access.audit.begin(caller, format!("{method} {route}"), request.uri().path(), address);
+    let recording = begin_record(gate, caller, address, route, &request);
     let response = next.run(request).await;
     // What was made, where the response says it.
     let made = response.headers().get(header::LOCATION).and_then(|made| made.to_str().ok()).map(str::to_owned);

@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Extension;
-use axum::extract::State;
+use axum::body::Body;
+use axum::extract::{FromRequest, Request, State};
 use serde::Deserialize;
+use sqlx::AnyConnection;
 
 use super::first_user::admin_user;
 use super::keys::{Created, Row, created};
@@ -31,6 +33,9 @@ use crate::state::{App, Shared};
 const VALID: Duration = Duration::from_secs(60 * 60);
 
 const PATH: &str = "/api/v1/setup";
+
+/// The largest body: a token takes about a hundred bytes.
+const BODY_LIMIT_BYTES: usize = 16 * 1024;
 
 /// Writes a token to standard error if there is no admin key that is valid.
 pub(super) async fn offer(app: &App, address: SocketAddr) -> anyhow::Result<()> {
@@ -55,13 +60,18 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     }
 }
 
-async fn renew_token(database: &Database) -> Result<Option<NewSecret>> {
-    let now = now_micros();
+/// Whether there is a key with the scope `admin` that is valid now.
+async fn has_admin_key(connection: &mut AnyConnection) -> Result<bool> {
     let query = "SELECT k.scopes FROM api_keys k JOIN users u ON u.id = k.user_id \
         WHERE k.revoked_at IS NULL AND u.deactivated_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $1) \
         AND k.scopes LIKE '%admin%' LIMIT 1";
-    let admin: Option<(String,)> = sqlx::query_as(query).bind(now).fetch_optional(&database.pool).await?;
-    if admin.is_some() {
+    let admin: Option<(String,)> = sqlx::query_as(query).bind(now_micros()).fetch_optional(connection).await?;
+    Ok(admin.is_some())
+}
+
+async fn renew_token(database: &Database) -> Result<Option<NewSecret>> {
+    let mut connection = database.pool.acquire().await?;
+    if has_admin_key(&mut connection).await? {
         return Ok(None);
     }
     let token = NewSecret::setup_token();
@@ -70,8 +80,8 @@ async fn renew_token(database: &Database) -> Result<Option<NewSecret>> {
          ON CONFLICT (id) DO UPDATE SET token_hash = excluded.token_hash, expires_at = excluded.expires_at",
     )
     .bind(token.hash().to_hex())
-    .bind(now.saturating_add(micros(VALID)))
-    .execute(&database.pool)
+    .bind(now_micros().saturating_add(micros(VALID)))
+    .execute(&mut *connection)
     .await?;
     Ok(Some(token))
 }
@@ -87,17 +97,21 @@ pub struct Exchange {
 pub async fn exchange(
     State(app): State<Shared>,
     Extension(ClientAddress(address)): Extension<ClientAddress>,
-    Json(Exchange { token }): Json<Exchange>,
+    request: Request,
 ) -> Result<Created> {
     let refused = |reason| RequestNotAdmitted { reason, key_id: None, route: PATH }.emit();
     if let Some(seconds) = app.access.limited_for(address) {
         refused(AuthFailure::RateLimited);
         return Err(Error::TooManyFailures { seconds });
     }
+    let (head, body) = request.into_parts();
+    let body = app.body_budget.read(body, BODY_LIMIT_BYTES).await?;
+    let request = Request::from_parts(head, Body::from(body));
+    let Json(Exchange { token }) = Json::from_request(request, &app).await?;
     let Some((row, secret)) = with_request_timeout(take(&app.database, &Hash::of(&token))).await? else {
         refused(AuthFailure::SetupToken);
         app.access.add_failure(address);
-        let detail = "token: found one that was never given, was used, or is over an hour old; a start without an admin key writes another";
+        let detail = "token: found one that was never given, was used, or is over an hour old, or there is an admin key; a start without an admin key writes another";
         return Err(Error::Unauthenticated { code: "setup_token_invalid", detail, offers_basic: false });
     };
     let entry = Entry {
@@ -111,13 +125,14 @@ pub async fn exchange(
     Ok(created(row, &secret))
 }
 
-/// Takes the token and makes the key, both or neither. Of two requests at once one finds no token.
+/// Takes the token and makes the key, both or neither. Of two requests at once one finds no token. With an admin key no token is valid.
 async fn take(database: &Database, token: &Hash) -> Result<Option<(Row, NewSecret)>> {
     let mut transaction = database.begin().await?;
     let query = "DELETE FROM setup_token WHERE id = 1 AND token_hash = $1 AND expires_at > $2";
     let taken = sqlx::query(query).bind(token.to_hex()).bind(now_micros()).execute(&mut *transaction).await?;
-    if taken.rows_affected() == 0 {
-        transaction.rollback().await?;
+    if taken.rows_affected() == 0 || has_admin_key(&mut transaction).await? {
+        // A token beside an admin key is gone, too.
+        transaction.commit().await?;
         return Ok(None);
     }
     let user_id = admin_user(&mut transaction).await?;

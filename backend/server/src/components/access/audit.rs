@@ -6,6 +6,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::caller::Caller;
+use super::key_text::KEY_PREFIX;
 use crate::database::bounds::with_background_timeout;
 use crate::database::{Database, now_micros};
 use crate::error::{Result, chain};
@@ -46,7 +47,7 @@ impl AuditLog {
             user_id: caller.user_id.clone(),
             key_id: caller.key_id.clone(),
             action,
-            object: object.to_owned(),
+            object: without_keys(object),
             address: Some(address),
         };
         Recording { log: self.clone(), entry: Some(entry) }
@@ -97,6 +98,21 @@ impl Drop for Recording {
     }
 }
 
+/// A path in which the secret of each key is masked: clients put a key where its id belongs.
+fn without_keys(path: &str) -> String {
+    let mask = |part: &str| {
+        let Some(start) = part.find(KEY_PREFIX) else { return part.to_owned() };
+        let (before, key) = part.split_at(start);
+        match key.get(KEY_PREFIX.len()..KEY_PREFIX.len() + 33) {
+            Some(id) if id.ends_with('_') && id[..32].bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                format!("{before}{KEY_PREFIX}{id}***")
+            }
+            _ => part.to_owned(),
+        }
+    };
+    path.split('/').map(mask).collect::<Vec<_>>().join("/")
+}
+
 fn outcome(status: Option<u16>) -> &'static str {
     match status {
         None => "cancelled",
@@ -131,6 +147,23 @@ async fn write(database: &Database, entry: &Entry, status: Option<u16>) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_in_a_path_is_masked() {
+        let id = "0123456789abcdefABCDEF0123456789";
+        for (path, expected) in [
+            (
+                format!("/api/v1/keys/belfry_{id}_{}/rotate", "a".repeat(72)),
+                format!("/api/v1/keys/belfry_{id}_***/rotate"),
+            ),
+            (format!("/api/v1/keys/%22belfry_{id}_c"), format!("/api/v1/keys/%22belfry_{id}_***")),
+        ] {
+            assert_eq!(without_keys(&path), expected);
+        }
+        for path in ["/", "/api/v1/keys/belfry_0123", &format!("/belfry_{id}"), "/belfry_\u{e9}", "/api/v1/runs"] {
+            assert_eq!(without_keys(path), path);
+        }
+    }
 
     #[test]
     fn outcomes_follow_from_statuses() {

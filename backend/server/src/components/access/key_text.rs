@@ -11,7 +11,8 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-const PREFIX: &str = "belfry_";
+/// How a key begins that was made here; its id follows, and `_`.
+pub const KEY_PREFIX: &str = "belfry_";
 const SETUP_PREFIX: &str = "belfry_setup_";
 const CHECKSUM_BYTES: usize = 4;
 
@@ -57,7 +58,7 @@ impl Credential {
     /// Reads a key. `None`: a text that no key can have.
     pub fn read(text: &str) -> Option<Self> {
         let hash = Hash::of(text);
-        let Some(rest) = text.strip_prefix(PREFIX) else {
+        let Some(rest) = text.strip_prefix(KEY_PREFIX) else {
             let is_own = OWN_KEY_CHARACTERS.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
             return is_own.then(|| Self { id: own_id(&hash), hash });
         };
@@ -86,7 +87,7 @@ pub struct NewSecret(String);
 impl NewSecret {
     /// A key with this id.
     pub fn key(id: Uuid) -> Self {
-        let body = format!("{PREFIX}{}_{}", id.simple(), random_hex());
+        let body = format!("{KEY_PREFIX}{}_{}", id.simple(), random_hex());
         Self(format!("{body}{}", checksum(&body)))
     }
 
@@ -144,7 +145,7 @@ mod tests {
             assert!(changed.len() == key.len() && changed != key);
             // Another prefix makes it one that an operator may have chosen, which is in no database.
             let read = Credential::read(&changed);
-            assert!(read.is_none() || !changed.starts_with(PREFIX), "{changed}");
+            assert!(read.is_none() || !changed.starts_with(KEY_PREFIX), "{changed}");
         }
         assert!(Credential::read(&key[..key.len() - 1]).is_none() && Credential::read(&format!("{key}0")).is_none());
         for none in ["", "belfry_", "belfry__", "short", "belfry_é", &"x".repeat(31), &"x".repeat(513), &" ".repeat(40)]

@@ -5,7 +5,7 @@
 //! what needs no database; what is not known is answered 503 then.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use quick_cache::sync::Cache;
@@ -59,11 +59,13 @@ impl FromRow<'_, AnyRow> for Row {
 pub(super) struct Keys {
     database: Database,
     known: Cache<String, Arc<KnownKey>>,
+    /// How often a key was forgotten: what was read before that is not remembered.
+    forgotten: AtomicU64,
 }
 
 impl Keys {
     pub(super) fn new(database: Database) -> Self {
-        Self { database, known: Cache::new(MOST) }
+        Self { database, known: Cache::new(MOST), forgotten: AtomicU64::new(0) }
     }
 
     /// The key, if it was found valid a moment ago and still is.
@@ -72,14 +74,20 @@ impl Keys {
         known.check(credential, now_micros()).is_ok().then_some(known)
     }
 
+    /// The key, if it was found valid within [`LASTING`]. Only one that is shown whole: an id alone must not tell whether there is
+    /// such a key.
+    pub(super) fn lately(&self, credential: &Credential) -> Option<Arc<KnownKey>> {
+        let known = self.known.get(&credential.id).filter(|known| known.read_at.elapsed() < LASTING)?;
+        known.check(credential, now_micros()).is_ok().then_some(known)
+    }
+
     /// The key, or why it is not valid.
     ///
     /// # Errors
     /// Those of the database, unless the key was valid lately.
     pub(super) async fn find(&self, credential: &Credential) -> Result<Result<Arc<KnownKey>, Refusal>> {
-        // Only one that was shown whole: an id alone must not tell whether there is such a key.
-        let lately = self.known.get(&credential.id).filter(|known| known.check(credential, now_micros()).is_ok());
-        let lately = lately.filter(|known| known.read_at.elapsed() < LASTING);
+        let lately = self.lately(credential);
+        let forgotten = self.forgotten.load(Ordering::SeqCst);
         let read = self.read(&credential.id);
         let found = match &lately {
             Some(_) => with_timeout(CONFIRMATION_TIMEOUT, read).await,
@@ -100,15 +108,30 @@ impl Keys {
         let found = Arc::new(found);
         let checked = found.check(credential, now_micros());
         match checked {
-            Ok(()) => self.known.insert(credential.id.clone(), found.clone()),
+            Ok(()) => self.remember(&found, forgotten),
             // Whoever shows an id with another secret does not change what is known of the key.
             Err(Refusal::Unknown) => {}
-            Err(Refusal::Expired | Refusal::Revoked) => self.forget(&credential.id),
+            Err(Refusal::Expired | Refusal::Revoked) => {
+                self.known.remove(&credential.id);
+            }
         }
         Ok(checked.map(|()| found))
     }
 
+    /// Remembers a key that was read when `forgotten` had this value, unless one was forgotten since then.
+    fn remember(&self, key: &Arc<KnownKey>, forgotten: u64) {
+        let is_current = || self.forgotten.load(Ordering::SeqCst) == forgotten;
+        if is_current() {
+            self.known.insert(key.id.clone(), key.clone());
+            // It may have been forgotten in between.
+            if !is_current() {
+                self.known.remove(&key.id);
+            }
+        }
+    }
+
     pub(super) fn forget(&self, id: &str) {
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
         self.known.remove(id);
     }
 
@@ -134,5 +157,56 @@ impl Keys {
                 read_at,
             })
         }))
+    }
+}
+
+#[cfg(test)]
+impl Keys {
+    /// As if what is known of the key had been read so much earlier.
+    pub(super) fn age(&self, id: &str, by: Duration) {
+        let known = self.known.get(id).unwrap();
+        let aged = KnownKey {
+            id: known.id.clone(),
+            user_id: known.user_id.clone(),
+            hash: known.hash,
+            scopes: known.scopes,
+            expires_at: known.expires_at,
+            is_revoked: known.is_revoked,
+            last_used_at: AtomicI64::new(known.last_used_at.load(Ordering::Relaxed)),
+            read_at: known.read_at.checked_sub(by).unwrap(),
+        };
+        self.known.insert(id.to_owned(), Arc::new(aged));
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A key with this text, in the database.
+    pub(in super::super) async fn stored(database: &Database, text: &str) -> Credential {
+        let credential = Credential::read(text).unwrap();
+        let user = "INSERT INTO users (id, name, created_at) VALUES ('u', 'u', 1) ON CONFLICT DO NOTHING";
+        sqlx::query(user).execute(&database.pool).await.unwrap();
+        let key = "INSERT INTO api_keys (id, user_id, name, key_hash, scopes, source, created_at) \
+            VALUES ($1, 'u', 'k', $2, 'read', 'api', 1)";
+        let key = sqlx::query(key).bind(&credential.id).bind(credential.hash.to_hex());
+        key.execute(&database.pool).await.unwrap();
+        credential
+    }
+
+    #[tokio::test]
+    async fn what_was_read_before_a_revocation_is_not_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = crate::database::testing::fresh(folder.path()).await;
+        let credential = stored(&database, &"k".repeat(40)).await;
+        let keys = Keys::new(database);
+        let before = keys.forgotten.load(Ordering::SeqCst);
+        let read = Arc::new(keys.read(&credential.id).await.unwrap().unwrap());
+        keys.forget(&credential.id);
+        keys.remember(&read, before);
+        assert!(keys.recall(&credential).is_none());
+        assert!(keys.find(&credential).await.unwrap().is_ok());
+        assert!(keys.recall(&credential).is_some());
     }
 }

@@ -81,7 +81,8 @@ impl AccessControl {
         if let Some(known) = credential.and_then(|credential| self.keys.recall(credential)) {
             return Ok(self.admit(&known));
         }
-        if let Some(seconds) = self.failures.limited_for(address) {
+        let is_in_use = credential.is_some_and(|credential| self.keys.lately(credential).is_some());
+        if !is_in_use && let Some(seconds) = self.failures.limited_for(address) {
             return Ok(Verdict::Limited(seconds));
         }
         let found = match credential {
@@ -115,5 +116,41 @@ impl AccessControl {
     /// What is known of a key may have changed.
     pub fn forget(&self, key_id: &str) {
         self.keys.forget(key_id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::keys::tests::stored;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_key_in_use_is_not_limited_with_its_address() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = crate::database::testing::fresh(folder.path()).await;
+        let used = stored(&database, &"u".repeat(40)).await;
+        let unused = stored(&database, &"n".repeat(40)).await;
+        let guess = Credential { id: used.id.clone(), hash: unused.hash };
+        let access = AccessControl {
+            mode: AuthMode::Keys,
+            audit: AuditLog::new(database.clone()),
+            failures: Failures::new(1),
+            keys: Keys::new(database.clone()),
+            usage: Usage::new(database),
+        };
+        let address = IpAddr::from([192, 0, 2, 1]);
+        let judge = async |credential: &Credential| access.judge(Some(credential), address).await.unwrap();
+        assert!(matches!(judge(&used).await, Verdict::Valid(_)));
+        access.add_failure(address);
+        // Longer ago than it is taken without a query.
+        access.keys.age(&used.id, Duration::from_secs(30));
+        for other in [&unused, &guess] {
+            assert!(matches!(judge(other).await, Verdict::Limited(_)));
+        }
+        assert!(matches!(judge(&used).await, Verdict::Valid(_)));
+        access.keys.age(&used.id, Duration::from_secs(61));
+        assert!(matches!(judge(&used).await, Verdict::Limited(_)));
     }
 }

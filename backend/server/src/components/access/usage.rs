@@ -29,12 +29,12 @@ pub fn day_of(micros_since_1970: i64) -> i64 {
 /// What is on record.
 pub(super) struct Usage {
     database: Database,
-    active_on: Cache<String, i64>,
+    active_on: Arc<Cache<String, i64>>,
 }
 
 impl Usage {
     pub(super) fn new(database: Database) -> Self {
-        Self { database, active_on: Cache::new(MOST) }
+        Self { database, active_on: Arc::new(Cache::new(MOST)) }
     }
 
     /// A key is used now. What is to be written is written beside the request.
@@ -49,15 +49,14 @@ impl Usage {
             return;
         }
         let today = day_of(now);
-        let is_new_day = self.active_on.get(&key.user_id) != Some(today);
-        if is_new_day {
-            self.active_on.insert(key.user_id.clone(), today);
-        }
-        let (database, key) = (self.database.clone(), key.clone());
-        let active_on = is_new_day.then_some(today);
+        let new_day = (self.active_on.get(&key.user_id) != Some(today)).then_some(today);
+        let (database, key, active_on) = (self.database.clone(), key.clone(), self.active_on.clone());
         let writing = async move {
-            if let Err(error) = with_background_timeout(write(&database, &key, now, active_on)).await {
-                tracing::debug!(cause = chain(&error), "the use of a key was not written");
+            match (with_background_timeout(write(&database, &key, now, new_day)).await, new_day) {
+                // Not before: a day that was not written is written with the next use.
+                (Ok(()), Some(day)) => active_on.insert(key.user_id.clone(), day),
+                (Ok(()), None) => {}
+                (Err(error), _) => tracing::debug!(cause = chain(&error), "the use of a key was not written"),
             }
         };
         tokio::spawn(writing.in_current_span());

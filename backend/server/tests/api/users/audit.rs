@@ -26,8 +26,10 @@ async fn every_change_is_on_record_with_who_made_it() {
     problem(run, StatusCode::UNPROCESSABLE_ENTITY, "unknown_target").await;
     let path = format!("/api/v1/datasets/{dataset}");
     assert_eq!(send(&server, Method::DELETE, &path, &key.text).await.status(), StatusCode::NO_CONTENT);
-    // What reads is not on record, nor is who is not let in.
+    // What reads is not on record, nor is who shows no key that is valid.
     assert_eq!(get(&server, "/api/v1/runs", &key.text).await.status(), StatusCode::OK);
+    assert_eq!(get(&server, "/api/v1/users", &key.text).await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(server.post("/api/v1/users", &json!({})).await.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(send(&server, Method::POST, "/jobs/ttl_cleanup/run", &key.text).await.status(), StatusCode::FORBIDDEN);
     assert!(send(&server, Method::POST, "/jobs/ttl_cleanup/run", ADMIN_KEY).await.status().is_success());
     assert_eq!(delete(&server, &format!("/api/v1/keys/{}", key.id)).await.status(), StatusCode::NO_CONTENT);
@@ -40,6 +42,7 @@ async fn every_change_is_on_record_with_who_made_it() {
         ("POST /api/v1/datasets", "succeeded"),
         ("POST /api/v1/runs", "refused"),
         ("DELETE /api/v1/datasets/{id}", "succeeded"),
+        ("POST /jobs/{job_name}/run", "refused"),
         ("POST /jobs/{job_name}/run", "succeeded"),
         ("DELETE /api/v1/keys/{id}", "succeeded"),
         ("DELETE /api/v1/users/{id}", "succeeded"),
@@ -62,6 +65,22 @@ async fn every_change_is_on_record_with_who_made_it() {
     assert_eq!(of("POST /api/v1/users")["object"], json!(format!("/api/v1/users/{user}")));
     assert_eq!(of("POST /api/v1/users/{id}/keys")["object"], json!(format!("/api/v1/keys/{}", key.id)));
     assert_eq!(of("DELETE /api/v1/datasets/{id}")["object"], json!(path));
+}
+
+#[tokio::test]
+async fn a_key_in_a_path_is_not_on_record() {
+    let server = start_with(&[]).await;
+    let user = new_user(&server, "somebody").await;
+    let key = new_key(&server, &user, &["read"]).await;
+    assert_eq!(delete(&server, &format!("/api/v1/keys/{}", key.text)).await.status(), StatusCode::NOT_FOUND);
+    let entry = eventually("it is on record", PATIENCE, async || {
+        let entries = listed(&server, "/api/v1/audit").await;
+        let found = entries.iter().find(|entry| entry["action"] == "DELETE /api/v1/keys/{id}").cloned();
+        found.ok_or_else(|| format!("{:?}", told(&entries)))
+    })
+    .await;
+    let shown = key.text.rsplit_once('_').unwrap().0;
+    assert_eq!(entry["object"], json!(format!("/api/v1/keys/{shown}_***")));
 }
 
 #[tokio::test]

@@ -124,6 +124,54 @@ async fn the_key_in_the_file_is_valid_and_that_of_before_is_not() {
 }
 
 #[tokio::test]
+async fn a_token_ends_with_the_first_admin_key() {
+    let (mut server, token) = start().await;
+    let database = server.database().await;
+    let row: (String, i64) =
+        sqlx::query_as("SELECT token_hash, expires_at FROM setup_token").fetch_one(&database).await.unwrap();
+    server.kill();
+    let file = KeyFile::new(ADMIN_KEY, 0o600);
+    server.start_again(&[("AUTH__ADMIN_KEY_FILE", file.path())]);
+    let database = server.database().await;
+    let left: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM setup_token").fetch_one(&database).await.unwrap();
+    assert_eq!(left, 0);
+    // Also one that is there, as when another server has offered it at the same moment.
+    let insert = sqlx::query("INSERT INTO setup_token (id, token_hash, expires_at) VALUES (1, $1, $2)");
+    insert.bind(row.0).bind(row.1).execute(&database).await.unwrap();
+    problem(exchange(&server, &token).await, StatusCode::UNAUTHORIZED, "setup_token_invalid").await;
+    let keys: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM api_keys").fetch_one(&database).await.unwrap();
+    assert_eq!(keys, 1);
+}
+
+#[tokio::test]
+async fn a_long_body_of_an_exchange_is_not_read() {
+    let (server, _) = start().await;
+    problem(exchange(&server, &"x".repeat(16 * 1024)).await, StatusCode::PAYLOAD_TOO_LARGE, "too_large").await;
+    problem(exchange(&server, &"x".repeat(15 * 1024)).await, StatusCode::UNAUTHORIZED, "setup_token_invalid").await;
+}
+
+#[tokio::test]
+async fn a_revoked_key_in_the_file_stops_the_start() {
+    let (mut server, first) = start_again_with(&[]).await;
+    server.kill();
+    let other = "another-key-of-the-same-operator-0123456789";
+    let second = KeyFile::new(other, 0o600);
+    server.start_again(&[("AUTH__ADMIN_KEY_FILE", second.path())]);
+    let mut place = server.place();
+    place.variables.push(("AUTH__ADMIN_KEY_FILE".to_owned(), first.path().to_owned()));
+    let (succeeded, said) = place.run(&["serve"]);
+    assert!(
+        !succeeded && said.contains("AUTH__ADMIN_KEY_FILE") && said.contains("found a key that was revoked"),
+        "{said}"
+    );
+    assert!(said.contains(first.path()) && !said.contains(ADMIN_KEY), "{said}");
+    // Past what is remembered: a restart.
+    server.kill();
+    server.start_again(&[]);
+    assert_eq!(get(&server, "/api/v1/users", other).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
 async fn an_admin_key_file_that_is_open_or_short_stops_the_start() {
     for (text, mode, expected) in [
         (ADMIN_KEY, 0o644, "found mode 0644, expected 0600"),
