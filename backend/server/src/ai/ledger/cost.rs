@@ -176,7 +176,7 @@ mod tests {
     const PRICES: &str = r#"
         [[model]]
         id = "m"
-        names = ["m", "m:free-trial"]
+        names = ["m"]
         source = "a test"
         [[model.prices]]
         from = "2000-01-01"
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_price_is_found_by_the_names_of_the_answer_or_of_the_request() {
+    fn a_price_is_found_by_names_of_answer_or_request() {
         let by_own = (Pricing::Priced, Some(2_000_000), 2_000_000);
         let own = ("own", Some("openai"), Some(7_000_000));
         assert_eq!(priced(own, r#""model": "own", "provider": "Somewhere", "usage": {USED}"#), by_own);

@@ -215,6 +215,16 @@ async fn a_dropped_reservation_is_cancelled_and_counted() {
 }
 
 #[tokio::test]
+async fn a_reservation_for_no_call_is_given_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = ledger(testing::fresh(folder.path()).await, &[]);
+    let reservation = ledger.reserve(call("m", 1)).await.unwrap();
+    let id = reservation.id.clone();
+    reservation.release().await;
+    assert_eq!(row(&ledger, &id).await, (Some("cancelled".to_owned()), "free".to_owned(), Some(0), 0));
+}
+
+#[tokio::test]
 async fn a_call_over_midnight_is_of_the_day_it_began() {
     let folder = tempfile::tempdir().unwrap();
     // Midnight of Santiago's day without one is at 04:00 UTC.
