@@ -36,6 +36,15 @@ impl DecimalText {
         let magnitude = i128::try_from(rounded).ok()?;
         Some(PicoDollars::new(if decimal.negative { -magnitude } else { magnitude }))
     }
+
+    /// The number as an amount of dollars, rounded up to the next pico-dollar, so that no part of it is lost; none where it is
+    /// below zero or beyond the range of [`PicoDollars`].
+    pub fn to_pico_dollars_up(&self) -> Option<PicoDollars> {
+        let decimal = Decimal::parse(&self.0).filter(|decimal| !decimal.is_negative())?;
+        let (units, rest) = decimal.scaled(PICO_PLACES)?;
+        let rounded = if rest == Rest::None { units } else { units.checked_add(1)? };
+        Some(PicoDollars::new(i128::try_from(rounded).ok()?))
+    }
 }
 
 impl fmt::Display for DecimalText {
@@ -217,6 +226,16 @@ mod tests {
         ] {
             assert_eq!(pico(text), Some(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn rounded_up_no_part_is_lost() {
+        let up = |text: &str| DecimalText::new(text).unwrap().to_pico_dollars_up().map(PicoDollars::get);
+        for (text, expected) in [("0", 0), ("1e-12", 1), ("1e-99", 1), ("0.0000000000011", 2), ("2", 2_000_000_000_000)]
+        {
+            assert_eq!(up(text), Some(expected), "{text}");
+        }
+        assert_eq!((up("-1"), up("1e30")), (None, None));
     }
 
     #[test]

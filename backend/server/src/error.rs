@@ -14,6 +14,7 @@ use crate::labels::{BudgetName, Component, RequestRefusal};
 use database_errors::{is_database_full, is_unreachable, kind};
 
 pub use belfry_telemetry::error_text::chain;
+pub use problem::RETRY_PAUSE;
 
 /// What handlers return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

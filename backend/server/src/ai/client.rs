@@ -97,7 +97,7 @@ impl AiClient {
     /// The longest that [`Self::complete`] takes, but for waits for the database.
     pub fn longest(&self) -> Duration {
         let Limits { timeout, retries, wait, .. } = self.limits;
-        wait + timeout * (retries + 1) + MAX_RETRY_AFTER * retries
+        wait + timeout * (retries + 1) + (MAX_RETRY_AFTER + MAX_PAUSE * 2) * retries
     }
 
     /// The model's text for a prompt.
@@ -106,6 +106,9 @@ impl AiClient {
     /// 503 `ai_busy`; what the ledger says of the budget; and what [`Failure`] is answered as.
     pub async fn complete(&self, call: Call<'_>) -> Result<Completion> {
         let _slot = self.slots.acquire().await?;
+        if self.stopping.is_cancelled() {
+            return Err(Failure::without_answer(FailureKind::Cancelled).into());
+        }
         let span = operation_span(call.operation, &self.provider, &self.model, self.limits.max_tokens);
         self.try_until_answered(&call, &span).instrument(span.clone()).await
     }
@@ -150,6 +153,10 @@ impl AiClient {
                 max_output_tokens: self.limits.max_tokens,
             })
             .await?;
+        if self.cancel.is_cancelled() {
+            reservation.release().await;
+            return Err(Failure::without_answer(FailureKind::Cancelled).into());
+        }
         let span = try_span(&self.provider, resends);
         let event = AiCall::begin(call.operation, &self.model);
         let post = self.http.post_with_token(LABELS, &self.url, &self.key, body, self.limits.timeout);
@@ -171,10 +178,11 @@ impl AiClient {
     }
 }
 
-/// How long to wait before the next try, if there is to be one: `pause`, or longer if the provider asks for it.
+/// How long to wait before the next try, if there is to be one: `pause`, after what the provider asks for, so that not all who
+/// were asked for the same come back at once.
 fn pause_before_retry(failure: &Failure, pause: Duration) -> Option<Duration> {
     let asked = failure.retry_after.unwrap_or_default();
-    (failure.may_be_retried() && asked <= MAX_RETRY_AFTER).then(|| pause.max(asked))
+    (failure.may_be_retried() && asked <= MAX_RETRY_AFTER).then(|| pause + asked)
 }
 
 #[cfg(test)]
@@ -190,9 +198,9 @@ mod tests {
         let pause = Duration::from_secs(1);
         let pause_of = |kind, seconds| pause_before_retry(&failure(kind, seconds), pause);
         assert_eq!(pause_of(FailureKind::RateLimited, 0), Some(pause));
-        assert_eq!(pause_of(FailureKind::RateLimited, 30), Some(MAX_RETRY_AFTER));
+        assert_eq!(pause_of(FailureKind::RateLimited, 30), Some(MAX_RETRY_AFTER + pause));
         assert_eq!(pause_of(FailureKind::RateLimited, 31), None);
-        assert_eq!(pause_of(FailureKind::ServerError, 5), Some(Duration::from_secs(5)));
+        assert_eq!(pause_of(FailureKind::ServerError, 5), Some(Duration::from_secs(6)));
         assert_eq!(pause_of(FailureKind::Truncated, 0), None);
         assert_eq!(pause_of(FailureKind::Timeout, 0), None);
     }

@@ -30,7 +30,7 @@ pub struct Failure {
 /// What can happen to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureKind {
-    /// No answer within AI__TIMEOUT, or a 408.
+    /// No answer within AI__TIMEOUT, a 408, or a gateway's 504 or 524.
     Timeout,
     /// No connection.
     Unreachable,
@@ -38,7 +38,7 @@ pub enum FailureKind {
     Refused,
     /// 429.
     RateLimited,
-    /// 5xx.
+    /// Another 5xx.
     ServerError,
     /// Any other status that is no success.
     BadRequest,
@@ -97,7 +97,8 @@ impl Failure {
     pub fn may_be_retried(&self) -> bool {
         match self.kind {
             FailureKind::Unreachable | FailureKind::RateLimited | FailureKind::ServerError => true,
-            FailureKind::Timeout => self.http_status.is_some(),
+            // Of a request that it has not taken whole. Behind a gateway that gave up, the provider may have answered.
+            FailureKind::Timeout => self.http_status == Some(408),
             _ => false,
         }
     }

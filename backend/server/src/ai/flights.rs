@@ -13,7 +13,8 @@ use tracing::Instrument;
 
 use super::subject::Subject;
 use super::text::AiText;
-use crate::error::{Error, Result};
+use crate::error::{Error, RETRY_PAUSE, Result};
+use crate::labels::BudgetName;
 
 /// All texts that are being written.
 #[derive(Default)]
@@ -39,6 +40,8 @@ struct SharedError {
     code: &'static str,
     detail: String,
     retry_after: Option<Duration>,
+    /// Of an exhausted budget: which, and when it opens.
+    budget: Option<(BudgetName, Option<i64>)>,
 }
 
 /// Takes a flight off the list, also when its task panics.
@@ -96,16 +99,23 @@ impl SharedError {
     fn new(error: Error) -> Self {
         let retry_after = match &error {
             Error::Ai { retry_after, .. } => *retry_after,
+            error => (error.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_PAUSE),
+        };
+        let budget = match &error {
+            Error::BudgetExhausted { budget, opens_at, .. } => Some((*budget, *opens_at)),
             _ => None,
         };
         let (status, code, detail) = (error.status(), error.code(), error.to_string());
-        Self { original: Arc::new(Mutex::new(Some(error))), status, code, detail, retry_after }
+        Self { original: Arc::new(Mutex::new(Some(error))), status, code, detail, retry_after, budget }
     }
 
     fn into_error(self) -> Error {
         let original = self.original.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Self { status, code, detail, retry_after, .. } = self;
-        original.unwrap_or(Error::Ai { status, code, detail, retry_after })
+        let Self { status, code, detail, retry_after, budget, .. } = self;
+        original.unwrap_or(match budget {
+            Some((budget, opens_at)) => Error::BudgetExhausted { budget, opens_at, detail },
+            None => Error::Ai { status, code, detail, retry_after },
+        })
     }
 }
 
@@ -139,6 +149,25 @@ mod tests {
         assert_eq!(begun.load(Ordering::Relaxed), 2);
         assert!(join(&run).await.is_err());
         assert_eq!(begun.load(Ordering::Relaxed), 3, "an end was given again");
+    }
+
+    #[test]
+    fn who_joined_is_told_when_to_come_back() {
+        let joined = |error: Error| {
+            let shared = SharedError::new(error);
+            drop(shared.clone().into_error());
+            shared.into_error()
+        };
+        let exhausted =
+            Error::BudgetExhausted { budget: BudgetName::Daily, opens_at: Some(7), detail: "spent".to_owned() };
+        let told = joined(exhausted);
+        assert!(
+            matches!(told, Error::BudgetExhausted { budget: BudgetName::Daily, opens_at: Some(7), .. }),
+            "{told:?}"
+        );
+        let told = joined(Error::Busy("busy".to_owned()));
+        assert!(matches!(told, Error::Ai { retry_after: Some(RETRY_PAUSE), .. }), "{told:?}");
+        assert!(matches!(joined(Error::NotFound("run")), Error::Ai { retry_after: None, .. }));
     }
 
     #[tokio::test]

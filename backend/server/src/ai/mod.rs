@@ -179,6 +179,8 @@ impl Ai {
             if with_background_timeout(subject.claim(&self.database, now, until)).await? {
                 break until;
             }
+            // A row that is gone cannot be claimed either.
+            with_background_timeout(subject.read(&self.database)).await?;
             if now.saturating_sub(asked_at) > micros(lifetime) || self.stopping.is_cancelled() {
                 return Err(Error::Busy("another server writes this text".to_owned()));
             }

@@ -47,8 +47,7 @@ pub struct Completion {
 #[derive(Deserialize)]
 struct Answer {
     model: Option<String>,
-    #[serde(default)]
-    choices: Vec<Choice>,
+    choices: Option<Vec<Choice>>,
     error: Option<ApiError>,
 }
 
@@ -115,13 +114,13 @@ pub fn read(response: Result<ServiceResponse, client_call::Failure>, key: &Secre
     if response.is_cut {
         return failed(failure(FailureKind::TooLarge), None);
     }
-    let report = read_response(&response.body).ok();
+    let report = read_response(&response.body).ok().map(|report| without_key(report, key));
     let answer: Answer = match serde_json::from_slice(&response.body) {
         Ok(answer) => answer,
         Err(error) if error.is_eof() => return failed(failure(FailureKind::Truncated), report),
         Err(_) => return failed(failure(FailureKind::Malformed), report),
     };
-    let choice = answer.choices.into_iter().next();
+    let choice = answer.choices.into_iter().flatten().next();
     let error = choice.as_ref().and_then(|choice| choice.error.as_ref()).or(answer.error.as_ref());
     if let Some(error) = error {
         let told = error.code.as_ref().and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
@@ -135,7 +134,9 @@ pub fn read(response: Result<ServiceResponse, client_call::Failure>, key: &Secre
         return failed(failure, report);
     }
     let text = choice.as_ref().and_then(|choice| text_of(choice.message.as_ref()?.content.as_ref()?));
-    let (text, was_long) = shown_words(&text.unwrap_or_default());
+    // Before it is cut, and once more, since what is left out may have stood within the key.
+    let (text, was_long) = shown_words(&removed(&text.unwrap_or_default(), key));
+    let text = removed(&text, key);
     if text.is_empty() {
         return failed(failure(FailureKind::Empty), report);
     }
@@ -145,7 +146,11 @@ pub fn read(response: Result<ServiceResponse, client_call::Failure>, key: &Secre
         outcome: if has_usage { AiOutcome::Ok } else { AiOutcome::NoUsage },
         http_status: Some(status),
         report,
-        result: Ok(Completion { text, model: answer.model, is_cut: was_long || ended_early }),
+        result: Ok(Completion {
+            text,
+            model: answer.model.filter(|model| !has_key(model, key)),
+            is_cut: was_long || ended_early,
+        }),
     }
 }
 
@@ -157,10 +162,32 @@ pub(super) fn failed(failure: Failure, report: Option<Report>) -> Reading {
 fn kind_of(status: u16) -> FailureKind {
     match status {
         401..=403 => FailureKind::Refused,
-        408 => FailureKind::Timeout,
+        408 | 504 | 524 => FailureKind::Timeout,
         429 => FailureKind::RateLimited,
         500.. => FailureKind::ServerError,
         _ => FailureKind::BadRequest,
+    }
+}
+
+/// Whether a text holds the key.
+fn has_key(text: &str, key: &Secret) -> bool {
+    !key.is_empty() && text.contains(key.expose())
+}
+
+/// A text without the key.
+fn removed(text: &str, key: &Secret) -> String {
+    if has_key(text, key) { text.replace(key.expose(), "[removed]") } else { text.to_owned() }
+}
+
+/// A report without the texts that hold the key. They go to the database, the API and the spans.
+fn without_key(report: Report, key: &Secret) -> Report {
+    let kept = |text: Option<String>| text.filter(|text| !has_key(text, key));
+    Report {
+        model: kept(report.model),
+        provider: kept(report.provider),
+        generation_id: kept(report.generation_id),
+        service_tier: kept(report.service_tier),
+        ..report
     }
 }
 
@@ -263,6 +290,8 @@ mod tests {
             (408, FailureKind::Timeout, true),
             (429, FailureKind::RateLimited, true),
             (500, FailureKind::ServerError, true),
+            (504, FailureKind::Timeout, false),
+            (524, FailureKind::Timeout, false),
             (529, FailureKind::ServerError, true),
         ] {
             let body = format!(r#"{{"error":{{"message":"x","code":{status}}}}}"#);
@@ -274,8 +303,22 @@ mod tests {
                 assert_eq!(failure.retry_after, Some(Duration::from_secs(7)));
             }
         }
+        let without_choices = r#"{"choices":null,"error":{"code":429}}"#;
+        assert_eq!(read_body(200, without_choices).result.unwrap_err().kind, FailureKind::RateLimited);
         assert_eq!(read_body(302, "").result.unwrap_err().kind, FailureKind::BadRequest);
         assert_eq!(read_body(200, r#"{"error":{}}"#).result.unwrap_err().kind, FailureKind::ServerError);
+    }
+
+    #[test]
+    fn no_part_of_an_answer_keeps_the_key() {
+        let said = r#"{"content":"My key is sk-hunter2, sk-\u0000hunter2."}"#;
+        let names = r#","id":"sk-hunter2","provider":"x sk-hunter2","service_tier":"sk-hunter2""#;
+        let body = completion(said, &format!("{names}{USAGE}")).replace("m-1", "sk-hunter2");
+        let reading = read_body(200, &body);
+        assert!(!format!("{reading:?}").contains("hunter2"), "{reading:?}");
+        let completion = reading.result.unwrap();
+        assert_eq!((completion.text.as_str(), completion.model), ("My key is [removed], [removed].", None));
+        assert_eq!(reading.report.unwrap().usage.unwrap().prompt(), 12);
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub struct AiConfig {
     /// How long one answer may take.
     #[arg(id = "AI__TIMEOUT", default_value = "60s", value_parser = duration_between("100ms", "10m"))]
     pub timeout: Duration,
-    /// How often a call is retried that was answered 408, 429 or 5xx, or whose provider cannot be reached. Each try may be billed.
+    /// How often a call is retried that was answered 408, 429 or 5xx (but for 504 and 524), or whose provider cannot be reached. Each try may be billed.
     #[arg(id = "AI__RETRIES", default_value = "2", value_parser = between(0_u32, 10))]
     pub retries: u32,
     /// Calls at the same time.

@@ -24,7 +24,7 @@ const MAX_EXTRA_BYTES: usize = 512;
 const MAX_EXTRA_ITEMS: usize = 100;
 
 /// When a client may try again that found no free slot, or a dependency that was not available.
-const RETRY_PAUSE: Duration = Duration::from_secs(5);
+pub const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
 /// With which a browser asks a person for a name and a password (RFC 7617): the password is a key.
 const BASIC: HeaderValue = HeaderValue::from_static("Basic realm=\"Belfry: a key as the password\", charset=\"UTF-8\"");

@@ -130,8 +130,9 @@ impl BudgetName {
 
 impl Limit {
     /// Whether a call that costs at most `worst_case` would be beyond it, after calls that cost `sums`.
+    /// One that costs nothing never is.
     pub fn exceeded_by(self, worst_case: PicoDollars, sums: Sums) -> Option<Exceeded> {
-        let is_beyond = sums.total() + worst_case > self.amount;
+        let is_beyond = worst_case > PicoDollars::ZERO && sums.total() + worst_case > self.amount;
         is_beyond.then_some(Exceeded { limit: self, sums, worst_case })
     }
 }

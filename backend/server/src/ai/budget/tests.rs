@@ -48,6 +48,7 @@ fn a_call_may_use_a_budget_up_and_not_go_beyond() {
     assert!(limit(100).exceeded_by(dollars(10), sums).is_none());
     assert!(limit(100).exceeded_by(dollars(10) + PicoDollars::new(1), sums).is_some());
     assert!(limit(0).exceeded_by(PicoDollars::ZERO, Sums::default()).is_none(), "what is free is never beyond");
+    assert!(limit(5).exceeded_by(PicoDollars::ZERO, sums).is_none(), "also when it is exhausted");
 }
 
 #[test]

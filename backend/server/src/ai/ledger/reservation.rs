@@ -80,6 +80,12 @@ impl Reservation {
         let _ = tokio::spawn(self.end(finished)).await;
     }
 
+    /// Gives back what was reserved for a call that is not made after all.
+    pub async fn release(mut self) {
+        self.on_drop = OnDrop::Nothing;
+        let _ = tokio::spawn(self.take_back()).await;
+    }
+
     /// The writing of what the call costs.
     fn end(&self, finished: FinishedCall) -> impl Future<Output = ()> + Send + use<> {
         let FinishedCall { outcome, report, latency } = finished;

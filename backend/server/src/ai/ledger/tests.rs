@@ -178,14 +178,18 @@ async fn a_soft_budget_lets_calls_through() {
 async fn an_end_that_comes_late_takes_the_place_of_unknown() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = ledger(testing::fresh(folder.path()).await, &[]);
-    for (model, expired) in [("m", "unknown"), ("f", "free"), ("new", "unpriced")] {
+    let priced = ("priced", Some(1_000_000), 1_000_000);
+    // What was free when it was reserved stays free, whatever the answer calls it.
+    for (model, expired, (pricing, cost, counted)) in
+        [("m", "unknown", priced), ("f", "free", ("free", Some(0), 0)), ("new", "unpriced", priced)]
+    {
         let late = ledger.reserve_at(call(model, 6), NOON).await.unwrap();
         let id = late.id.clone();
         ledger.expire_reservations_at(i64::MAX).await.unwrap();
-        let (outcome, pricing, ..) = row(&ledger, &id).await;
-        assert_eq!((outcome.as_deref(), pricing.as_str()), (Some("unknown"), expired));
+        let (outcome, kept, ..) = row(&ledger, &id).await;
+        assert_eq!((outcome.as_deref(), kept.as_str()), (Some("unknown"), expired));
         late.settle(finished(AiOutcome::Ok, Some(report("m", 1, 0)))).await;
-        assert_eq!(row(&ledger, &id).await, (Some("ok".to_owned()), "priced".to_owned(), Some(1_000_000), 1_000_000));
+        assert_eq!(row(&ledger, &id).await, (Some("ok".to_owned()), pricing.to_owned(), cost, counted));
     }
 }
 
@@ -208,6 +212,16 @@ async fn a_dropped_reservation_is_cancelled_and_counted() {
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn a_reservation_for_no_call_is_given_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = ledger(testing::fresh(folder.path()).await, &[]);
+    let reservation = ledger.reserve(call("m", 1)).await.unwrap();
+    let id = reservation.id.clone();
+    reservation.release().await;
+    assert_eq!(row(&ledger, &id).await, (Some("cancelled".to_owned()), "free".to_owned(), Some(0), 0));
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ async fn each_failure_has_its_own_code_and_row() {
         (Reply::Error(403, None), "refused", bad_gateway, "ai_refused"),
         (Reply::Error(404, None), "bad_request", bad_gateway, "ai_request_refused"),
         (Reply::Error(429, Some("7")), "rate_limited", StatusCode::SERVICE_UNAVAILABLE, "ai_rate_limited"),
+        (Reply::Error(504, None), "timeout", StatusCode::GATEWAY_TIMEOUT, "ai_timeout"),
         (Reply::Error(500, None), "server_error", bad_gateway, "ai_failed"),
         (Reply::Body("<html>"), "malformed", bad_gateway, "ai_answer_invalid"),
         (

@@ -22,7 +22,18 @@ async fn many_calls(world: &World, server: &Server) -> String {
     // A provider that repeats the key.
     world.provider.reply([Reply::Changed(|completion| completion["error"] = serde_json::json!({ "code": KEY }))]);
     shown += &describe(server, &id).await.text().await.unwrap();
-    shown += &describe(server, &id).await.text().await.unwrap();
+    world.provider.reply([Reply::Changed(|completion| {
+        for name in ["id", "model", "provider"] {
+            completion[name] = KEY.into();
+        }
+        completion["choices"][0]["message"]["content"] = format!("The key is {KEY}.").into();
+    })]);
+    let echoed = describe(server, &id).await.text().await.unwrap();
+    assert!(echoed.contains("The key is [removed]."), "{echoed}");
+    shown += &echoed;
+    for group in ["model", "provider"] {
+        shown += &server.get(&format!("/api/v1/ai/usage?group_by={group}&format=csv")).await.text().await.unwrap();
+    }
     for path in ["/metrics", "/health", &format!("/api/v1/datasets/{id}")] {
         shown += &server.get(path).await.text().await.unwrap();
     }

@@ -132,3 +132,53 @@ async fn a_call_that_a_shutdown_cuts_off_is_settled() {
     let _ = asking.await;
     assert_eq!(super::ledger(&server, OPERATION).await, ["cancelled"]);
 }
+
+#[tokio::test]
+async fn a_call_that_waits_is_not_begun_in_a_shutdown() {
+    let world = World::new().await;
+    let mut server = world.start(&[("AI__CONCURRENCY", "1"), ("SERVER__SHUTDOWN_GRACE", "20s")]).await;
+    let ids = [upload(&server, TABLE).await, upload(&server, TABLE).await];
+    world.provider.hold();
+    let asking = ids.map(|id| {
+        let path = format!("{}/api/v1/datasets/{id}/describe", server.url);
+        tokio::spawn(server.client.post(path).send())
+    });
+    world.provider.await_asked(1).await;
+    let open = r#"http_requests_in_progress{method="POST",endpoint="/api/v1/datasets/{id}/describe"}"#;
+    server.await_metric(open, 2.0).await;
+    let address = server.url.trim_start_matches("http://").to_owned();
+    let release = async {
+        eventually("the server stops", PATIENCE, async || match tokio::net::TcpStream::connect(&address).await {
+            Ok(_) => Err("it still listens".to_owned()),
+            Err(_) => Ok(()),
+        })
+        .await;
+        world.provider.release();
+    };
+    let (ended, ()) = tokio::join!(server.stop(), release);
+    assert_eq!(ended, Some(0));
+    let mut statuses = Vec::new();
+    for asking in asking {
+        statuses.push(asking.await.unwrap().unwrap().status());
+    }
+    statuses.sort();
+    assert_eq!(statuses, [StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE]);
+    assert_eq!(world.provider.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn who_waits_for_a_dataset_that_is_removed_is_told() {
+    let world = World::new().await;
+    let server = world.start(&[]).await;
+    let id = upload(&server, TABLE).await;
+    let claim = "UPDATE datasets SET describing_until = $1 WHERE id = $2";
+    let database = server.database().await;
+    sqlx::query(claim).bind(i64::MAX).bind(&id).execute(&database).await.unwrap();
+    let remove = async {
+        let open = r#"http_requests_in_progress{method="POST",endpoint="/api/v1/datasets/{id}/describe"}"#;
+        server.await_metric(open, 1.0).await;
+        sqlx::query("DELETE FROM datasets WHERE id = $1").bind(&id).execute(&database).await.unwrap();
+    };
+    let (response, ()) = tokio::join!(tokio::time::timeout(PATIENCE, describe(&server, &id)), remove);
+    problem(response.expect("it does not wait for the claim"), StatusCode::NOT_FOUND, "not_found").await;
+}
