@@ -200,6 +200,18 @@ impl<T> Page<T> {
         Err(Error::BadRequest { code: "invalid_limit", detail })
     }
 
+    /// Before which id a page begins, of a list whose cursors are ids. These grow with time, and each is less than `g`, with which the
+    /// first page begins.
+    ///
+    /// # Errors
+    /// 400 for a cursor that is no id.
+    pub fn before(cursor: Option<String>) -> Result<String, Error> {
+        match cursor {
+            Some(cursor) if !is_id(&cursor) => Err(Self::invalid_cursor()),
+            cursor => Ok(cursor.unwrap_or_else(|| "g".to_owned())),
+        }
+    }
+
     /// The refusal of a cursor that no page can have given.
     pub fn invalid_cursor() -> Error {
         let detail = "cursor: expected the next_cursor of an earlier page".to_owned();

@@ -9,7 +9,7 @@ use sqlx::{FromRow, Row as _};
 use crate::database::rfc3339;
 use crate::error::Result;
 use crate::labels::Severity;
-use crate::request::{Json, Page, Query, is_id};
+use crate::request::{Json, Page, Query};
 use crate::state::Shared;
 
 /// Which alerts.
@@ -118,9 +118,7 @@ impl From<Row> for Alert {
 /// folder that follows its `@`.
 pub async fn list(State(app): State<Shared>, Query(requested): Query<ListQuery>) -> Result<Json<Page<Alert>>> {
     let limit = Page::<Alert>::limit(requested.limit)?;
-    if requested.cursor.as_deref().is_some_and(|cursor| !is_id(cursor)) {
-        return Err(Page::<Alert>::invalid_cursor());
-    }
+    let before = Page::<Alert>::before(requested.cursor)?;
     let of_state = match requested.state {
         Some(Which::Open) => "AND resolved_at IS NULL",
         Some(Which::Resolved) => "AND resolved_at IS NOT NULL",
@@ -130,13 +128,12 @@ pub async fn list(State(app): State<Shared>, Query(requested): Query<ListQuery>)
     // PostgreSQL refuses a NUL, and no source has one.
     let source = requested.source.unwrap_or_default().replace('\0', "\u{fffd}");
     let of_folders = format!("{source}@");
-    // Ids grow with time, and every one is less than `g`.
     let query = format!(
         "SELECT {COLUMNS} FROM alerts WHERE id < $1 {of_state} AND ($2 = '' OR severity = $3) \
          AND ($4 = '' OR source = $5 OR substr(source, 1, length($6)) = $7) ORDER BY id DESC LIMIT $8"
     );
     let query = sqlx::query_as::<_, Row>(sqlx::AssertSqlSafe(query))
-        .bind(requested.cursor.unwrap_or_else(|| "g".to_owned()))
+        .bind(before)
         .bind(severity)
         .bind(severity)
         .bind(&source)

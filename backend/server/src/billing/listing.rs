@@ -10,7 +10,7 @@ use super::event::exponent;
 use crate::database::rfc3339;
 use crate::error::{Error, Result};
 use crate::labels::BillingEventType;
-use crate::request::{Json, Page, Query, is_id, shown};
+use crate::request::{Json, Page, Query, shown};
 use crate::state::Shared;
 
 /// Which page, and of which type.
@@ -65,18 +65,15 @@ impl FromRow<'_, AnyRow> for BillingEvent {
 /// `GET /api/v1/billing/events`: newest first; `type` shows only those.
 pub async fn list(State(app): State<Shared>, Query(requested): Query<ListQuery>) -> Result<Json<Page<BillingEvent>>> {
     let limit = Page::<BillingEvent>::limit(requested.limit)?;
-    if requested.cursor.as_deref().is_some_and(|cursor| !is_id(cursor)) {
-        return Err(Page::<BillingEvent>::invalid_cursor());
-    }
+    let before = Page::<BillingEvent>::before(requested.cursor)?;
     let kind = requested.kind.as_deref().map(kept).transpose()?;
     let of_type = if kind.is_some() { "AND type = $2" } else { "AND $2 = ''" };
-    // Ids grow with time, and every one is less than `g`.
     let query = format!(
         "SELECT id, webhook_id, type, received_at, occurred_at, customer_id, subscription_id, plan, amount_minor, currency \
          FROM billing_events WHERE id < $1 {of_type} ORDER BY id DESC LIMIT $3"
     );
     let query = sqlx::query_as::<_, BillingEvent>(sqlx::AssertSqlSafe(query))
-        .bind(requested.cursor.unwrap_or_else(|| "g".to_owned()))
+        .bind(before)
         .bind(kind.map_or("", BillingEventType::name))
         .bind(limit + 1);
     let found = query.fetch_all(&app.database.pool).await?;

@@ -30,12 +30,7 @@ impl PageQuery {
     /// # Errors
     /// 400 for a limit out of range or a cursor that no page has given.
     pub(super) fn checked(self) -> Result<(i64, String)> {
-        let limit = Page::<()>::limit(self.limit)?;
-        match self.cursor {
-            Some(cursor) if !is_id(&cursor) => Err(Page::<()>::invalid_cursor()),
-            // Every id is less than `g`.
-            cursor => Ok((limit, cursor.unwrap_or_else(|| "g".to_owned()))),
-        }
+        Ok((Page::<()>::limit(self.limit)?, Page::<()>::before(self.cursor)?))
     }
 }
 

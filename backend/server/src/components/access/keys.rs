@@ -70,14 +70,17 @@ impl Keys {
 
     /// The key, if it was found valid a moment ago and still is.
     pub(super) fn recall(&self, credential: &Credential) -> Option<Arc<KnownKey>> {
-        let known = self.known.get(&credential.id).filter(|known| known.read_at.elapsed() < FRESH)?;
-        known.check(credential, now_micros()).is_ok().then_some(known)
+        self.valid_within(FRESH, credential)
     }
 
-    /// The key, if it was found valid within [`LASTING`]. Only one that is shown whole: an id alone must not tell whether there is
-    /// such a key.
+    /// The key, if it was found valid within [`LASTING`].
     pub(super) fn lately(&self, credential: &Credential) -> Option<Arc<KnownKey>> {
-        let known = self.known.get(&credential.id).filter(|known| known.read_at.elapsed() < LASTING)?;
+        self.valid_within(LASTING, credential)
+    }
+
+    /// Only a key that is shown whole: an id alone must not tell whether there is such a key.
+    fn valid_within(&self, age: Duration, credential: &Credential) -> Option<Arc<KnownKey>> {
+        let known = self.known.get(&credential.id).filter(|known| known.read_at.elapsed() < age)?;
         known.check(credential, now_micros()).is_ok().then_some(known)
     }
 
