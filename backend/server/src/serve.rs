@@ -17,7 +17,7 @@ use crate::client_call::ServiceClient;
 use crate::components::access::AccessControl;
 use crate::components::alerts::{Alerts, Announcer, SendMessage};
 use crate::components::heartbeats::WorkerHeartbeats;
-use crate::components::instance::Instance;
+use crate::components::instance::{DeadInstance, Instance};
 use crate::components::model_cache::ModelCache;
 use crate::components::notifications::RunNotifications;
 use crate::components::run_feeds::{FollowerLimits, RunFeeds};
@@ -115,7 +115,7 @@ async fn run(config: Config, telemetry: &Telemetry, signals: &mut Signals) -> an
     }
     let viewer = app.config.viewer.enabled.then(|| Viewer::new(&app.config, app.body_budget.clone())).transpose()?;
     gate.open(router(app.clone(), viewer, sites, telemetry));
-    tasks.spawn(app.scheduler.clone().run_due_jobs(dead.iter().map(|dead| dead.id.clone()).collect()));
+    tasks.spawn(app.scheduler.clone().run_due_jobs(dead.iter().map(DeadInstance::for_another_part).collect()));
     tasks.spawn(training::run_workers(app.clone(), dead));
     tasks.spawn(health::watch(app.clone()));
     tasks.spawn(database_gauges::watch(app.clone()));

@@ -8,6 +8,8 @@
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
@@ -26,11 +28,15 @@ pub struct Instance {
     _lock: File,
 }
 
-/// What a dead process left behind.
+/// What a dead process left behind, as one part of the service sees it that takes back runs. The folder, by which a next
+/// process would find it, goes with the last part: removed earlier, by a process that is killed then, the runs of the
+/// other parts would be held until their leases expire.
 pub struct DeadInstance {
     /// Its name in the runs it had claimed.
     pub id: String,
     folder: PathBuf,
+    /// How many parts have not taken back their runs.
+    parts: Arc<AtomicUsize>,
 }
 
 impl Instance {
@@ -46,7 +52,7 @@ impl Instance {
         let mut dead = Vec::new();
         for (id, folder) in list_instances(&root)? {
             if !is_alive(&folder)? {
-                dead.push(DeadInstance { id, folder });
+                dead.push(DeadInstance { id, folder, parts: Arc::new(AtomicUsize::new(1)) });
             }
         }
         let id = Uuid::now_v7().to_string();
@@ -149,8 +155,18 @@ fn is_alive(folder: &Path) -> io::Result<bool> {
 }
 
 impl DeadInstance {
-    /// Removes the process's folder, once its runs were taken back.
-    pub async fn remove_folder(self) {
+    /// The same for one more part of the service.
+    #[must_use]
+    pub fn for_another_part(&self) -> Self {
+        self.parts.fetch_add(1, Ordering::Relaxed);
+        Self { id: self.id.clone(), folder: self.folder.clone(), parts: self.parts.clone() }
+    }
+
+    /// The runs of this part were taken back. The last part removes the process's folder.
+    pub async fn taken_back(self) {
+        if self.parts.fetch_sub(1, Ordering::AcqRel) > 1 {
+            return;
+        }
         if let Err(error) = tokio::fs::remove_dir_all(&self.folder).await
             && error.kind() != io::ErrorKind::NotFound
         {
@@ -209,8 +225,20 @@ mod tests {
         let Instance { ref _lock, .. } = first;
         _lock.unlock().unwrap();
         let (_third, mut dead) = Instance::open(root.path()).unwrap();
+        assert_eq!(dead.iter().map(|dead| dead.id.as_str()).collect::<Vec<_>>(), [name.as_str()]);
+        let of_one_part = dead.pop().unwrap();
+        let of_another = of_one_part.for_another_part();
+        let given_up = of_one_part.for_another_part();
+        of_one_part.taken_back().await;
+        assert!(left.exists(), "two parts have not taken back their runs");
+        drop(given_up);
+        of_another.taken_back().await;
+        assert!(left.exists(), "a part that stopped before has not taken back its runs");
+        let (_fourth, mut dead) = Instance::open(root.path()).unwrap();
         assert_eq!(dead.iter().map(|dead| dead.id.as_str()).collect::<Vec<_>>(), [name]);
-        dead.pop().unwrap().remove_folder().await;
+        let of_one_part = dead.pop().unwrap();
+        of_one_part.for_another_part().taken_back().await;
+        of_one_part.taken_back().await;
         assert!(!left.exists());
     }
 

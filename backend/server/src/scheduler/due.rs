@@ -11,6 +11,7 @@ use super::claim::{self, JobRow};
 use super::job::PlannedJob;
 use super::plan::{Overlap, Plan};
 use super::{Scheduler, history, reaper, run};
+use crate::components::instance::DeadInstance;
 use crate::database::{bounds, micros, now_micros};
 use crate::error::{Result, chain};
 use crate::leases::CLOCK_SKEW;
@@ -21,7 +22,7 @@ const TICK: Duration = Duration::from_secs(1);
 impl Scheduler {
     /// Runs due jobs until the process stops, then waits for those in flight. The processes `dead` of this data folder
     /// left runs that nobody else may have aborted yet.
-    pub async fn run_due_jobs(self: Arc<Self>, mut dead: Vec<String>) -> anyhow::Result<()> {
+    pub async fn run_due_jobs(self: Arc<Self>, mut dead: Vec<DeadInstance>) -> anyhow::Result<()> {
         for PlannedJob { name, disabled_reason, .. } in &self.jobs {
             match disabled_reason {
                 Some(reason) => tracing::info!(job_name = name, reason, "job disabled"),
@@ -50,7 +51,7 @@ impl Scheduler {
     /// Polls every job once. What fails is retried at the next tick.
     async fn claim_due_jobs(
         self: &Arc<Self>,
-        dead: &mut Vec<String>,
+        dead: &mut Vec<DeadInstance>,
         last_ends_are_set: &mut bool,
         in_flight: &mut JoinSet<()>,
     ) {
@@ -80,11 +81,13 @@ impl Scheduler {
 
     /// The rows of all jobs, after the runs of `dead` processes were aborted, the last ends of each job set, and missing rows
     /// inserted.
-    async fn known_rows(&self, dead: &mut Vec<String>, last_ends_are_set: &mut bool) -> Result<Vec<JobRow>> {
+    async fn known_rows(&self, dead: &mut Vec<DeadInstance>, last_ends_are_set: &mut bool) -> Result<Vec<JobRow>> {
         let database = &self.options.database;
-        while let Some(instance) = dead.last() {
-            reaper::abort_runs_of_instance(self, instance).await?;
-            dead.pop();
+        while let Some(next) = dead.last() {
+            reaper::abort_runs_of_instance(self, &next.id).await?;
+            if let Some(instance) = dead.pop() {
+                instance.taken_back().await;
+            }
         }
         if !*last_ends_are_set {
             // They are for metrics alone, so that jobs do not wait for them.

@@ -26,7 +26,7 @@ pub async fn reap_regularly(app: Shared, mut dead: Vec<DeadInstance>) {
                 break;
             }
             if let Some(instance) = dead.pop() {
-                instance.remove_folder().await;
+                instance.taken_back().await;
             }
         }
         if !can_judge_leases(&app) {

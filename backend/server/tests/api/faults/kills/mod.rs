@@ -24,7 +24,7 @@ use crate::api::support::runs::FAKE;
 use crate::api::support::server::{PATIENCE, Server};
 use load::{Ledger, Load, SHORT, pause, random_rows};
 use promises::{check_gauges, check_runs, check_uploads};
-use records::{check_datasets, check_job_totals, check_run_statuses, check_store};
+use records::{check_claims, check_datasets, check_job_totals, check_run_statuses, check_store};
 use supply::{plant_orphans, supply_expired};
 
 const KILLS: u32 = 50;
@@ -39,8 +39,9 @@ const STARTS_PER_LIFETIME: u32 = 2;
 /// Every so many deaths come while the server starts.
 const DEATHS_PER_STILLBIRTH: u32 = 4;
 
-/// How far a server that is killed as it starts may come, after it has its address.
-const MAX_START_DELAY: Duration = Duration::from_millis(30);
+/// How far a server that is killed as it starts may come, after it has its address: every other one to where it opens the
+/// database, and the others to where it listens and takes back the runs of dead processes.
+const MAX_START_DELAYS: [u64; 2] = [30, 100];
 
 /// For how long a job may hold its lease after the death of its process, and a while.
 const LEASES: Duration = Duration::from_secs(40);
@@ -68,7 +69,8 @@ async fn no_kill_breaks_a_promise() {
     let grace = [("CLEANUP__ORPHAN_GRACE", "10s")];
     let mut server = Server::start_with(&[&quick[..], &patient[..], &grace[..]].concat()).await;
     let database = server.database().await;
-    let (ledger, stillbirths) = under_load(&mut server, &database, seed, kills).await;
+    let mut broken = Vec::new();
+    let (ledger, stillbirths) = under_load(&mut server, &database, seed, kills, &mut broken).await;
     let load_ended = Instant::now();
     {
         let ledger = ledger.lock().unwrap();
@@ -78,14 +80,13 @@ async fn no_kill_breaks_a_promise() {
             began.elapsed()
         );
         assert!(uploads as u32 >= kills && runs as u32 >= kills / 10, "too little happened for a verdict");
-        assert!(stillbirths >= kills / DEATHS_PER_STILLBIRTH / 3, "too few deaths came before the server listened");
+        assert!(stillbirths >= kills / DEATHS_PER_STILLBIRTH / 6, "too few deaths came before the server listened");
     }
 
     // One more life, in which everything comes to its end, and clean-up need not last.
     server.kill();
     server.start_again(&[("CLEANUP__BATCH", "500")]);
     let ledger = std::mem::take(&mut *ledger.lock().unwrap());
-    let mut broken = Vec::new();
     await_ends(&server, &ledger, &mut broken).await;
     await_clean_up(&server, &database).await;
     await_jobs(&server, &database, &mut broken).await;
@@ -114,7 +115,13 @@ async fn no_kill_breaks_a_promise() {
 
 /// Kills and restarts the server while clients do everything at once. Returns what they were promised, and how many
 /// servers died before they listened.
-async fn under_load(server: &mut Server, database: &AnyPool, seed: u64, kills: u32) -> (Arc<Mutex<Ledger>>, u32) {
+async fn under_load(
+    server: &mut Server,
+    database: &AnyPool,
+    seed: u64,
+    kills: u32,
+    broken: &mut Vec<String>,
+) -> (Arc<Mutex<Ledger>>, u32) {
     let mut random = StdRng::seed_from_u64(seed);
     let ledger = Arc::<Mutex<Ledger>>::default();
     let (current, url) = watch::channel(server.url.clone());
@@ -137,8 +144,10 @@ async fn under_load(server: &mut Server, database: &AnyPool, seed: u64, kills: u
         if kill % DEATHS_PER_STILLBIRTH == 0 {
             server.kill();
             let (starting, _) = block_in_place(|| server.begin_to_start("\"starting\""));
-            pause(&mut random, u64::try_from(MAX_START_DELAY.as_millis()).unwrap()).await;
+            let delays = MAX_START_DELAYS.len();
+            pause(&mut random, MAX_START_DELAYS[(kill / DEATHS_PER_STILLBIRTH) as usize % delays]).await;
             stillbirths += u32::from(!block_in_place(|| starting.kill()));
+            check_claims(server.folder.path(), database, broken).await;
             block_in_place(|| server.start_again(&[]));
         } else {
             // By themselves they begin every few seconds, and would be under way at few deaths on a fast machine.
@@ -148,9 +157,11 @@ async fn under_load(server: &mut Server, database: &AnyPool, seed: u64, kills: u
                 await_under_way(database, job, lifetime).await;
             }
             pause(&mut random, u64::try_from(lifetime.as_millis()).unwrap()).await;
+            server.kill();
+            check_claims(server.folder.path(), database, broken).await;
             let restarted = Instant::now();
             // Not on a thread of the clients: it waits for the new server's first word.
-            block_in_place(|| server.kill_and_restart());
+            block_in_place(|| server.start_again(&[]));
             lifetime = (restarted.elapsed() * STARTS_PER_LIFETIME).clamp(MAX_LIFETIME, MAX_LIFETIME * 4);
         }
         current.send_replace(server.url.clone());

@@ -34,6 +34,19 @@ pub async fn check_store(folder: &Path, database: &AnyPool, broken: &mut Vec<Str
     }
 }
 
+/// What a dead process has claimed is found by the next one, which takes it back at once: its folder is still there.
+pub async fn check_claims(folder: &Path, database: &AnyPool, broken: &mut Vec<String>) {
+    let sql = "SELECT instance, job_name FROM job_runs WHERE status = 'running' \
+        UNION ALL SELECT worker_id, algorithm FROM runs WHERE status = 'running'";
+    let claims: Vec<(String, String)> = sqlx::query_as(sql).fetch_all(database).await.unwrap();
+    for (claimant, what) in claims {
+        let instance = claimant.split(':').next().unwrap();
+        if !folder.join("work").join(instance).is_dir() {
+            broken.push(format!("{what} is held until its lease expires: no folder tells that {instance} is dead"));
+        }
+    }
+}
+
 /// Every dataset is one that was acknowledged, or one whose acknowledgement was lost on the way; its size is that of its
 /// file, and none that has to be there is missing.
 pub async fn check_datasets(folder: &Path, database: &AnyPool, ledger: &Ledger, broken: &mut Vec<String>) {
