@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::AnyPool;
 
-use super::{ADMIN_KEY, KeyFile, body, delete, get, listed, new_key, new_user, post, start_with};
+use super::{body, delete, get, listed, new_key, new_user, post, start_with};
 use crate::api::support::server::{Server, problem};
 
 async fn run(database: &AnyPool, statement: &'static str) {
