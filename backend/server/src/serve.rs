@@ -15,6 +15,7 @@ use crate::ai::prices;
 use crate::buffered_body::BodyBudget;
 use crate::client_call::ServiceClient;
 use crate::components::access::AccessControl;
+use crate::components::access::key_text::masked;
 use crate::components::alerts::{Alerts, Announcer, SendMessage};
 use crate::components::heartbeats::WorkerHeartbeats;
 use crate::components::instance::{DeadInstance, Instance};
@@ -50,7 +51,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         instance: config.instance(),
     };
     let mut signals = Signals::listen()?;
-    let telemetry = Telemetry::start(&identity, &config.telemetry, catalogue::ROWS)?;
+    let telemetry = Telemetry::start(&identity, &config.telemetry, catalogue::ROWS)?.mask_paths(masked);
     let flush_time = ShutdownTimes::new(&config.server).flush;
     let result = run(config, &telemetry, &mut signals).await;
     if let Err(error) = &result {

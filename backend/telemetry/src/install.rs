@@ -56,6 +56,7 @@ pub struct Telemetry {
     statsd: Option<statsd::StatsdSender>,
     settings: PrometheusSettings,
     http: http::HttpOptions,
+    mask: Option<http::Mask>,
     started: f64,
     // None once it was shut down.
     deliveries: Option<Deliveries>,
@@ -228,7 +229,7 @@ impl Telemetry {
         }
         let dropped = deliveries.files.as_ref().map(logs::LogFiles::reading);
         let (settings, http) = (settings.prometheus.clone(), settings.http.clone());
-        let telemetry = Self { page, statsd, settings, http, started, deliveries: Some(deliveries) };
+        let telemetry = Self { page, statsd, settings, http, mask: None, started, deliveries: Some(deliveries) };
         if let Some(reading) = dropped {
             telemetry.before_scrape(reading);
         }

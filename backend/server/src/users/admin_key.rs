@@ -7,10 +7,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use axum::http::StatusCode;
 
 use super::first_user::admin_user;
-use super::keys::Row;
-use crate::components::access::audit::Entry;
+use super::keys::{Row, location};
+use crate::components::access::audit::{Entry, write_done};
 use crate::components::access::key_text::{Credential, OWN_KEY_CHARACTERS};
 use crate::components::access::{Scope, Scopes};
 use crate::database::bounds::with_background_timeout;
@@ -37,14 +38,6 @@ pub(super) async fn install(app: &App, path: &Path) -> anyhow::Result<()> {
         );
     };
     if is_new {
-        let entry = Entry {
-            user_id: None,
-            key_id: None,
-            action: "AUTH__ADMIN_KEY_FILE".to_owned(),
-            object: format!("/api/v1/keys/{}", credential.id),
-            address: None,
-        };
-        app.access.audit.record(entry, Some(201)).await;
         tracing::info!(key_id = credential.id, "the key in AUTH__ADMIN_KEY_FILE is valid from now on");
     }
     Ok(())
@@ -69,7 +62,7 @@ fn read(path: &Path) -> anyhow::Result<Credential> {
     }
 }
 
-/// Stores the key unless it is there, and revokes those of earlier files. No token for a first key is valid from then on. Returns
+/// Stores the key unless it is there, has it on record, and revokes those of earlier files. No token for a first key is valid from then on. Returns
 /// whether the key is new; `None`: it is there and not valid, or no admin key, and nothing was changed.
 async fn store(app: &App, credential: &Credential) -> Result<Option<bool>> {
     let mut transaction = app.database.begin().await?;
@@ -89,6 +82,16 @@ async fn store(app: &App, credential: &Credential) -> Result<Option<bool>> {
     let query = "UPDATE api_keys SET revoked_at = $1 WHERE source = 'file' AND id <> $2 AND revoked_at IS NULL";
     sqlx::query(query).bind(now).bind(&row.id).execute(&mut *transaction).await?;
     sqlx::query("DELETE FROM setup_token").execute(&mut *transaction).await?;
+    if is_new {
+        let entry = Entry {
+            user_id: None,
+            key_id: None,
+            action: "AUTH__ADMIN_KEY_FILE".to_owned(),
+            object: location(&row.id),
+            address: None,
+        };
+        write_done(&mut transaction, &entry, StatusCode::CREATED).await?;
+    }
     transaction.commit().await?;
     Ok(Some(is_new))
 }

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use headers::authorization::{Basic, Bearer};
 use headers::{Authorization, HeaderMapExt};
 
+use super::open_streams::end_with_key;
 use crate::components::access::audit::Recording;
 use crate::components::access::key_text::Credential;
 use crate::components::access::{Access, AccessTable, Caller, Refusal, RouteAccess, Scope, Verdict};
@@ -47,8 +48,9 @@ pub async fn authenticate(State(gate): State<Gate>, mut request: Request, next: 
     let needed = gate.table.of(request.method(), route.as_str());
     let Some(scope) = needed.access.scope() else { return next.run(request).await };
     let address = address_of(request.extensions());
-    let caller = match identified(&gate, needed.access, request.headers(), address, route.as_str()).await {
-        Ok(caller) => caller,
+    let (caller, credential) = match identified(&gate, needed.access, request.headers(), address, route.as_str()).await
+    {
+        Ok(identified) => identified,
         Err(error) => return error.into_response(),
     };
     if !caller.scopes.contains(scope) {
@@ -60,11 +62,18 @@ pub async fn authenticate(State(gate): State<Gate>, mut request: Request, next: 
         return response;
     }
     request.extensions_mut().insert(caller.clone());
-    run(&gate, needed, &caller, address, route.as_str(), request, next).await
+    let response = run(&gate, needed, &caller, address, route.as_str(), request, next).await;
+    end_with_key(response, &gate.app.access, credential, scope)
 }
 
-/// Whose key it is, whatever its scopes.
-async fn identified(gate: &Gate, access: Access, headers: &HeaderMap, address: IpAddr, route: &str) -> Result<Caller> {
+/// Whose key it is, whatever its scopes, and what was shown.
+async fn identified(
+    gate: &Gate,
+    access: Access,
+    headers: &HeaderMap,
+    address: IpAddr,
+    route: &str,
+) -> Result<(Caller, Credential)> {
     let is_browser = access == Access::Browser;
     let refused = |reason, code, detail| {
         RequestNotAdmitted { reason, key_id: None, route }.emit();
@@ -77,18 +86,18 @@ async fn identified(gate: &Gate, access: Access, headers: &HeaderMap, address: I
         }
         Shown::Key(credential) => credential,
     };
-    match gate.app.access.judge(credential.as_ref(), address).await? {
-        Verdict::Valid(caller) => Ok(caller),
-        Verdict::Refused(Refusal::Unknown) => {
+    match (gate.app.access.judge(credential.as_ref(), address).await?, credential) {
+        (Verdict::Valid(caller), Some(credential)) => Ok((caller, credential)),
+        (Verdict::Valid(_), None) | (Verdict::Refused(Refusal::Unknown), _) => {
             refused(AuthFailure::Unknown, "key_unknown", "Authorization: found a key that there is not")
         }
-        Verdict::Refused(Refusal::Expired) => {
+        (Verdict::Refused(Refusal::Expired), _) => {
             refused(AuthFailure::Expired, "key_expired", "Authorization: found a key that has expired")
         }
-        Verdict::Refused(Refusal::Revoked) => {
+        (Verdict::Refused(Refusal::Revoked), _) => {
             refused(AuthFailure::Revoked, "key_revoked", "Authorization: found a key that was revoked")
         }
-        Verdict::Limited(seconds) => {
+        (Verdict::Limited(seconds), _) => {
             RequestNotAdmitted { reason: AuthFailure::RateLimited, key_id: None, route }.emit();
             Err(Error::TooManyFailures { seconds })
         }
@@ -134,13 +143,14 @@ async fn run(
     caller: &Caller,
     address: IpAddr,
     route: &str,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     if !needed.is_audited {
         return next.run(request).await;
     }
     let recording = begin_record(gate, caller, address, route, &request);
+    request.extensions_mut().insert(recording.change());
     let response = next.run(request).await;
     // What was made, where the response says it.
     let made = response.headers().get(header::LOCATION).and_then(|made| made.to_str().ok()).map(str::to_owned);

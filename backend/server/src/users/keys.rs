@@ -8,10 +8,11 @@ use sqlx::{AnyConnection, FromRow, Row as _};
 use uuid::Uuid;
 
 use super::people::{PageQuery, checked_name, require};
+use crate::components::access::audit::AuditedChange;
 use crate::components::access::key_text::NewSecret;
 use crate::components::access::{Scope, Scopes};
 use crate::database::bounds::with_request_timeout;
-use crate::database::{now_micros, rfc3339};
+use crate::database::{Database, now_micros, rfc3339};
 use crate::error::{Error, Result};
 use crate::request::{Json, Page, Query, is_id};
 use crate::state::Shared;
@@ -154,10 +155,14 @@ pub struct ShownOnce {
 /// The response with a new key. No cache may keep it.
 pub(super) type Created = (StatusCode, [(HeaderName, String); 2], Json<ShownOnce>);
 
+/// Where the API has the key with this id.
+pub(super) fn location(id: &str) -> String {
+    format!("/api/v1/keys/{id}")
+}
+
 /// The response with this new key.
 pub(super) fn created(row: Row, secret: &NewSecret) -> Created {
-    let headers =
-        [(header::LOCATION, format!("/api/v1/keys/{}", row.id)), (header::CACHE_CONTROL, "no-store".to_owned())];
+    let headers = [(header::LOCATION, location(&row.id)), (header::CACHE_CONTROL, "no-store".to_owned())];
     (StatusCode::CREATED, headers, Json(ShownOnce { key: secret.expose().to_owned(), about: row.into() }))
 }
 
@@ -188,6 +193,7 @@ pub(super) fn expiry(seconds: Option<i64>) -> Result<Option<i64>> {
 /// `POST /api/v1/users/{id}/keys`: 201 with the key, which is shown this once.
 pub async fn create(
     State(app): State<Shared>,
+    change: AuditedChange,
     Path(user_id): Path<String>,
     Json(new): Json<NewKey>,
 ) -> Result<Created> {
@@ -200,8 +206,13 @@ pub async fn create(
     let secret = row.secret()?;
     let insert = async {
         require(&app.database, &user_id).await?;
-        let mut connection = app.database.pool.acquire().await?;
-        row.insert(&mut connection, &secret.hash().to_hex()).await
+        let mut transaction = app.database.begin().await?;
+        if !row.insert(&mut transaction, &secret.hash().to_hex()).await? {
+            transaction.rollback().await?;
+            return Ok(false);
+        }
+        change.commit(transaction, StatusCode::CREATED, Some(&location(&row.id))).await?;
+        Ok(true)
     };
     if !with_request_timeout(insert).await? {
         let detail = "the user is deactivated, and gets no further keys".to_owned();
@@ -225,15 +236,24 @@ pub async fn list(
 }
 
 /// `DELETE /api/v1/keys/{id}`: 204, also of one that was revoked before. It stays on record.
-pub async fn revoke(State(app): State<Shared>, Path(id): Path<String>) -> Result<StatusCode> {
+pub async fn revoke(State(app): State<Shared>, change: AuditedChange, Path(id): Path<String>) -> Result<StatusCode> {
     if !is_id(&id) {
         return Err(Error::NotFound("key"));
     }
-    let query = "UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $1) WHERE id = $2";
-    let revoked = sqlx::query(query).bind(now_micros()).bind(&id).execute(&app.database.pool).await?;
+    let revoked = revoke_audited(&app.database, &id, &change).await;
+    // Also after a commit whose answer is missing.
     app.access.forget(&id);
+    revoked
+}
+
+async fn revoke_audited(database: &Database, id: &str, change: &AuditedChange) -> Result<StatusCode> {
+    let mut transaction = database.begin().await?;
+    let query = "UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $1) WHERE id = $2";
+    let revoked = sqlx::query(query).bind(now_micros()).bind(id).execute(&mut *transaction).await?;
     if revoked.rows_affected() == 0 {
+        transaction.rollback().await?;
         return Err(Error::NotFound("key"));
     }
+    change.commit(transaction, StatusCode::NO_CONTENT, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }

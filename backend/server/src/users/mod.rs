@@ -1,6 +1,7 @@
 //! Users, their keys, and what lets requests in.
 //!
 //! - `authenticate.rs`: the middleware that asks for a key
+//! - `open_streams.rs`: the end of event streams whose key is no longer valid
 //! - `people.rs`, `keys.rs`, `rotation.rs`: the routes for users and keys
 //! - `setup.rs`, `admin_key.rs`: the first key
 //! - `audit.rs`: the list of who changed what
@@ -13,6 +14,7 @@ mod audit;
 mod authenticate;
 mod first_user;
 mod keys;
+mod open_streams;
 mod people;
 pub mod retention;
 mod rotation;

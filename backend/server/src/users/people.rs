@@ -7,6 +7,7 @@ use sqlx::any::AnyRow;
 use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
+use crate::components::access::audit::AuditedChange;
 use crate::database::bounds::with_request_timeout;
 use crate::database::{Database, now_micros, rfc3339};
 use crate::error::{Error, Result};
@@ -98,21 +99,28 @@ pub(super) fn checked_name(name: &str) -> Result<&str> {
 /// `POST /api/v1/users`: 201.
 pub async fn create(
     State(app): State<Shared>,
+    change: AuditedChange,
     Json(new): Json<NewUser>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<User>)> {
     let name = checked_name(&new.name)?;
     let row =
         Row { id: Uuid::now_v7().to_string(), name: name.to_owned(), created_at: now_micros(), deactivated_at: None };
+    let location = format!("/api/v1/users/{}", row.id);
     let insert = async {
+        let mut transaction = app.database.begin().await?;
         let query = "INSERT INTO users (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
         let query = sqlx::query(query).bind(&row.id).bind(&row.name).bind(row.created_at);
-        Ok(query.execute(&app.database.pool).await?.rows_affected())
+        if query.execute(&mut *transaction).await?.rows_affected() == 0 {
+            transaction.rollback().await?;
+            return Ok(false);
+        }
+        change.commit(transaction, StatusCode::CREATED, Some(&location)).await?;
+        Ok(true)
     };
-    if with_request_timeout(insert).await? == 0 {
+    if !with_request_timeout(insert).await? {
         let detail = format!("name: found {}, which an active user has", shown(name));
         return Err(Error::Conflict { code: "name_taken", detail });
     }
-    let location = format!("/api/v1/users/{}", row.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(row.into())))
 }
 
@@ -147,7 +155,11 @@ pub(super) async fn require(database: &Database, id: &str) -> Result<()> {
 }
 
 /// `DELETE /api/v1/users/{id}`: 204. The user stays on record, and its keys are revoked.
-pub async fn deactivate(State(app): State<Shared>, Path(id): Path<String>) -> Result<StatusCode> {
+pub async fn deactivate(
+    State(app): State<Shared>,
+    change: AuditedChange,
+    Path(id): Path<String>,
+) -> Result<StatusCode> {
     require(&app.database, &id).await?;
     let now = now_micros();
     let mut transaction = app.database.begin().await?;
@@ -155,7 +167,7 @@ pub async fn deactivate(State(app): State<Shared>, Path(id): Path<String>) -> Re
     sqlx::query(query).bind(now).bind(&id).execute(&mut *transaction).await?;
     let query = "UPDATE api_keys SET revoked_at = $1 WHERE user_id = $2 AND revoked_at IS NULL RETURNING id";
     let revoked: Vec<(String,)> = sqlx::query_as(query).bind(now).bind(&id).fetch_all(&mut *transaction).await?;
-    transaction.commit().await?;
+    change.commit(transaction, StatusCode::NO_CONTENT, None).await?;
     for (key,) in revoked {
         app.access.forget(&key);
     }

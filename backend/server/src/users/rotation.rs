@@ -1,9 +1,11 @@
 //! `POST /api/v1/keys/{id}/rotate`: a new key in place of an old one, which goes on for a while.
 
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use serde::Deserialize;
 
-use super::keys::{COLUMNS, Created, Row, created, expiry};
+use super::keys::{COLUMNS, Created, Row, created, expiry, location};
+use crate::components::access::audit::AuditedChange;
 use crate::database::bounds::with_request_timeout;
 use crate::database::now_micros;
 use crate::error::{Error, Result};
@@ -28,6 +30,7 @@ pub struct Rotation {
 /// long as the old one was made for. The old one ends after the overlap, if not before.
 pub async fn rotate(
     State(app): State<Shared>,
+    change: AuditedChange,
     Path(id): Path<String>,
     Json(wanted): Json<Rotation>,
 ) -> Result<Created> {
@@ -40,12 +43,19 @@ pub async fn rotate(
     if !is_id(&id) {
         return Err(Error::NotFound("key"));
     }
-    let replaced = with_request_timeout(replace(&app, &id, overlap.saturating_mul(1_000_000), expires_at)).await;
+    let overlap_micros = overlap.saturating_mul(1_000_000);
+    let replaced = with_request_timeout(replace(&app, &id, overlap_micros, expires_at, &change)).await;
     app.access.forget(&id);
     replaced
 }
 
-async fn replace(app: &Shared, id: &str, overlap_micros: i64, expires_at: Option<i64>) -> Result<Created> {
+async fn replace(
+    app: &Shared,
+    id: &str,
+    overlap_micros: i64,
+    expires_at: Option<i64>,
+    change: &AuditedChange,
+) -> Result<Created> {
     let query = format!("SELECT {COLUMNS} FROM api_keys WHERE id = $1");
     let query = sqlx::query_as::<_, Row>(sqlx::AssertSqlSafe(query)).bind(id);
     let old = query.fetch_optional(&app.database.pool).await?.ok_or(Error::NotFound("key"))?;
@@ -80,6 +90,6 @@ async fn replace(app: &Shared, id: &str, overlap_micros: i64, expires_at: Option
         let detail = "only a key that is active and was not rotated before can be rotated".to_owned();
         return Err(Error::Conflict { code: "key_not_rotatable", detail });
     }
-    transaction.commit().await?;
+    change.commit(transaction, StatusCode::CREATED, Some(&location(&new.id))).await?;
     Ok(created(new, &secret))
 }

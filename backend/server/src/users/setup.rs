@@ -5,20 +5,21 @@
 //! writes a new token, and only the newest is valid: an earlier one may have been lost, or seen.
 
 use std::io::Write;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Context;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request, State};
+use axum::http::StatusCode;
 use serde::Deserialize;
 use sqlx::AnyConnection;
 
 use super::first_user::admin_user;
-use super::keys::{Created, Row, created};
+use super::keys::{Created, Row, created, location};
 use crate::components::access::Scopes;
-use crate::components::access::audit::Entry;
+use crate::components::access::audit::{Entry, write_done};
 use crate::components::access::key_text::{Hash, NewSecret};
 use crate::database::bounds::{with_background_timeout, with_request_timeout};
 use crate::database::{Database, micros, now_micros};
@@ -108,25 +109,18 @@ pub async fn exchange(
     let body = app.body_budget.read(body, BODY_LIMIT_BYTES).await?;
     let request = Request::from_parts(head, Body::from(body));
     let Json(Exchange { token }) = Json::from_request(request, &app).await?;
-    let Some((row, secret)) = with_request_timeout(take(&app.database, &Hash::of(&token))).await? else {
+    let Some((row, secret)) = with_request_timeout(take(&app.database, &Hash::of(&token), address)).await? else {
         refused(AuthFailure::SetupToken);
         app.access.add_failure(address);
         let detail = "token: found one that was never given, was used, or is over an hour old, or there is an admin key; a start without an admin key writes another";
         return Err(Error::Unauthenticated { code: "setup_token_invalid", detail, offers_basic: false });
     };
-    let entry = Entry {
-        user_id: None,
-        key_id: None,
-        action: format!("POST {PATH}"),
-        object: format!("/api/v1/keys/{}", row.id),
-        address: Some(address),
-    };
-    app.access.audit.record(entry, Some(201)).await;
     Ok(created(row, &secret))
 }
 
-/// Takes the token and makes the key, both or neither. Of two requests at once one finds no token. With an admin key no token is valid.
-async fn take(database: &Database, token: &Hash) -> Result<Option<(Row, NewSecret)>> {
+/// Takes the token, makes the key and has it on record, all or nothing. Of two requests at once one finds no token. With an admin key
+/// no token is valid.
+async fn take(database: &Database, token: &Hash, address: IpAddr) -> Result<Option<(Row, NewSecret)>> {
     let mut transaction = database.begin().await?;
     let query = "DELETE FROM setup_token WHERE id = 1 AND token_hash = $1 AND expires_at > $2";
     let taken = sqlx::query(query).bind(token.to_hex()).bind(now_micros()).execute(&mut *transaction).await?;
@@ -139,6 +133,14 @@ async fn take(database: &Database, token: &Hash) -> Result<Option<(Row, NewSecre
     let row = Row::new(&user_id, "setup", Scopes::all(), "setup", None);
     let secret = row.secret()?;
     row.insert(&mut transaction, &secret.hash().to_hex()).await?;
+    let entry = Entry {
+        user_id: None,
+        key_id: None,
+        action: format!("POST {PATH}"),
+        object: location(&row.id),
+        address: Some(address),
+    };
+    write_done(&mut transaction, &entry, StatusCode::CREATED).await?;
     transaction.commit().await?;
     Ok(Some((row, secret)))
 }

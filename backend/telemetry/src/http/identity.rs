@@ -6,6 +6,7 @@
 //! Source of the names: OpenTelemetry's semantic conventions for HTTP spans, version 1.x (stable). The log lines have the same
 //! ones, but for what a client can choose freely (`url.path`, an unknown method) and what the status says already.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -18,6 +19,7 @@ use tracing::span::{Attributes, Record};
 use tracing::{Metadata, Span};
 
 use super::UNMATCHED;
+use super::options::Mask;
 use super::request_id::{REQUEST_ID, RequestId};
 use crate::traces::{self, TraceId};
 
@@ -170,8 +172,8 @@ pub(super) struct Identified {
 }
 
 impl Identified {
-    /// Gives a request of this route its id and its span.
-    pub(super) fn new(request: &Request, route: &'static str) -> Self {
+    /// Gives a request of this route its id and its span, with what is freely chosen by its client masked.
+    pub(super) fn new(request: &Request, route: &'static str, mask: Option<Mask>) -> Self {
         let identity = Arc::new(RequestIdentity {
             id: RequestId::choose(request.headers()),
             method: request.method().clone(),
@@ -183,20 +185,22 @@ impl Identified {
         let span = new_span(&identity);
         let identified = Self { identity, span };
         if traces::may_be_on() {
-            identified.continue_trace(request);
+            identified.continue_trace(request, mask);
         }
         identified
     }
 
-    fn continue_trace(&self, request: &Request) {
+    fn continue_trace(&self, request: &Request, mask: Option<Mask>) {
         traces::continue_trace(&self.span, request.headers());
         if let Some(trace_id) = traces::trace_id(&self.span) {
             // Nobody else sets it.
             let _ = self.identity.trace_id.set(trace_id);
             self.record("trace_id", trace_id.to_string());
-            self.record("url.path", shortened(request.uri().path()));
+            // Before it is shortened: half a secret is not recognised.
+            let masked = |text| mask.map_or(Cow::Borrowed(text), |mask| mask(text));
+            self.record("url.path", shortened(&masked(request.uri().path())));
             if known_method(request.method()) == OTHER_METHOD {
-                self.record("http.request.method_original", shortened(request.method().as_str()));
+                self.record("http.request.method_original", shortened(&masked(request.method().as_str())));
             }
         }
     }

@@ -16,7 +16,7 @@ use tracing::Span;
 
 use super::body::{self, MeasuredBody};
 use super::identity::Identified;
-use super::options::HttpOptions;
+use super::options::{HttpOptions, Mask};
 use super::panics;
 use super::request_guard::RequestGuard;
 use super::route_series::Routes;
@@ -61,6 +61,8 @@ struct Parts {
     catches_panics: bool,
     /// Whether the inner service is a router's, which does nothing before it is polled.
     is_inner_lazy: bool,
+    /// Of what a client can choose freely, on spans.
+    mask: Option<Mask>,
 }
 
 impl HttpLayer {
@@ -70,8 +72,9 @@ impl HttpLayer {
     }
 
     /// A layer that measures, when metrics are on, and identifies requests and catches their panics, for a router.
-    pub(crate) fn observing(options: HttpOptions) -> Self {
-        Self::with_parts(options, Parts { measures: true, identifies: true, catches_panics: true, is_inner_lazy: true })
+    pub(crate) fn observing(options: HttpOptions, mask: Option<Mask>) -> Self {
+        let parts = Parts { measures: true, identifies: true, catches_panics: true, is_inner_lazy: true, mask };
+        Self::with_parts(options, parts)
     }
 
     fn with_parts(options: HttpOptions, parts: Parts) -> Self {
@@ -132,7 +135,7 @@ where
             Some(guard) => body::measure_request(request, guard),
             None => (request, None),
         };
-        let identified = parts.identifies.then(|| Identified::new(&request, route.template));
+        let identified = parts.identifies.then(|| Identified::new(&request, route.template, parts.mask));
         let inner = match &identified {
             Some(identified) if !parts.is_inner_lazy => identified.scope(|| self.inner.call(request)),
             _ => self.inner.call(request),

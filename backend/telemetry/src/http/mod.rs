@@ -22,7 +22,7 @@ mod route_series;
 pub use identity::current_request_id;
 pub(crate) use identity::{Fields, RequestIdentity};
 pub use layer::{HttpLayer, identify};
-pub use options::{Buckets, HttpOptions};
+pub use options::{Buckets, HttpOptions, Mask};
 pub use panics::catch_panics;
 
 /// The route label of a request that matched no route.

@@ -1,5 +1,7 @@
 //! What the layer measures: settings, each with a default that suits most services.
 
+use std::borrow::Cow;
+
 use clap::{ArgAction, Args};
 use regex::Regex;
 
@@ -42,6 +44,21 @@ pub struct HttpOptions {
     #[arg(id = "HTTP_METRICS__SIZE_BUCKETS", value_parser = buckets)]
     pub size_buckets: Option<Buckets>,
 }
+
+/// Masks what of a text, such as a path, must not be seen on spans. Text without any is handed back as it is.
+///
+/// ```
+/// use belfry_telemetry::http::Mask;
+/// use std::borrow::Cow;
+///
+/// const MASK: Mask = |text| match text.split_once("/token/") {
+///     Some((before, _)) => Cow::Owned(format!("{before}/token/***")),
+///     None => Cow::Borrowed(text),
+/// };
+/// assert_eq!(MASK("/files/token/abc"), "/files/token/***");
+/// assert_eq!(MASK("/files"), "/files");
+/// ```
+pub type Mask = fn(&str) -> Cow<'_, str>;
 
 /// Ascending upper bounds.
 ///

@@ -13,6 +13,22 @@ impl Telemetry {
         self.started
     }
 
+    /// Has `mask` applied to what clients choose freely and spans show: paths and unknown methods. For a service whose clients may put
+    /// a secret there by mistake. It runs only for requests with a span that is exported.
+    ///
+    /// ```no_run
+    /// # fn run(telemetry: belfry_telemetry::Telemetry, api: axum::Router) {
+    /// let telemetry = telemetry.mask_paths(|path| path.replace("secret", "***").into());
+    /// let router = telemetry.observe(api);
+    /// # drop(router);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn mask_paths(mut self, mask: http::Mask) -> Self {
+        self.mask = Some(mask);
+        self
+    }
+
     /// The router with its requests measured, identified and traced, its panics caught, and `GET /metrics` added.
     /// Call it last, so that unmatched requests are measured too. With metrics off nothing is measured.
     ///
@@ -20,7 +36,7 @@ impl Telemetry {
     /// with `Router::nest("/internal", telemetry.routes())`.
     pub fn observe(&self, router: axum::Router) -> axum::Router {
         let has_own_page = self.page.is_some() && exposition::has_metrics_route(&router);
-        let router = router.layer(http::HttpLayer::observing(self.http.clone()));
+        let router = router.layer(http::HttpLayer::observing(self.http.clone(), self.mask));
         if has_own_page {
             tracing::warn!("router already serves GET /metrics; telemetry's was not added");
             return router;

@@ -1,14 +1,24 @@
 //! Who changed what.
+//!
+//! A change of users or keys is written in the transaction that makes it ([`AuditedChange`]): both last, or neither. Whatever else
+//! changes something is written when it has ended, and before its response: a process that is killed in between leaves a change
+//! that is not on record.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use sqlx::AnyConnection;
 use tracing::Instrument;
 use uuid::Uuid;
 
 use super::caller::Caller;
-use super::key_text::KEY_PREFIX;
+use super::key_text::masked;
 use crate::database::bounds::with_background_timeout;
-use crate::database::{Database, now_micros};
+use crate::database::{Database, Transaction, now_micros};
 use crate::error::{Result, chain};
 use crate::events::auth::AuditNotWritten;
 
@@ -47,15 +57,17 @@ impl AuditLog {
             user_id: caller.user_id.clone(),
             key_id: caller.key_id.clone(),
             action,
-            object: without_keys(object),
+            object: masked(object).into_owned(),
             address: Some(address),
         };
-        Recording { log: self.clone(), entry: Some(entry) }
+        let pending = Pending { id: OnceLock::new(), entry: Mutex::new(Some(entry)) };
+        Recording { log: self.clone(), pending: Arc::new(pending) }
     }
 
-    /// Writes an entry. What cannot be written is in the log of the service.
-    pub async fn record(&self, entry: Entry, status: Option<u16>) {
-        let written = with_background_timeout(write(&self.database, &entry, status)).await;
+    /// Writes an entry, unless it is there. What cannot be written is in the log of the service.
+    async fn record(&self, id: &str, entry: Entry, status: Option<u16>) {
+        let write = async { write(&mut *self.database.pool.acquire().await?, id, &entry, status).await };
+        let written = with_background_timeout(write).await;
         if let Err(error) = written {
             let Entry { action, object, key_id, .. } = &entry;
             AuditNotWritten { cause: chain(&error), action, object, key_id: key_id.as_deref() }.emit();
@@ -63,23 +75,87 @@ impl AuditLog {
     }
 }
 
+/// The entry of a request until it is written.
+struct Pending {
+    /// That of its row: when it is unknown whether a transaction with it was committed, it is written again, and is there once.
+    id: OnceLock<String>,
+    entry: Mutex<Option<Entry>>,
+}
+
+impl Pending {
+    fn id(&self) -> &str {
+        // Not before it is written, since the newest have the highest ids.
+        self.id.get_or_init(new_id)
+    }
+
+    fn entry(&self) -> Option<Entry> {
+        self.entry.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn take(&self) -> Option<Entry> {
+        self.entry.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// The entry of a request, for the handler that writes it together with its change. A handler takes it as an argument; of a
+/// request that is not audited it is empty.
+#[derive(Clone, Default)]
+pub struct AuditedChange(Option<Arc<Pending>>);
+
+impl AuditedChange {
+    /// Makes the change of this transaction last, and its entry with it. The request is answered with `status`; `made` is the path of what
+    /// it has made, if anything.
+    ///
+    /// # Errors
+    /// Those of the database. Unless it is the answer to the commit that is missing, the change is not made.
+    pub async fn commit(&self, mut transaction: Transaction, status: StatusCode, made: Option<&str>) -> Result<()> {
+        let pending = self.0.as_deref();
+        if let Some((pending, mut entry)) = pending.and_then(|pending| Some((pending, pending.entry()?))) {
+            if let Some(made) = made {
+                made.clone_into(&mut entry.object);
+            }
+            write(&mut transaction, pending.id(), &entry, Some(status.as_u16())).await?;
+        }
+        transaction.commit().await?;
+        if let Some(pending) = pending {
+            pending.take();
+        }
+        Ok(())
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for AuditedChange {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_default())
+    }
+}
+
 /// A request that is on record once it has ended.
 pub struct Recording {
     log: AuditLog,
-    entry: Option<Entry>,
+    pending: Arc<Pending>,
 }
 
 impl Recording {
+    /// Its entry, for the handler.
+    pub fn change(&self) -> AuditedChange {
+        AuditedChange(Some(self.pending.clone()))
+    }
+
     /// It was answered with this status; `object` is what it has made, if anything. Returns when that is written; of what has failed at
     /// once, since then the database may not answer.
-    pub async fn ended(mut self, status: u16, object: Option<String>) {
-        let Some(mut entry) = self.entry.take() else { return };
+    pub async fn ended(self, status: u16, object: Option<String>) {
+        // None: the handler has written it.
+        let Some(mut entry) = self.pending.take() else { return };
         if let Some(object) = object {
             entry.object = object;
         }
-        let log = self.log.clone();
+        let (log, pending) = (self.log.clone(), self.pending.clone());
         // To its end also when the client goes away meanwhile.
-        let writing = tokio::spawn(async move { log.record(entry, Some(status)).await }.in_current_span());
+        let writing =
+            tokio::spawn(async move { log.record(pending.id(), entry, Some(status)).await }.in_current_span());
         if status < 400 {
             // A panic there is logged like any other.
             let _ = writing.await;
@@ -89,28 +165,13 @@ impl Recording {
 
 impl Drop for Recording {
     fn drop(&mut self) {
-        let Some(entry) = self.entry.take() else { return };
-        let log = self.log.clone();
+        let Some(entry) = self.pending.take() else { return };
+        let (log, pending) = (self.log.clone(), self.pending.clone());
         // There is none when the process ends by itself.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { log.record(entry, None).await }.in_current_span());
+            runtime.spawn(async move { log.record(pending.id(), entry, None).await }.in_current_span());
         }
     }
-}
-
-/// A path in which the secret of each key is masked: clients put a key where its id belongs.
-fn without_keys(path: &str) -> String {
-    let mask = |part: &str| {
-        let Some(start) = part.find(KEY_PREFIX) else { return part.to_owned() };
-        let (before, key) = part.split_at(start);
-        match key.get(KEY_PREFIX.len()..KEY_PREFIX.len() + 33) {
-            Some(id) if id.ends_with('_') && id[..32].bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-                format!("{before}{KEY_PREFIX}{id}***")
-            }
-            _ => part.to_owned(),
-        }
-    };
-    path.split('/').map(mask).collect::<Vec<_>>().join("/")
 }
 
 fn outcome(status: Option<u16>) -> &'static str {
@@ -122,15 +183,27 @@ fn outcome(status: Option<u16>) -> &'static str {
     }
 }
 
-async fn write(database: &Database, entry: &Entry, status: Option<u16>) -> Result<()> {
+fn new_id() -> String {
+    Uuid::now_v7().to_string()
+}
+
+/// Writes what the server itself has done in this transaction.
+///
+/// # Errors
+/// Those of the database.
+pub async fn write_done(connection: &mut AnyConnection, entry: &Entry, status: StatusCode) -> Result<()> {
+    write(connection, &new_id(), entry, Some(status.as_u16())).await
+}
+
+async fn write(connection: &mut AnyConnection, id: &str, entry: &Entry, status: Option<u16>) -> Result<()> {
     // PostgreSQL refuses a NUL, which no path has.
     let object = entry.object.replace('\0', "\u{fffd}");
     let end = object.floor_char_boundary(MAX_OBJECT_BYTES);
     sqlx::query(
         "INSERT INTO audit (id, at, user_id, key_id, action, object, outcome, status, address) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING",
     )
-    .bind(Uuid::now_v7().to_string())
+    .bind(id)
     .bind(now_micros())
     .bind(entry.user_id.as_deref())
     .bind(entry.key_id.as_deref())
@@ -139,7 +212,7 @@ async fn write(database: &Database, entry: &Entry, status: Option<u16>) -> Resul
     .bind(outcome(status))
     .bind(status.map(i64::from))
     .bind(entry.address.map(|address| address.to_canonical().to_string()))
-    .execute(&database.pool)
+    .execute(connection)
     .await?;
     Ok(())
 }
@@ -147,23 +220,6 @@ async fn write(database: &Database, entry: &Entry, status: Option<u16>) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_key_in_a_path_is_masked() {
-        let id = "0123456789abcdefABCDEF0123456789";
-        for (path, expected) in [
-            (
-                format!("/api/v1/keys/belfry_{id}_{}/rotate", "a".repeat(72)),
-                format!("/api/v1/keys/belfry_{id}_***/rotate"),
-            ),
-            (format!("/api/v1/keys/%22belfry_{id}_c"), format!("/api/v1/keys/%22belfry_{id}_***")),
-        ] {
-            assert_eq!(without_keys(&path), expected);
-        }
-        for path in ["/", "/api/v1/keys/belfry_0123", &format!("/belfry_{id}"), "/belfry_\u{e9}", "/api/v1/runs"] {
-            assert_eq!(without_keys(path), path);
-        }
-    }
 
     #[test]
     fn outcomes_follow_from_statuses() {

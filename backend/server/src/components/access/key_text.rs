@@ -5,6 +5,7 @@
 //! Of a key only its SHA-256 is stored. A slow hash, as for passwords, would only make requests slow: nobody can try out 2^256
 //! secrets, and what was chosen at random is in no dictionary. Nor is there a salt: no two keys are equal.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use sha2::{Digest, Sha256};
@@ -68,6 +69,39 @@ impl Credential {
         let id = is_whole.then(|| Uuid::try_parse(id).ok())??;
         Some(Self { id: id.to_string(), hash })
     }
+}
+
+/// A path in which the secret of each key and token that was made here is masked: clients put a key where its id belongs. A key
+/// that an operator has chosen looks like any other text, and is not recognised.
+pub fn masked(path: &str) -> Cow<'_, str> {
+    // As most are.
+    if !path.contains(KEY_PREFIX) {
+        return Cow::Borrowed(path);
+    }
+    let (mut masked, mut rest) = (String::with_capacity(path.len()), path);
+    while let Some(start) = rest.find(KEY_PREFIX) {
+        let (before, found) = rest.split_at(start);
+        let (shown, hidden) = found.split_at(public_length(found).unwrap_or(KEY_PREFIX.len()));
+        masked.push_str(before);
+        masked.push_str(shown);
+        rest = hidden;
+        if public_length(found).is_some() {
+            masked.push_str("***");
+            rest = &hidden[hidden.find('/').unwrap_or(hidden.len())..];
+        }
+    }
+    masked.push_str(rest);
+    Cow::Owned(masked)
+}
+
+/// How many bytes of a key or a token at the beginning of this text are no secret: up to its secret. `None`: there is neither.
+fn public_length(text: &str) -> Option<usize> {
+    if text.starts_with(SETUP_PREFIX) {
+        return Some(SETUP_PREFIX.len());
+    }
+    let end = KEY_PREFIX.len() + 32;
+    let id = text.get(KEY_PREFIX.len()..=end)?.strip_suffix('_')?;
+    id.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(end + 1)
 }
 
 /// The id of a key that an operator has chosen: it follows from the key, so that every server and every start has the same.
@@ -160,5 +194,24 @@ mod tests {
         let (one, two) = (Credential::read(text).unwrap(), Credential::read(text).unwrap());
         assert!(one.id == two.id && crate::request::is_id(&one.id));
         assert_ne!(Credential::read(&text.replace("own", "new")).unwrap().id, one.id);
+    }
+
+    #[test]
+    fn a_secret_in_a_path_is_masked() {
+        let id = "0123456789abcdefABCDEF0123456789";
+        let key = NewSecret::key(Uuid::now_v7());
+        let (shown, secret) = key.expose().rsplit_once('_').unwrap();
+        for (path, expected) in [
+            (format!("/api/v1/keys/{shown}_{secret}/rotate"), format!("/api/v1/keys/{shown}_***/rotate")),
+            (format!("/api/v1/keys/%22belfry_{id}_c"), format!("/api/v1/keys/%22belfry_{id}_***")),
+            (format!("/belfry_x-{shown}_{secret}/{shown}_{secret}"), format!("/belfry_x-{shown}_***/{shown}_***")),
+            (format!("/a,belfry_belfry_{id}_c,d/e"), format!("/a,belfry_belfry_{id}_***/e")),
+            (NewSecret::setup_token().expose().to_owned(), "belfry_setup_***".to_owned()),
+        ] {
+            assert_eq!(masked(&path), expected);
+        }
+        for path in ["/", "/api/v1/keys/belfry_0123", &format!("/belfry_{id}"), "/belfry_\u{e9}", "/api/v1/runs", ""] {
+            assert_eq!(masked(path), path);
+        }
     }
 }

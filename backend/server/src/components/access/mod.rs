@@ -98,6 +98,18 @@ impl AccessControl {
         })
     }
 
+    /// Whether a request with this key would be let in now where `scope` is needed. It counts as no use of the key.
+    pub async fn still_admits(&self, credential: &Credential, scope: Scope) -> bool {
+        let known = match self.keys.recall(credential) {
+            Some(known) => known,
+            None => match self.keys.find(credential).await {
+                Ok(Ok(known)) => known,
+                Ok(Err(_)) | Err(_) => return false,
+            },
+        };
+        known.scopes.contains(scope)
+    }
+
     fn admit(&self, known: &Arc<KnownKey>) -> Verdict {
         self.usage.note(known);
         Verdict::Valid(known.caller())

@@ -39,6 +39,24 @@ async fn tables(server: &Server) -> String {
     text
 }
 
+/// Asks with this text where ids, names and cursors belong. Some responses name to the client what it has sent.
+async fn put_in_paths(server: &Server, text: &str) {
+    for (method, path) in [
+        (Method::GET, format!("/api/v1/runs/{text}")),
+        (Method::GET, format!("/api/v1/runs?cursor={text}")),
+        (Method::GET, format!("/api/v1/datasets/{text}/content")),
+        (Method::GET, format!("/api/v1/users/{text}/keys")),
+        (Method::GET, format!("/no/such/{text}?key={text}")),
+        (Method::GET, format!("/jobs/stats/{text}")),
+        (Method::POST, format!("/api/v1/runs/{text}/cancel")),
+        (Method::DELETE, format!("/api/v1/keys/{text}")),
+    ] {
+        for key in [ADMIN_KEY, "no-such-key-0123456789-0123456789-0123456789"] {
+            assert!(send(server, method.clone(), &path, key).await.status().is_client_error(), "{method} {path}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn planted_keys_are_nowhere_but_in_their_responses() {
     let (loki, loki_url) = Receiver::start().await;
@@ -71,6 +89,9 @@ async fn planted_keys_are_nowhere_but_in_their_responses() {
         said += &send(&server, Method::POST, "/api/v1/runs", text).await.text().await.unwrap();
     }
     said += &server.post("/api/v1/setup", &json!({ "token": token })).await.text().await.unwrap();
+    for text in [&key.text, &new.text, &token] {
+        put_in_paths(&server, text).await;
+    }
     // The secret itself, without what says which key it is.
     let secret = |key: &Key| key.text.rsplit_once('_').unwrap().1.to_owned();
     let secrets = [secret(&key), secret(&new), wrong, token, ADMIN_KEY.to_owned()];
@@ -85,7 +106,7 @@ async fn planted_keys_are_nowhere_but_in_their_responses() {
     let lines: String = loki.lines().iter().map(|line| format!("{line:?}")).collect();
     assert_absent(&secrets, "Loki", &lines);
     let taken = format!("{:?}", spans.taken());
-    assert!(taken.contains("/api/v1/runs"), "no spans came");
+    assert!(taken.contains(&format!("/api/v1/runs/belfry_{}_***", key.id.replace('-', ""))), "no spans came");
     assert_absent(&secrets, "the spans", &taken);
     let files = [files(logs.path()), files(server.folder.path())].concat();
     assert!(!files.is_empty());

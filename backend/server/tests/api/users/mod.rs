@@ -2,6 +2,7 @@
 
 mod activity;
 mod audit;
+mod audited_changes;
 mod browser;
 mod canaries;
 mod first_key;
@@ -9,6 +10,7 @@ mod keys;
 mod limits;
 mod outages;
 mod routes;
+mod streams;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
