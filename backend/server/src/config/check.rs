@@ -26,16 +26,20 @@ impl Config {
     fn access_faults(&self) -> Vec<SettingsError> {
         let host = self.server.host.to_canonical();
         // An address of this machine that others reach is published on itself.
-        let (variable, address) = match self.auth.published_on {
-            Some(address) if host.is_unspecified() || host.is_loopback() => ("AUTH__PUBLISHED_ON", address),
-            _ => ("SERVER__HOST", self.server.host),
+        let (variable, address, origin) = match self.auth.published_on {
+            Some(address) if host.is_unspecified() || host.is_loopback() => {
+                ("AUTH__PUBLISHED_ON", address, " (docker-compose.yml sets this to BIND_ADDRESS)")
+            }
+            _ => ("SERVER__HOST", self.server.host, ""),
         };
         if self.auth.mode == AuthMode::Keys || self.auth.allow_anonymous || address.to_canonical().is_loopback() {
             return Vec::new();
         }
-        let expected = "a loopback address such as 127.0.0.1, because AUTH__MODE is off: set that to keys, or \
-            AUTH__ALLOW_ANONYMOUS to true if whoever reaches this address may do everything";
-        vec![fault(variable, shown_value(&address.to_string()), expected)]
+        let expected = format!(
+            "a loopback address such as 127.0.0.1{origin}, because AUTH__MODE is off: set that to keys, or \
+             AUTH__ALLOW_ANONYMOUS to true if whoever reaches this address may do everything"
+        );
+        vec![fault(variable, shown_value(&address.to_string()), &expected)]
     }
 
     fn lifetimes(&self) -> Vec<SettingsError> {

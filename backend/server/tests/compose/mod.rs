@@ -2,6 +2,7 @@
 //! The images may be the stand-ins of `infra/local-images`; the files and the backend's image are always real.
 
 mod context;
+mod keys;
 mod run_script;
 mod stack;
 
