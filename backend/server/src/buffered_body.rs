@@ -21,6 +21,9 @@ const UNIT_BYTES: usize = 1024;
 /// connections bounds these.
 const FREE_BYTES: usize = 16 * 1024;
 
+/// Bodies of senders that are not known before they are read share this part of `SERVER__MAX_BUFFERED_BYTES`, in addition to it.
+pub const UNVERIFIED_PART: u64 = 8;
+
 /// How long the memory of a body that has to give it up may take to be free.
 const GIVING_UP: Duration = Duration::from_secs(1);
 

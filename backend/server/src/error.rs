@@ -56,7 +56,7 @@ pub enum Error {
     #[error("the request body came too slowly: expected {0}")]
     TooSlow(String),
     /// Bodies of others have taken the memory for them: 503 with Retry-After.
-    #[error("request bodies have taken all of SERVER__MAX_BUFFERED_BYTES")]
+    #[error("request bodies have taken all that SERVER__MAX_BUFFERED_BYTES allows them")]
     BuffersFull,
     /// The request is for another host: 421.
     #[error("Host: found {0}, expected an IP address, localhost or a name in SERVER__ALLOWED_HOSTS")]

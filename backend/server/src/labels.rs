@@ -145,7 +145,7 @@ pub enum RequestRefusal {
     SlowBody,
     /// Its body was not as HTTP/1.1 has it, such as a chunk without a size.
     MalformedBody,
-    /// JSON bodies have taken all of SERVER__MAX_BUFFERED_BYTES.
+    /// Bodies have taken all the memory that SERVER__MAX_BUFFERED_BYTES allows them.
     MaxBufferedBytes,
     /// Its `Host` is missing, doubled or none.
     InvalidHost,

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use crate::ai::Ai;
 use crate::ai::ledger::Ledger;
 use crate::ai::prices;
-use crate::buffered_body::BodyBudget;
+use crate::buffered_body::{BodyBudget, UNVERIFIED_PART};
 use crate::client_call::ServiceClient;
 use crate::components::access::AccessControl;
 use crate::components::access::key_text::masked;
@@ -203,6 +203,7 @@ fn assemble(
     };
     let limits = &config.server.limits;
     let ai = Ai::new(&config.ai, clients.services.clone(), database.clone(), ai_ledger.clone(), &shutdown);
+    let body_budget = |bytes| BodyBudget::new(bytes, limits.body_timeout, limits.min_body_rate);
     Ok(Arc::new(App {
         ai,
         checks: health::checks(&dependencies),
@@ -216,7 +217,8 @@ fn assemble(
         lease_clock,
         started: Instant::now(),
         upload_slots: UploadSlots::new(config.upload.max_concurrent, limits.min_body_rate),
-        body_budget: BodyBudget::new(limits.max_buffered_bytes, limits.body_timeout, limits.min_body_rate),
+        body_budget: body_budget(limits.max_buffered_bytes),
+        unverified_bodies: body_budget(limits.max_buffered_bytes / UNVERIFIED_PART),
         run_notifications: RunNotifications::default(),
         run_feeds: Arc::new(RunFeeds::new(FollowerLimits {
             total: config.training.max_followers,

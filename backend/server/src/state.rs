@@ -56,6 +56,9 @@ pub struct App {
     pub upload_slots: UploadSlots,
     /// The memory for JSON bodies.
     pub body_budget: BodyBudget,
+    /// The memory for bodies whose senders are known only by a signature of the whole body. It is apart from that of the others,
+    /// since anybody can use it up.
+    pub unverified_bodies: BodyBudget,
     /// Runs due jobs.
     pub scheduler: Arc<Scheduler>,
     /// Says when leases can be judged.

@@ -77,7 +77,7 @@ async fn read_and_store(app: &App, parts: &Parts, body: Body, received: &mut Bil
     }
     // Before the body is read of whom does not even claim to be the provider.
     let claims = Claims::read(&parts.headers, now_micros() / 1_000_000)?;
-    let body = app.body_budget.read(body, BODY_LIMIT_BYTES).await?;
+    let body = app.unverified_bodies.read(body, BODY_LIMIT_BYTES).await?;
     claims.verify(&body, secrets)?;
     received.is_signed();
     let Some(kind) = event::read_type(&body)? else {

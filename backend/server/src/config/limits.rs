@@ -40,7 +40,7 @@ pub struct LimitsConfig {
     #[arg(id = "SERVER__MIN_RESPONSE_RATE", default_value = "1KiB", value_parser = bytes_between("1B", "1TiB"))]
     pub min_response_rate: u64,
     /// Memory for all JSON bodies together while they come in, the first 16 KiB of each not counted; further ones are
-    /// answered 503 with Retry-After.
+    /// answered 503 with Retry-After. Bodies of billing events, which anybody can send, share an eighth of as much besides.
     #[arg(id = "SERVER__MAX_BUFFERED_BYTES", default_value = "32MiB", value_parser = bytes_between("2MiB", "1TiB"))]
     pub max_buffered_bytes: u64,
     /// Names by which clients may call this server, separated by commas, besides IP addresses, `localhost` and names below

@@ -2,7 +2,7 @@
 
 use belfry_telemetry::catalogue::DatabaseErrorKind;
 
-/// Whether it cannot be reached, or is locked.
+/// Whether it cannot be reached, or others lock what is needed.
 pub(super) fn is_unreachable(error: &sqlx::Error) -> bool {
     matches!(kind(error), DatabaseErrorKind::Timeout | DatabaseErrorKind::Connection)
 }
@@ -33,6 +33,9 @@ fn database_kind(error: &dyn sqlx::error::DatabaseError) -> DatabaseErrorKind {
                 DatabaseErrorKind::Connection
             }
             Some(Code::Postgres("53300" | "25006")) => DatabaseErrorKind::Connection,
+            // serialization_failure, deadlock_detected and lock_not_available: others wrote the same rows at the same time. All
+            // that the transaction did is undone, and it may be tried again.
+            Some(Code::Postgres("40001" | "40P01" | "55P03")) => DatabaseErrorKind::Timeout,
             // SQLITE_BUSY and SQLITE_LOCKED: another writer takes too long.
             Some(Code::Sqlite(5 | 6)) => DatabaseErrorKind::Timeout,
             // SQLITE_READONLY, SQLITE_IOERR and SQLITE_CANTOPEN: its file is out of reach.

@@ -76,6 +76,10 @@ impl IntoResponse for Error {
                     headers.append(header::WWW_AUTHENTICATE, BASIC);
                 }
             }
+            Self::BuffersFull => {
+                // What is left of its body is not read, so that no other request can follow it.
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
             Self::TooManyFailures { seconds } => retry_after = Some(Duration::from_secs(seconds)),
             Self::Range { size_bytes } => headers.typed_insert(ContentRange::unsatisfied_bytes(size_bytes)),
             _ => {}

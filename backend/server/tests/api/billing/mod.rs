@@ -3,6 +3,7 @@
 mod deliveries;
 mod ledger;
 mod refusals;
+mod strangers;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

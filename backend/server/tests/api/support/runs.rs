@@ -4,7 +4,7 @@ use belfry_test_support::eventually;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::api::support::server::{PATIENCE, Server, shipped};
+use crate::api::support::server::{PATIENCE, Server, answered, shipped};
 
 /// Settings with which the algorithm that ends in any way it is told to is known.
 pub const FAKE: (&str, &str) = ("TRAINING__ALLOW_FAKE", "true");
@@ -12,7 +12,7 @@ pub const FAKE: (&str, &str) = ("TRAINING__ALLOW_FAKE", "true");
 /// Uploads a table and returns the dataset's id.
 pub async fn upload(server: &Server, csv: impl Into<Vec<u8>>) -> String {
     let request = server.client.post(format!("{}/api/v1/datasets", server.url)).header("content-type", "text/csv");
-    let response = request.body(csv.into()).send().await.unwrap();
+    let response = answered(request.body(csv.into())).await;
     let (status, text) = (response.status(), response.text().await.unwrap());
     assert_eq!(status, StatusCode::CREATED, "{text}");
     serde_json::from_str::<Value>(&text).unwrap()["id"].as_str().unwrap().to_owned()

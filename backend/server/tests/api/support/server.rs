@@ -3,10 +3,12 @@
 use std::path::Path;
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
+use belfry_telemetry::error_text::chain;
 pub use belfry_test_support::PATIENCE;
 use belfry_test_support::eventually;
-use reqwest::{Response, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use sqlx::Executor;
 use tempfile::TempDir;
@@ -170,7 +172,7 @@ impl Server {
 
     /// `GET path`.
     pub async fn get(&self, path: &str) -> Response {
-        self.client.get(format!("{}{path}", self.url)).send().await.unwrap()
+        answered(self.client.get(format!("{}{path}", self.url))).await
     }
 
     /// `GET path`, which must succeed, as JSON.
@@ -184,7 +186,7 @@ impl Server {
 
     /// `POST path` with a JSON body.
     pub async fn post(&self, path: &str, body: &Value) -> Response {
-        self.client.post(format!("{}{path}", self.url)).json(body).send().await.unwrap()
+        answered(self.client.post(format!("{}{path}", self.url)).json(body)).await
     }
 
     /// The value of a series on `/metrics`, such as `http_requests_total{method="GET",endpoint="/livez",status="200"}`.
@@ -235,6 +237,15 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Sends a request that must be answered.
+///
+/// # Panics
+/// With all causes, and how long it took, if it is not.
+pub async fn answered(request: RequestBuilder) -> Response {
+    let began = Instant::now();
+    request.send().await.unwrap_or_else(|error| panic!("no answer after {:?}: {}", began.elapsed(), chain(&error)))
 }
 
 /// Asserts that an answer is a problem with this status and code, and returns it.
