@@ -176,8 +176,14 @@ impl Ai {
         let until = loop {
             let now = now_micros();
             let until = now.saturating_add(micros(lifetime));
-            if with_background_timeout(subject.claim(&self.database, now, until)).await? {
-                break until;
+            match with_background_timeout(subject.claim(&self.database, now, until)).await {
+                Ok(true) => break until,
+                Ok(false) => {}
+                Err(error) => {
+                    // It may have been made all the same, and would keep everybody out until it expires.
+                    self.release(subject, until).await;
+                    return Err(error);
+                }
             }
             // A row that is gone cannot be claimed either.
             with_background_timeout(subject.read(&self.database)).await?;
@@ -187,10 +193,14 @@ impl Ai {
             self.stopping.run_until_cancelled(tokio::time::sleep(POLL)).await;
         };
         let written = self.write_claimed(client, &request, before.as_ref(), prompt).await;
+        self.release(subject, until).await;
+        written
+    }
+
+    async fn release(&self, subject: &Subject, until: i64) {
         if let Err(error) = with_background_timeout(subject.release(&self.database, until)).await {
             tracing::warn!(id = subject.id, cause = chain(&error), "claim on an AI text not released; it expires");
         }
-        written
     }
 
     async fn write_claimed<P>(
