@@ -180,8 +180,10 @@ impl Ai {
                 Ok(true) => break until,
                 Ok(false) => {}
                 Err(error) => {
-                    // It may have been made all the same, and would keep everybody out until it expires.
-                    self.release(subject, until).await;
+                    if !error.is_definitely_not_applied() {
+                        // It may have been made all the same, and would keep everybody out until it expires.
+                        self.release(subject, until).await;
+                    }
                     return Err(error);
                 }
             }
