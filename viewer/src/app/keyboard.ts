@@ -11,7 +11,7 @@ export interface KeyBinding {
   evenTyping?: boolean;
 }
 
-/** How long a sequence waits for its second key. */
+/** How long after the first key of a sequence its second may be pressed. */
 const sequenceTimeoutMs = 1200;
 
 export interface KeyPress {
@@ -19,29 +19,31 @@ export interface KeyPress {
   ctrlKey?: boolean;
   metaKey?: boolean;
   altKey?: boolean;
+  /** When the key was pressed, in milliseconds: a busy page hears of it later. */
+  timeStamp: number;
 }
 
 const keyNames: Record<string, string> = { ArrowLeft: 'left', ArrowRight: 'right', Escape: 'esc' };
 
 /** The name of a key press as bindings write it; capital letters keep their case, ctrl and ⌘ are one. */
-export function keyName(press: KeyPress): string {
+export function keyName(press: Omit<KeyPress, 'timeStamp'>): string {
   const key = keyNames[press.key] ?? press.key;
   return press.ctrlKey || press.metaKey ? `ctrl+${key.toLowerCase()}` : key;
 }
 
 /** Feeds key presses into sequences; answers with the binding that a press completes. */
-export function createKeySequences(bindings: () => KeyBinding[], now: () => number = Date.now) {
+export function createKeySequences(bindings: () => KeyBinding[]) {
   let first: { name: string; at: number } | undefined;
   return (press: KeyPress): KeyBinding | undefined => {
     if (press.altKey || ['Shift', 'Control', 'Alt', 'Meta'].includes(press.key)) return undefined;
     const name = keyName(press);
-    const sequence = first && now() - first.at < sequenceTimeoutMs ? `${first.name} ${name}` : undefined;
+    const sequence = first && press.timeStamp - first.at < sequenceTimeoutMs ? `${first.name} ${name}` : undefined;
     first = undefined;
     // The last binding wins: a page may replace one of the shell.
     const all = [...bindings()].reverse();
     const found = (sequence && all.find((binding) => binding.keys === sequence)) || all.find((binding) => binding.keys === name);
     if (found) return found;
-    if (all.some((binding) => binding.keys.startsWith(`${name} `))) first = { name, at: now() };
+    if (all.some((binding) => binding.keys.startsWith(`${name} `))) first = { name, at: press.timeStamp };
     return undefined;
   };
 }

@@ -5,8 +5,8 @@ import { createKeySequences, type KeyBinding } from '../../src/app/keyboard';
 function setUp(...keys: string[]) {
   const clock = { now: 0 };
   const bindings = keys.map((sequence): KeyBinding => ({ keys: sequence, description: '', group: 'Everywhere', run: () => undefined }));
-  const feed = createKeySequences(() => bindings, () => clock.now);
-  return { clock, press: (key: string, more = {}) => feed({ key, ...more })?.keys };
+  const feed = createKeySequences(() => bindings);
+  return { clock, press: (key: string, more = {}) => feed({ key, timeStamp: clock.now, ...more })?.keys };
 }
 
 describe('key sequences', () => {
@@ -63,6 +63,6 @@ describe('key sequences', () => {
 
   it('let the binding that came last win', () => {
     const bindings = ['first', 'last'].map((description): KeyBinding => ({ keys: 'r', description, group: 'Everywhere', run: () => undefined }));
-    assert.equal(createKeySequences(() => bindings)({ key: 'r' })?.description, 'last');
+    assert.equal(createKeySequences(() => bindings)({ key: 'r', timeStamp: 0 })?.description, 'last');
   });
 });

@@ -94,6 +94,9 @@ export async function openDashboard(browser, query = '', options = {}) {
   return opened;
 }
 
+/** Presses keys one right after the other, however long a busy page takes to hear of the first. */
+export const pressTogether = (page, keys) => Promise.all(keys.map((key) => page.keyboard.press(key)));
+
 /** The parameters of the page's URL, those that occur several times as lists. */
 export function parameters(page) {
   const result = {};

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { dashboards, launchBrowser, openPage, panelsSettled, seriousFaults, siteUrl } from './browser.mjs';
+import { dashboards, launchBrowser, openPage, panelsSettled, pressTogether, seriousFaults, siteUrl } from './browser.mjs';
 
 const items = await dashboards();
 const { sources } = await (await fetch(`${siteUrl}/api/v1/viewer`)).json();
@@ -24,8 +24,7 @@ const mayBeEmpty = new Set(idle ? [...always, ...withoutTraffic] : always);
 /** Opens all rows, then goes down the page, as a reader does. */
 async function readToTheEnd(page) {
   await panelsSettled(page);
-  await page.keyboard.press('d');
-  await page.keyboard.press('Shift+E');
+  await pressTogether(page, ['d', 'E']);
   for (;;) {
     await panelsSettled(page);
     const more = await page.evaluate(() => {
