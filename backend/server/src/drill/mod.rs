@@ -37,7 +37,7 @@ use rule_files::RuleSet;
 use services::Services;
 use stack::Place;
 use table::Row;
-use watch::watch;
+use watch::{await_inactive, watch};
 
 /// What to drill, and how to tell of it.
 #[derive(Args)]
@@ -154,6 +154,7 @@ async fn run_exercise(
             place.write_replay_configuration()?;
             place.write_alertmanager_configuration(&alertmanager_file(&rules.folder), &[])?;
             let stack = place.start().await?;
+            await_inactive(&stack, &watched).await;
             let replay = async {
                 stack.receiver.show(Some(Replay::begin(test.series.clone(), test.interval, exercise.factor)));
                 fired.cancelled().await;
@@ -171,6 +172,7 @@ async fn run_exercise(
             let settings = fault.settings(&place.receiver)?;
             let services = Services::start(&place, &rules.folder, &settings).await?;
             let stack = place.start().await?;
+            await_inactive(&stack, &watched).await;
             // Ended before the folder that the stack removes.
             let mut services = services;
             let mut scene = Scene::new(&stack, &mut services, &fired);

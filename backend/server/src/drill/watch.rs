@@ -14,6 +14,9 @@ use super::stack::Stack;
 /// How often Prometheus and the receiver are looked at. What Prometheus has recorded meanwhile is not missed.
 const POLL: Duration = Duration::from_millis(250);
 
+/// How long an alert may take to be inactive before its fault.
+const SETTLED_WITHIN: Duration = Duration::from_secs(20);
+
 /// What a template that cannot be filled in becomes.
 const BROKEN_TEMPLATE: &str = "<error expanding template";
 
@@ -72,6 +75,19 @@ impl Timeline {
     }
 }
 
+/// Waits, for a while, until none of these alerts is active: on a busy machine a target may have been slow just after the start.
+pub async fn await_inactive(stack: &Stack, watched: &[Watched]) {
+    let begin = Instant::now();
+    while begin.elapsed() < SETTLED_WITHIN {
+        if let Ok(active) = recorded(stack, Duration::ZERO).await
+            && !watched.iter().any(|watched| watched.resolves && is_active(watched, &active))
+        {
+            return;
+        }
+        sleep(POLL).await;
+    }
+}
+
 /// Follows alerts until all have resolved or a limit has passed. `fired` is cancelled when the fault may end.
 pub async fn watch(
     stack: &Stack,
@@ -83,8 +99,7 @@ pub async fn watch(
     let begin = Instant::now();
     let begin_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let before = recorded(stack, Duration::ZERO).await.unwrap_or_default();
-    let is_active = |watched: &Watched| before.iter().any(|series| is_watched(watched, &labels_of(&series["metric"])));
-    let untouched = |watched| Timeline { inactive: !is_active(watched), ..Timeline::default() };
+    let untouched = |watched| Timeline { inactive: !is_active(watched, &before), ..Timeline::default() };
     let mut timelines: Vec<Timeline> = watched.iter().map(untouched).collect();
     let mut recovery = None;
     loop {
@@ -127,6 +142,10 @@ pub async fn watch(
 /// The states of alerts as Prometheus has recorded them.
 async fn recorded(stack: &Stack, elapsed: Duration) -> anyhow::Result<Vec<Value>> {
     stack.query(&format!("ALERTS[{}s]", elapsed.as_secs() + 2)).await
+}
+
+fn is_active(watched: &Watched, recorded: &[Value]) -> bool {
+    recorded.iter().any(|series| is_watched(watched, &labels_of(&series["metric"])))
 }
 
 fn read_recorded(watched: &Watched, timeline: &mut Timeline, recorded: &[Value], begin: f64) {
