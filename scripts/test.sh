@@ -149,6 +149,7 @@ test_stack_in_containers() {
   step 'the stack in containers' test_containers
   mark containers-tested
   step 'the program from the build context alone' check_build_context
+  mark context-checked
 }
 
 # Every panel with data, idle and loaded, and in a browser.
@@ -181,6 +182,8 @@ test_stack_natively() {
 test_drills() {
   yield_processor 5
   await_mark native-tested
+  # Its compile takes what a drill's stacks need.
+  await_mark context-checked
   step 'drills of alerts' test_native_stack drills stack::drill:: --test-threads=1
 }
 
