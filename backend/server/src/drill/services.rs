@@ -19,7 +19,7 @@ const SCRAPE_INTERVAL: &str = "1s";
 const EVALUATION_INTERVAL: &str = "500ms";
 
 /// How long a service may take to start, on a machine that has much to do.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_secs(180);
 
 /// A table that trains quickly.
 pub const IRIS: &str = include_str!("../../../../data/iris.csv");

@@ -13,7 +13,7 @@ use super::receiver::Receiver;
 use super::shorten::{self, Role, TICK, shortened, written};
 
 /// How long a program may take to start, on a machine that has much to do.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_secs(180);
 
 /// How often is asked for what is waited for.
 const POLL: Duration = Duration::from_millis(100);
@@ -164,7 +164,11 @@ impl Place {
         while !stack.is_ready().await {
             stack.prometheus.require_alive()?;
             stack.alertmanager.require_alive()?;
-            ensure!(begin.elapsed() < START_LIMIT, "Prometheus and Alertmanager were not ready within a minute");
+            ensure!(
+                begin.elapsed() < START_LIMIT,
+                "Prometheus and Alertmanager were not ready within {} s",
+                START_LIMIT.as_secs()
+            );
             sleep(POLL).await;
         }
         Ok(stack)

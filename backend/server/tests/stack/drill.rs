@@ -84,7 +84,7 @@ fn alerts_of_every_kind_fire_are_delivered_and_resolve() {
     let failing =
         drill(&other_stacks, &["DiskSpaceCritical", "--json", "--rules", &folder]).spawn().expect("it starts");
     let names = DRILLED.map(|(name, _)| name);
-    let output = drill(&stacks, &[&names[..], &["--json", "--jobs", "6"]].concat()).output().expect("it starts");
+    let output = drill(&stacks, &[&names[..], &["--json", "--jobs", "4"]].concat()).output().expect("it starts");
     let rows = json_of(&output);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(rows.len(), DRILLED.len());

@@ -39,6 +39,8 @@ pub async fn idle(scene: &mut Scene<'_>) -> anyhow::Result<()> {
         held.push(TcpStream::connect(backend.address()).await?);
     }
     loop {
+        // One of the first may itself have been refused, while a probe had its place.
+        held.push(TcpStream::connect(backend.address()).await?);
         // Answered 503, or cut.
         let _ = backend.get("/api/v1/datasets").await;
         if scene.pause(Duration::from_millis(200)).await {
