@@ -26,7 +26,7 @@ export interface KeyPress {
 const keyNames: Record<string, string> = { ArrowLeft: 'left', ArrowRight: 'right', Escape: 'esc' };
 
 /** The name of a key press as bindings write it; capital letters keep their case, ctrl and ⌘ are one. */
-export function keyName(press: Omit<KeyPress, 'timeStamp'>): string {
+export function keyName(press: KeyPress): string {
   const key = keyNames[press.key] ?? press.key;
   return press.ctrlKey || press.metaKey ? `ctrl+${key.toLowerCase()}` : key;
 }

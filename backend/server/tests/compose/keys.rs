@@ -33,8 +33,7 @@ async fn the_log_has_what_makes_the_first_key() {
 #[ignore = "needs a Docker engine: ./run.sh test runs it"]
 fn published_to_the_network_without_keys_is_refused() {
     let mut stack = Stack::new(&[("BIND_ADDRESS", "0.0.0.0")]);
-    let start = |stack: &Stack| stack.compose(&["run", "--rm", "-T", "backend"]);
-    let refused = start(&stack);
+    let refused = stack.compose(&["run", "--rm", "-T", "backend"]);
     let said = String::from_utf8_lossy(&refused.stderr) + String::from_utf8_lossy(&refused.stdout);
     assert!(!refused.status.success(), "{said}");
     for expected in ["found `0.0.0.0`", "AUTH__MODE is off", "AUTH__ALLOW_ANONYMOUS", "BIND_ADDRESS"] {
